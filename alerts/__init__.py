@@ -1,0 +1,1 @@
+"""Who must know: rules, lifecycle, pipeline and silences will live here, and `channels/` that deliver."""

@@ -1,0 +1,1 @@
+"""Roomleft's tests. The folders mirror the product's; `architecture/` tests the code itself, `fixtures/` is what they talk to."""

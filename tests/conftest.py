@@ -1,0 +1,20 @@
+"""Fixtures that every test may ask for, and short names for test cases."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.fixtures.browser",
+    "tests.fixtures.clock",
+    "tests.fixtures.postgres",
+    "tests.fixtures.shared",
+]
+
+LONGEST_NAME = 60
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes and long texts after their argument: gzip writes the time into its output, and the workers of one run
+    must agree on every test's name."""
+    if isinstance(val, bytes) or (isinstance(val, str) and len(val) > LONGEST_NAME):
+        return argname
+    return None
