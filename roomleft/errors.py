@@ -12,6 +12,7 @@ RoomleftError                what went wrong, where, and what to do about it
 │  ├─ StoreCorrupt           the file is not a warehouse, or is damaged
 │  ├─ SchemaTooNew           the store was written by a newer program
 │  ├─ DiskFull               nothing more fits
+│  ├─ StoreConflict          another writer changed the same rows first; the work may be done again
 │  └─ QueryTimeout           a question took longer than its limit
 ├─ QueueFull                 the write queue is full: try again after `retry_after_s`
 ├─ Refused                   not signed in, or not allowed
@@ -65,7 +66,9 @@ class QueryRefused(InputError):
 class CollectError(RoomleftError):
     """A source could not be read. `retryable` says whether the same call may work later."""
 
-    def __init__(self, what: str, where: str = "", hint: str = "", *, retryable: bool = True, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", *, retryable: bool = True, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(what, where, hint)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
@@ -89,6 +92,10 @@ class SchemaTooNew(StoreError):
 
 class DiskFull(StoreError):
     """The disk holding the warehouse is full; nothing was acknowledged."""
+
+
+class StoreConflict(StoreError):
+    """Another writer changed the same rows first; nothing was stored and the same work may be done again."""
 
 
 class QueryTimeout(StoreError):

@@ -92,6 +92,7 @@ class Reading:
     `observed_at` is the newest sample or event behind the amount; `stale_after` how old that may be before it says nothing.
     `lower_bound` marks an amount with unpriced parts: the true one is at least this. `subject` names whose reading it is
     (the worst user of a per-user limit). `first_over_at` is when use first passed the limit, where the meter can tell.
+    `covers` is how much of the window there is data for, where that is less than all of it.
     """
 
     amount: Decimal | None
@@ -102,6 +103,7 @@ class Reading:
     subject: str = ""
     first_over_at: datetime | None = None
     freshness: Freshness = Freshness.PROVISIONAL
+    covers: timedelta | None = None
 
     def is_stale(self, now: datetime) -> bool:
         """Whether the newest data behind the amount is older than allowed."""

@@ -7,7 +7,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 REGISTRY = CollectorRegistry(auto_describe=True)
 
 INGESTED_ROWS = Counter(
-    "roomleft_ingested_rows", "Rows that reached the writer, by stream and what became of them.", ["stream", "outcome"], registry=REGISTRY
+    "roomleft_ingested_rows",
+    "Rows that reached the writer, by stream and what became of them.",
+    ["stream", "outcome"],
+    registry=REGISTRY,
 )
 QUEUE_ROWS = Gauge("roomleft_queue_rows", "Rows waiting in the write queue.", registry=REGISTRY)
 COMMIT_SECONDS = Histogram(
@@ -17,13 +20,20 @@ COMMIT_SECONDS = Histogram(
     registry=REGISTRY,
 )
 JOB_RUNS = Counter("roomleft_job_runs", "Finished job runs by outcome.", ["job", "outcome"], registry=REGISTRY)
-JOB_LAST_SUCCESS = Gauge("roomleft_job_last_success_timestamp_seconds", "When the job last succeeded.", ["job"], registry=REGISTRY)
+JOB_LAST_SUCCESS = Gauge(
+    "roomleft_job_last_success_timestamp_seconds", "When the job last succeeded.", ["job"], registry=REGISTRY
+)
 JOB_SECONDS = Gauge("roomleft_job_seconds", "How long the job's last run took.", ["job"], registry=REGISTRY)
 COLLECT_REQUESTS = Counter(
     "roomleft_collect_requests", "Requests to sources by stream and outcome.", ["source", "stream", "outcome"], registry=REGISTRY
 )
 SOURCE_UP = Gauge("roomleft_source_up", "1 if the source's last read worked, 0 if not.", ["source", "stream"], registry=REGISTRY)
 HEADROOM_FRACTION_LEFT = Gauge(
-    "roomleft_headroom_fraction_left", "Room left of a limit: 1 unused, 0 at the limit, below 0 beyond.", ["limit_id", "platform"], registry=REGISTRY
+    "roomleft_headroom_fraction_left",
+    "Room left of a limit: 1 unused, 0 at the limit, below 0 beyond.",
+    ["limit_id", "platform"],
+    registry=REGISTRY,
 )
-HEADROOM_STATE = Gauge("roomleft_headroom_state", "1 for the state a limit is in.", ["limit_id", "platform", "state"], registry=REGISTRY)
+HEADROOM_STATE = Gauge(
+    "roomleft_headroom_state", "1 for the state a limit is in.", ["limit_id", "platform", "state"], registry=REGISTRY
+)

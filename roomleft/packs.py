@@ -1,0 +1,234 @@
+"""A pack: everything Roomleft knows about one platform, in one YAML file that a person can write and a program refuses early.
+
+`load_pack` and `load_packs` raise PackFaults (a PackError) that tell every fault of a file with its path, line and nearest valid name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, PrivateAttr, ValidationError
+
+from roomleft.errors import PackError
+from roomleft.limits import Limit, NextStep
+from roomleft.packs_check import check_references
+from roomleft.packs_faults import note_validation_errors
+from roomleft.packs_fields import Ident, Slug, Strict, Words, Zone
+from roomleft.packs_meters import Meter
+from roomleft.packs_parts import (
+    Advice,
+    Component,
+    Costs,
+    Figure,
+    LimitSpec,
+    PeakHours,
+    Persona,
+    ProviderPrices,
+    Reports,
+    Score,
+    Signal,
+    SourceSpec,
+    StateSpec,
+    Target,
+    Threshold,
+    TierSpec,
+)
+from roomleft.packs_standin import StandinShape
+from roomleft.packs_yaml import PackFaults, nearest, read_yaml
+
+__all__ = ["Pack", "PackFaults", "RateRow", "load_pack", "load_packs"]
+
+MINUTE = timedelta(minutes=1)
+
+
+class RateRow(NamedTuple):
+    """One price of one unit, as the `rates` table keeps it. `context` is the platform it holds for; `valid_to` None: until a later row."""
+
+    price_id: str
+    provider: str
+    model: str
+    context: str
+    unit: str
+    usd_per_unit: Decimal
+    valid_from: datetime
+    valid_to: datetime | None
+    catalogue: str
+    source: str
+    resolved_at: datetime
+
+
+class Pack(Strict):
+    """One platform. Times of day without a zone of their own are in `zone`."""
+
+    slug: Slug
+    title: Words
+    summary: Words
+    zone: Zone = "UTC"
+    source: SourceSpec = SourceSpec()
+    states: Annotated[dict[Ident, StateSpec], Field(min_length=1)]
+    components: Annotated[list[Component], Field(min_length=1)]
+    signals: list[Signal] = []
+    thresholds: dict[Ident, Threshold] = {}
+    meters: dict[Ident, Meter]
+    limits: Annotated[list[LimitSpec], Field(min_length=1)]
+    targets: list[Target] = []
+    prices: list[ProviderPrices] = []
+    costs: Costs | None = None
+    tiers: list[TierSpec] = []
+    personas: list[Persona] = []
+    peak_hours: PeakHours | None = None
+    batchable: list[str] = []
+    scores: dict[Ident, Score] = {}
+    reports: Reports = Reports()
+    advice: list[Advice] = []
+    figures: list[Figure] = []
+    standin: StandinShape | None = None
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """The folder that SQL meters' files are in: `packs/<slug>/`."""
+        return self._folder / self.slug
+
+    @property
+    def source_name(self) -> str:
+        """The name under which the platform's own API is read; the slug unless the pack says otherwise."""
+        return self.source.name or self.slug
+
+    @property
+    def interval(self) -> timedelta:
+        """How often readings are expected; a minute unless the pack says otherwise."""
+        return self.source.interval or MINUTE
+
+    def zones(self) -> list[str]:
+        """Every zone whose days its limits count users in: what `usage_user_1d` must be kept for."""
+        zones = {self.zone}
+        zones.update(spec.window.zone for spec in self.limits if spec.window and spec.window.zone)
+        return sorted(zones)
+
+    def limit_spec(self, limit_id: str) -> LimitSpec:
+        """A limit as the pack writes it, by its id with or without the platform."""
+        short = limit_id.removeprefix(f"{self.slug}.")
+        for spec in self.limits:
+            if spec.id == short:
+                return spec
+        raise PackError(f"unknown limit '{limit_id}'", self.slug, nearest(short, [spec.id for spec in self.limits], "limits"))
+
+    def limit_list(self) -> list[Limit]:
+        """Every limit in the vocabulary's form, in the pack's order."""
+        return [self._limit(spec) for spec in self.limits]
+
+    def limit(self, limit_id: str) -> Limit:
+        """One of them."""
+        return self._limit(self.limit_spec(limit_id))
+
+    def _limit(self, spec: LimitSpec) -> Limit:
+        step = spec.next_step
+        return Limit(
+            limit_id=f"{self.slug}.{spec.id}",
+            platform=self.slug,
+            kind=spec.kind,
+            title=spec.title,
+            amount=self.amount_of(spec),
+            unit=spec.unit,
+            meter_id=spec.meter,
+            direction=spec.direction,
+            window=spec.window.window(self.zone) if spec.window else None,
+            owner=spec.owner,
+            tight_below=spec.tight_below,
+            next_step=NextStep(step.what, step.cost_usd_per_month, step.lead_time) if step else None,
+            assumed=spec.assumed,
+            per_user=spec.per_user,
+            amount_per=spec.amount_per,
+        )
+
+    def amount_of(self, spec: LimitSpec) -> Decimal:
+        """A limit's amount: as written, its threshold's, or the error budget its objective leaves (a share of `amount_per`, or minutes)."""
+        if spec.amount is not None:
+            return spec.amount
+        if spec.threshold is not None:
+            return self.thresholds[spec.threshold].amount
+        assert spec.objective_percent is not None, "the model lets exactly one amount through"
+        share = (100 - spec.objective_percent) / Decimal(100)
+        if spec.amount_per is not None:
+            return share
+        assert spec.window is not None, "the model lets no objective through without a window"
+        assert spec.window.rolling is not None, "checked on loading"
+        return share * (Decimal(round(spec.window.rolling.total_seconds())) / 60)
+
+    def rates(self, now: datetime) -> list[RateRow]:
+        """Every price of the pack, past and future ones too, as rows of `rates` resolved now: from the first instant (UTC) of its day."""
+        rows = []
+        for group in self.prices:
+            for model, listed in group.models.items():
+                for price in listed.prices:
+                    since = datetime(price.valid_from.year, price.valid_from.month, price.valid_from.day, tzinfo=UTC)
+                    for unit, usd in price.per_unit().items():
+                        price_id = f"{self.slug}:{group.provider}:{model}:{unit}:{price.valid_from}"
+                        catalogue = f"{self.slug}@{group.checked_on}"
+                        rows.append(
+                            RateRow(
+                                price_id, group.provider, model, self.slug, unit, usd, since, None, catalogue, group.source, now
+                            )
+                        )
+        return rows
+
+    def infrastructure_usd(self, day: date, parts: Sequence[str] | None = None) -> Decimal:
+        """What infrastructure costs a month at the prices of `day`; only the items named in `parts`, if given."""
+        total = Decimal(0)
+        for item in self.costs.items if self.costs else ():
+            begun = item.valid_from is None or item.valid_from <= day
+            if begun and (item.until is None or day < item.until) and (parts is None or item.id in parts):
+                total += item.usd_per_month
+        return total
+
+
+def load_pack(path: Path) -> Pack:
+    """Read one pack. Raises PackFaults with every fault of the file, or PackError if it cannot be read."""
+    document = read_yaml(path)
+    if not isinstance(document.data, dict):
+        document.add("a pack is a map of sections", (), "begin with slug, title and summary")
+        document.refuse()
+    data: dict[str, Any] = document.data  # type: ignore[assignment]
+    pack: Pack | None = None
+    try:
+        pack = Pack.model_validate(data)
+    except ValidationError as error:
+        note_validation_errors(document, Pack, error)
+    check_references(document, data, path.parent)
+    document.refuse()
+    assert pack is not None, "a pack that did not validate has faults"
+    if pack.slug != path.name.removesuffix(".yaml"):
+        document.add(f"slug is '{pack.slug}' but the file is {path.name}", ("slug",), f"rename the file to {pack.slug}.yaml")
+        document.refuse()
+    pack._folder = path.parent
+    return pack
+
+
+def load_packs(directory: Path, only: Sequence[str] | None = None) -> dict[str, Pack]:
+    """Every pack of a folder by slug (`*.yaml`, without `*.test.yaml`), or those named. Faults of several files are told together."""
+    if not directory.is_dir():
+        raise PackError("no such folder", str(directory), "set ROOMLEFT_PACKS_DIR to the folder of the packs")
+    found = {
+        path.name.removesuffix(".yaml"): path for path in sorted(directory.glob("*.yaml")) if not path.name.endswith(".test.yaml")
+    }
+    for name in only or ():
+        if name not in found:
+            raise PackError(f"no pack '{name}'", str(directory), nearest(name, found, "packs"))
+    packs: dict[str, Pack] = {}
+    faults: list[PackError] = []
+    for name in only or list(found):
+        try:
+            packs[name] = load_pack(found[name])
+        except PackError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise PackError("\n".join(str(fault) for fault in faults), str(directory), f"{len(faults)} packs have faults")
+    return packs

@@ -1,0 +1,86 @@
+"""The packs' own test scripts pass, and a script that is wrong fails or is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analytics.packtest import Script, load_scripts, run_script
+from analytics.packtest_rows import GAP, parse_series, parse_values
+from jobs.measure import measure
+from roomleft.errors import PackError
+from roomleft.packs import Pack, PackFaults, load_pack
+
+PACKS = Path(__file__).parent.parent.parent / "packs"
+SCRIBE = load_pack(PACKS / "scribe.yaml")
+SCRIPTS = load_scripts(PACKS / "scribe.test.yaml", SCRIBE)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_of_scribe_pass(script: Script) -> None:
+    assert run_script(SCRIBE, script, measure).failures == ()
+
+
+def test_a_wrong_expectation_fails_in_words() -> None:
+    script = SCRIPTS[0]
+    wanted = script.expect[0].headroom.model_copy(update={"state": "exhausted"})
+    wrong = script.model_copy(update={"expect": [script.expect[0].model_copy(update={"headroom": wanted})]})
+    assert run_script(SCRIBE, wrong, measure).failures == ("at 10m, scribe.database_pool: state is ok, not exhausted",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "- {name: a, load: {series: {frame_rate_fps: 1x2}}, expect: {at: 1m, headroom: {limit: scribe.frame_rat}}}",
+            "did you mean 'scribe.frame_rate'",
+        ),
+        (
+            "- {name: a, load: {series: {frame_rate: 1x2}}, expect: {at: 1m, headroom: {limit: scribe.frame_rate}}}",
+            "did you mean 'frame_rate_fps'",
+        ),
+        (
+            "- {name: a, load: {series: {frame_rate_fps: 1xx}}, expect: {at: 1m, headroom: {limit: scribe.frame_rate}}}",
+            "'1xx' is not a value",
+        ),
+        ("- {name: a, laod: {}, expect: {at: 1m, headroom: {limit: scribe.frame_rate}}}", "did you mean 'load'"),
+        (
+            "- {name: a, load: {}, expect: {at: soon, headroom: {limit: scribe.frame_rate}}}",
+            "'soon' is not a time since the start",
+        ),
+        ("- {name: a, load: {}, expect: {at: 1m, headroom: {limit: scribe.frame_rate, state: fine}}}", "unknown value 'fine'"),
+        ("{}", "list"),
+    ],
+)
+def test_a_script_that_is_wrong_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "scribe.test.yaml"
+    path.write_text(text)
+    with pytest.raises(PackFaults) as caught:
+        load_scripts(path, SCRIBE)
+    assert words in str(caught.value)
+
+
+def test_lines_of_values() -> None:
+    assert parse_values("0.5x2 _ 1+2x3 end -3") == [0.5, 0.5, GAP, 1.0, 3.0, 5.0, None, -3.0]
+    assert parse_values("pass failx2", words=True) == ["pass", "fail", "fail"]
+
+
+@pytest.mark.parametrize("line", ["", "x5", "1y2", "pass", "1x9999999", "1x-2"])
+def test_lines_that_are_refused(line: str) -> None:
+    with pytest.raises(PackError):
+        parse_values(line)
+
+
+def test_series_names() -> None:
+    assert parse_series('a_total{b="c", d="e f"}').labels == (("b", "c"), ("d", "e f"))
+    for bad in ("1a", "a{b}", 'a{b="c"', 'a{b="c" d="e"}'):
+        with pytest.raises(PackError):
+            parse_series(bad)
+
+
+def test_every_pack_has_a_script_file_with_eight_scripts() -> None:
+    for path in PACKS.glob("*.yaml"):
+        if not path.name.endswith(".test.yaml"):
+            pack: Pack = load_pack(path)
+            assert len(load_scripts(PACKS / f"{pack.slug}.test.yaml", pack)) >= 8

@@ -1,0 +1,46 @@
+"""Parts add up to the whole, and dollars look as they should."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roomleft.money import CENT, shares, stored, usd
+
+PARTS = st.lists(st.decimals(min_value=Decimal("-1e9"), max_value=Decimal("1e9"), places=9), min_size=0, max_size=30)
+
+
+@given(PARTS)
+def test_rounded_parts_add_up_to_the_rounded_whole(parts: list[Decimal]) -> None:
+    rounded = shares(parts)
+    assert sum(rounded, Decimal(0)) == sum(parts, Decimal(0)).quantize(CENT)
+    assert all(abs(a - b) < CENT for a, b in zip(rounded, parts, strict=True))
+
+
+def test_the_missing_cent_goes_to_the_largest_remainder_and_ties_to_the_first() -> None:
+    third = Decimal("33.333333333")
+    assert shares([third, third, Decimal("33.333333334")]) == [Decimal("33.33"), Decimal("33.33"), Decimal("33.34")]
+    assert shares([Decimal("0.005"), Decimal("0.005")]) == [Decimal("0.01"), Decimal("0.00")]
+
+
+@pytest.mark.parametrize(
+    ("amount", "places", "text"),
+    [
+        ("1234.56", 2, "$1,234.56"),
+        ("-1234.5", 2, "\u2212$1,234.50"),
+        ("0.005", 2, "$0.00"),
+        ("0.015", 2, "$0.02"),
+        ("-0.001", 2, "$0.00"),
+        ("7842", 0, "$7,842"),
+    ],
+)
+def test_dollars(amount: str, places: int, text: str) -> None:
+    assert usd(Decimal(amount), places) == text
+
+
+def test_stored_amounts_have_nine_decimals_half_to_even() -> None:
+    assert stored(Decimal("0.0000000005")) == Decimal("0")
+    assert stored(Decimal("0.0000000015")) == Decimal("0.000000002")
