@@ -1,0 +1,132 @@
+"""The SQL gate: what a person may ask, and a hundred ways in that are shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from roomleft.clock import FixedClock
+from roomleft.errors import QueryRefused, QueryTimeout
+from tests.warehouse.rows import NOON, make_rate, make_rates
+from warehouse.store import Store
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    with Store.open("duckdb:///:memory:", now=FixedClock(NOON)) as opened:
+        with opened.transaction() as tx:
+            tx.insert("rates", make_rates(make_rate("images", "0.5"), make_rate("output_tokens", "0.25")))
+        yield opened
+
+
+ALLOWED = {
+    "SELECT unit FROM rates ORDER BY unit DESC": [("output_tokens",), ("images",)],
+    "FROM rates SELECT unit WHERE unit LIKE 'im%'": [("images",)],
+    "SELECT sum(usd_per_unit) AS total FROM rates;": [(Decimal("0.75"),)],
+    "WITH a AS (SELECT * FROM rates) SELECT count(*) FROM a -- two": [(2,)],
+    "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 4) SELECT max(n) FROM t": [(4,)],
+    "SELECT unit, row_number() OVER (ORDER BY unit) FROM rates ORDER BY 2": [("images", 1), ("output_tokens", 2)],
+    "SELECT time_bucket(INTERVAL 15 minutes, valid_from) = valid_from, count(*) FROM rates GROUP BY ALL": [(True, 2)],
+    "SELECT list_transform([1, 2], lambda x: x * 2)": [([2, 4],)],
+    "SELECT count(*) FROM range(5), unnest([1, 2]) WHERE 1 IN (SELECT 1) AND EXISTS (SELECT 1)": [(10,)],
+    "SELECT quantile_cont(usd_per_unit, 0.5) FILTER (unit <> 'x') FROM rates HAVING count(*) > 1": [(Decimal("0.375"),)],
+    "VALUES (1), (2)": [(1,), (2,)],
+    "SELECT 1 UNION ALL (SELECT 2)": [(1,), (2,)],
+    "SELECT * EXCLUDE (n) FROM (SELECT 1 AS n, 2 AS m)": [(2,)],
+    "SELECT max(CASE WHEN unit = 'images' THEN usd_per_unit END)::DOUBLE FROM rates": [(0.5,)],
+    "SELECT unit FROM (SELECT unit FROM rates ORDER BY unit LIMIT 1)": [("images",)],
+}
+
+
+@pytest.mark.parametrize(("sql", "rows"), ALLOWED.items())
+def test_ordinary_questions_are_answered(store: Store, sql: str, rows: list[tuple[object, ...]]) -> None:
+    found = store.ask(sql)
+    assert list(zip(*(column.to_pylist() for column in found.columns), strict=True)) == rows
+
+
+REFUSED = (
+    # other statements
+    "", ";", "nonsense", "INSERT INTO rates SELECT * FROM rates", "DELETE FROM rates", "UPDATE rates SET unit = 'x'", "DROP TABLE rates",
+    "CREATE TABLE x (a INT)", "ALTER TABLE rates ADD COLUMN x INT", "COPY rates TO '/tmp/x.csv'", "COPY (SELECT 1) TO '/tmp/x.csv'",
+    "ATTACH '/tmp/x.duckdb'", "DETACH warehouse", "PRAGMA database_list", "SET threads = 1", "RESET threads", "INSTALL httpfs", "LOAD httpfs",
+    "CALL pragma_version()", "CHECKPOINT", "BEGIN", "COMMIT", "EXPLAIN SELECT 1", "EXPLAIN ANALYZE DELETE FROM rates", "VACUUM", "USE memory",
+    "EXPORT DATABASE '/tmp/x'", "CREATE MACRO f(a) AS a", "PREPARE q AS SELECT 1", "EXECUTE q", "MERGE INTO rates USING rates AS r ON true WHEN"
+    " MATCHED THEN DELETE", "DESCRIBE rates", "SHOW TABLES", "SUMMARIZE rates", "PIVOT rates ON unit USING count(*)",
+    # several
+    "SELECT 1; SELECT 2", "SELECT 1; DROP TABLE rates", "SELECT 1;; DELETE FROM rates",
+    # disguised statements
+    "FROM (DESCRIBE rates)", "SELECT * FROM (SHOW TABLES)", "FROM (SUMMARIZE rates)", "FROM (PIVOT rates ON unit IN ('a') USING count(*))",
+    "UNPIVOT rates ON unit INTO NAME n VALUE v", "WITH x AS (DELETE FROM rates RETURNING *) SELECT * FROM x",
+    "WITH x AS (INSERT INTO rates SELECT * FROM rates RETURNING *) FROM x",
+    # files by table function
+    "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_csv_auto('/etc/passwd')", "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/passwd')", "SELECT * FROM read_json('/x')", "SELECT * FROM read_parquet('/x')", "SELECT * FROM glob('/*')",
+    "SELECT * FROM parquet_scan('/x')", "SELECT * FROM parquet_metadata('/x')", "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM read_ndjson_objects('/x')", "SELECT * FROM READ_CSV('/etc/passwd')", 'SELECT * FROM "read_csv"(\'/etc/passwd\')',
+    "SELECT * FROM main.read_csv('/etc/passwd')", "SELECT * FROM system.main.read_csv('/etc/passwd')",
+    "SELECT * FROM rates, read_text('/etc/passwd')", "SELECT * FROM rates, LATERAL (SELECT * FROM read_text('/etc/passwd'))",
+    # files by replacement scan
+    "SELECT * FROM '/etc/passwd'", "FROM '/etc/passwd'", "SELECT * FROM 'file.csv'", 'SELECT * FROM "file.csv"', "TABLE 'x.parquet'",
+    "SELECT * FROM 's3://bucket/x.parquet'", "SELECT * FROM 'http://127.0.0.1/x.csv'", "FROM 'x.csv' SELECT *",
+    "WITH a AS (FROM '/etc/passwd') FROM a", "SELECT * FROM rates JOIN 'x.csv' USING (unit)",
+    # SQL inside SQL, and the engine's own tables
+    "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('rates')", "SELECT * FROM duckdb_settings()", "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM duckdb_tables", "SELECT * FROM sqlite_master", "SELECT * FROM pg_catalog.pg_tables", "SELECT * FROM information_schema.tables",
+    "SELECT * FROM pragma_table_info('rates')", "SELECT * FROM pragma_database_list", "SELECT * FROM seq_scan('rates')",
+    "SELECT * FROM json_execute_serialized_sql('{}')", "SELECT * FROM postgres_query('x', 'y')", "SELECT * FROM postgres_scan('', '', '')",
+    "SELECT * FROM ducklake_snapshots('warehouse')", "SELECT * FROM arrow_scan(1, 2, 3)", "SELECT * FROM repeat_row(1, num_rows = 3)",
+    "SELECT * FROM test_all_types()", "SELECT * FROM which_secret('x', 's3')", "SELECT * FROM warehouse.main.rates", "SELECT * FROM main.rates",
+    "SELECT * FROM memory.main.rates", "SELECT * FROM temp.rates", "SELECT * FROM nothing", "SELECT * FROM rates AT (VERSION => 1)",
+    # a common table that lends its name
+    "WITH duckdb_settings AS (FROM duckdb_settings) FROM duckdb_settings",
+    "WITH RECURSIVE duckdb_settings AS (FROM duckdb_settings UNION ALL FROM duckdb_settings) FROM duckdb_settings",
+    "SELECT * FROM (WITH duckdb_settings AS (SELECT 1) SELECT 1), duckdb_settings",
+    "SELECT (WITH duckdb_settings AS (SELECT 1 AS a) SELECT a FROM duckdb_settings), * FROM duckdb_settings",
+    "WITH a AS (FROM b), b AS (SELECT 1) FROM a",
+    # functions
+    "SELECT getenv('HOME')", "SELECT current_setting('threads')", "SELECT getvariable('x')", "SELECT system.main.getenv('HOME')",
+    'SELECT "getenv"(\'HOME\')', "SELECT GETENV('HOME')", "SELECT 'HOME'.getenv()", "SELECT pg_sleep(1)", "SELECT nextval('s')", "SELECT txid_current()",
+    "SELECT error('x')", "SELECT current_database()", "SELECT version()", "SELECT read_text('/etc/passwd')", "SELECT write_log('x')",
+    "SELECT json_serialize_sql('SELECT 1')", "SELECT json_deserialize_sql('{}')", "SELECT finalize(x) FROM rates AS x", "SELECT set_bit('1'::BIT, 0, 0)",
+    "SELECT list_transform(['HOME'], lambda x: getenv(x))", "SELECT [getenv(x) FOR x IN ['HOME']]", "SELECT {'a': getenv('HOME')}",
+    "SELECT list_aggregate([1], 'x', getenv('HOME'))",
+    # in every clause
+    "SELECT unit FROM rates WHERE getenv('HOME') = 'x'", "SELECT unit FROM rates GROUP BY unit, getenv('HOME')",
+    "SELECT unit FROM rates GROUP BY unit HAVING getenv('A') = ''", "SELECT unit FROM rates ORDER BY getenv('HOME')",
+    "SELECT unit FROM rates LIMIT (SELECT count(*) FROM read_text('/etc/passwd'))", "SELECT unit FROM rates LIMIT 1 OFFSET length(getenv('A'))",
+    "SELECT unit FROM rates QUALIFY row_number() OVER (ORDER BY getenv('A')) = 1", "SELECT sum(1) OVER (PARTITION BY getenv('A')) FROM rates",
+    "SELECT sum(1) FILTER (getenv('A') = '') FROM rates", "SELECT string_agg(unit, ',' ORDER BY getenv('A')) FROM rates",
+    "SELECT CASE WHEN getenv('A') = '' THEN 1 END", "SELECT CASE 1 WHEN 1 THEN getenv('A') END", "SELECT getenv('A')::INT", "SELECT TRY(getenv('A'))",
+    "SELECT * FROM rates AS a JOIN rates AS b ON getenv('A') = ''", "SELECT 1 BETWEEN 0 AND length(getenv('A'))", "SELECT getenv('A') COLLATE nocase",
+    "SELECT 1 IN (SELECT 1 FROM read_text('/x'))", "SELECT EXISTS (FROM read_text('/x'))", "SELECT DISTINCT ON (getenv('A')) unit FROM rates",
+    "SELECT * REPLACE (getenv('A') AS unit) FROM rates", "VALUES (getenv('A'))", "SELECT 1 UNION SELECT length(getenv('A'))",
+    "SELECT 1 UNION SELECT 1 FROM read_text('/x')", "SELECT unnest([getenv('A')])", "SELECT * FROM range(length(getenv('A')))",
+    "SELECT m[getenv('A')] FROM (SELECT MAP {'a': 1} AS m)", "SELECT getenv('A')[1:2]", "WITH a AS MATERIALIZED (SELECT getenv('A')) FROM a",
+    "SELECT * FROM rates TABLESAMPLE reservoir(1) WHERE getenv('A') = ''", "SELECT x FROM (SELECT getenv('A') AS x)",
+    # tricks
+    "SELECT COLUMNS(lambda c: c LIKE 'u%') FROM rates", "SELECT COLUMNS('u.*') FROM rates", "SELECT COLUMNS(*) FROM rates", "SELECT ?", "SELECT $a",
+    "SELECT 1 /* unfinished", "SELECT 1) UNION (SELECT 2", "SELECT " + "1 + " * 6000 + "1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", REFUSED, ids=lambda sql: sql[:60])
+def test_everything_else_is_refused(store: Store, sql: str) -> None:
+    with pytest.raises(QueryRefused) as refused:
+        store.ask(sql)
+    assert refused.value.what
+    assert refused.value.hint
+
+
+def test_an_answer_has_at_most_the_asked_rows(store: Store) -> None:
+    assert store.ask("SELECT * FROM range(100000)", row_limit=7).num_rows == 7
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT count(*) FROM range(100000000000)", "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n FROM t) FROM t"]
+)
+def test_a_question_without_end_is_stopped(store: Store, sql: str) -> None:
+    with pytest.raises(QueryTimeout, match=r"0\.2 s"):
+        store.ask(sql, time_limit_s=0.2)
+    assert store.ask("SELECT 1").num_rows == 1

@@ -1,0 +1,1 @@
+"""Facts, rollups and bookkeeping: what Roomleft knows, in DuckDB or DuckLake."""

@@ -1,0 +1,2 @@
+-- Every rate that was ever resolved.
+SELECT provider, model, context, unit, valid_from, usd_per_unit FROM rates ORDER BY provider, model, context, unit, valid_from, resolved_at

@@ -1,0 +1,13 @@
+-- What a platform used and what it cost between two instants, NULL where it made no call. NULL filters let all pass.
+SELECT sum(requests)::BIGINT AS requests,
+    sum(input_uncached_tokens + cache_read_tokens + cache_write_tokens + output_tokens)::BIGINT AS tokens,
+    sum(images)::BIGINT AS images, sum(characters)::BIGINT AS characters, sum(audio_seconds)::DECIMAL(18, 3) AS audio_seconds,
+    sum(cost_usd)::DECIMAL(18, 9) AS cost_usd, sum(unpriced_requests)::BIGINT AS unpriced_requests
+FROM usage_15m
+WHERE platform = $platform AND bucket >= $since::TIMESTAMPTZ AND bucket < $until::TIMESTAMPTZ
+  AND ($components::VARCHAR[] IS NULL OR list_contains($components::VARCHAR[], component))
+  AND ($providers::VARCHAR[] IS NULL OR list_contains($providers::VARCHAR[], provider))
+  AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+  AND ($request_types::VARCHAR[] IS NULL OR list_contains($request_types::VARCHAR[], request_type))
+  AND ($tiers::VARCHAR[] IS NULL OR list_contains($tiers::VARCHAR[], tier))
+  AND ($statuses::VARCHAR[] IS NULL OR list_contains($statuses::VARCHAR[], status))

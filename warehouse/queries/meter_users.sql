@@ -1,0 +1,9 @@
+-- How many users made a request on the days [since, until) of a zone.
+SELECT count(DISTINCT user_id)::BIGINT AS users
+FROM usage_user_1d
+WHERE zone = $zone AND platform = $platform AND day >= $since::DATE AND day < $until::DATE
+  AND ($providers::VARCHAR[] IS NULL OR list_contains($providers::VARCHAR[], provider))
+  AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+  AND ($request_types::VARCHAR[] IS NULL OR list_contains($request_types::VARCHAR[], request_type))
+  AND ($tiers::VARCHAR[] IS NULL OR list_contains($tiers::VARCHAR[], tier))
+  AND ($statuses::VARCHAR[] IS NULL OR list_contains($statuses::VARCHAR[], status))

@@ -1,0 +1,21 @@
+-- The same by local day. $days, $starts and $ends are lists of equal length made by roomleft.timespan.local_days; a day's edge never splits a quarter.
+WITH quarters AS (
+    SELECT day, unnest(range(epoch_us(starts) // 900000000, epoch_us(ends) // 900000000)) AS quarter
+    FROM (SELECT unnest($days::DATE[]) AS day, unnest($starts::TIMESTAMPTZ[]) AS starts, unnest($ends::TIMESTAMPTZ[]) AS ends)
+)
+SELECT
+    day,
+    CASE $by
+        WHEN 'platform' THEN platform WHEN 'provider' THEN provider WHEN 'model' THEN model WHEN 'request_type' THEN request_type
+        WHEN 'tier' THEN tier WHEN 'component' THEN component WHEN 'status' THEN status
+    END AS label,
+    sum(requests)::BIGINT AS requests, sum(input_uncached_tokens)::BIGINT AS input_uncached_tokens, sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
+    sum(cache_write_tokens)::BIGINT AS cache_write_tokens, sum(output_tokens)::BIGINT AS output_tokens, sum(images)::BIGINT AS images,
+    sum(characters)::BIGINT AS characters, sum(audio_seconds)::DECIMAL(18, 3) AS audio_seconds, sum(cost_usd)::DECIMAL(18, 9) AS cost_usd,
+    sum(unpriced_requests)::BIGINT AS unpriced_requests, sum(unpriced_tokens)::BIGINT AS unpriced_tokens,
+    CASE WHEN sum(latency_count) > 0 THEN sum(latency_ms_sum) / sum(latency_count) END AS mean_latency_ms, max(last_at) AS last_at
+FROM usage_15m
+JOIN quarters ON quarters.quarter = epoch_us(bucket) // 900000000
+WHERE bucket >= $since AND bucket < $until AND ($platform IS NULL OR platform = $platform)
+GROUP BY day, label
+ORDER BY day, label NULLS LAST

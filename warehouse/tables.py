@@ -1,0 +1,194 @@
+"""Arrow schemas of what goes into the warehouse, and the ids that no two nodes need to agree on.
+
+Instants are timestamp[us, UTC]; money is decimal128(18, 9) US dollars. `docs/schema.md` says what one row of each is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+INSTANT = pa.timestamp("us", tz="UTC")
+USD = pa.decimal128(18, 9)
+SECONDS = pa.decimal128(18, 3)
+AMOUNT = pa.decimal128(38, 9)
+TEXTS = pa.map_(pa.string(), pa.string())
+UNIT_SEPARATOR = "\x1f"
+
+
+def _schema(required: Mapping[str, pa.DataType], optional: Mapping[str, pa.DataType]) -> pa.Schema:
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in optional.items()])
+
+
+QUANTITIES = (
+    "input_uncached_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "images",
+    "characters",
+    "audio_seconds",
+)
+"""The disjoint quantities a price may be of, beside `requests`. `reasoning_tokens` is a part of `output_tokens`, never added."""
+
+USAGE = _schema(
+    {
+        "event_id": pa.string(),
+        "source": pa.string(),
+        "occurred_at": INSTANT,
+        "requests": pa.int64(),
+        "platform": pa.string(),
+        "status": pa.string(),
+        "input_uncached_tokens": pa.int64(),
+        "cache_read_tokens": pa.int64(),
+        "cache_write_tokens": pa.int64(),
+        "output_tokens": pa.int64(),
+        "reasoning_tokens": pa.int64(),
+        "images": pa.int64(),
+        "characters": pa.int64(),
+        "audio_seconds": SECONDS,
+    },
+    {
+        "period_end": INSTANT,
+        "component": pa.string(),
+        "provider": pa.string(),
+        "model": pa.string(),
+        "operation": pa.string(),
+        "request_type": pa.string(),
+        "feature": pa.string(),
+        "user_id": pa.string(),
+        "tier": pa.string(),
+        "team": pa.string(),
+        "project": pa.string(),
+        "environment": pa.string(),
+        "api_key_hash": pa.string(),
+        "cost_centre": pa.string(),
+        "tags": TEXTS,
+        "other_units": pa.map_(pa.string(), pa.float64()),
+        "response_id": pa.string(),
+        "service_tier": pa.string(),
+        "region": pa.string(),
+        "latency_ms": pa.float64(),
+        "first_token_ms": pa.float64(),
+        "urgency": pa.string(),
+        "complexity": pa.float64(),
+        "prompt_hash": pa.string(),
+        "cost_hint": pa.float64(),
+        "reported_cost_usd": USD,
+        "attributes": TEXTS,
+    },
+)
+"""One AI call a row (or one pre-aggregated row, `requests` > 1). The writer adds ingested_at, id_hash and content_hash."""
+
+SAMPLES = _schema(
+    {"platform": pa.string(), "component": pa.string(), "name": pa.string(), "observed_at": INSTANT},
+    {"labels": TEXTS, "value": pa.float64()},
+)
+"""One reading a row, in the form it is handed in: `value` NULL marks the end of a series (stale); NaN and ±Inf are values."""
+
+SERIES = _schema(
+    {"series_id": pa.uint64(), "platform": pa.string(), "component": pa.string(), "name": pa.string(), "seen_at": INSTANT},
+    {"labels": TEXTS},
+)
+"""A series seen."""
+
+HEALTH = _schema(
+    {"platform": pa.string(), "component": pa.string(), "check_name": pa.string(), "observed_at": INSTANT, "status": pa.string()},
+    {"value": pa.float64(), "unit": pa.string(), "words": pa.string()},
+)
+"""One check's answer: status pass, warn or fail, and its words."""
+
+BUSINESS = _schema(
+    {
+        "platform": pa.string(),
+        "source": pa.string(),
+        "day": pa.date32(),
+        "tier": pa.string(),
+        "active_users": pa.int64(),
+        "new_users": pa.int64(),
+        "returning_users": pa.int64(),
+        "converted_users": pa.int64(),
+        "revenue_usd": USD,
+    },
+    {"satisfaction": pa.float64()},
+)
+"""A business day of a tier; the newest answer for a day replaces the older one."""
+
+DEPLOYS = _schema(
+    {"platform": pa.string(), "deploy_id": pa.string(), "deployed_at": INSTANT, "title": pa.string(), "kind": pa.string()},
+    {"component": pa.string(), "version": pa.string()},
+)
+"""A marker: kind deploy, launch or rollback."""
+
+REJECTED = _schema(
+    {"source": pa.string(), "stream": pa.string(), "reason": pa.string()},
+    {"field": pa.string(), "event_id": pa.string(), "line": pa.int64(), "content": pa.string()},
+)
+"""A refused row: why, which field, where it stood, and what it held (never prompt or response texts). The writer adds rejected_at."""
+
+CURSORS = _schema(
+    {"source": pa.string(), "stream": pa.string(), "position": pa.string(), "caught_up": pa.bool_(), "recorded_at": INSTANT},
+    {"read_to": INSTANT, "newest_at": INSTANT, "oldest_at": INSTANT},
+)
+"""How far a stream of a source had been read; the newest `recorded_at` wins."""
+
+RATES = _schema(
+    {
+        "price_id": pa.string(),
+        "provider": pa.string(),
+        "model": pa.string(),
+        "context": pa.string(),
+        "unit": pa.string(),
+        "usd_per_unit": pa.decimal128(18, 12),
+        "valid_from": INSTANT,
+        "catalogue": pa.string(),
+        "source": pa.string(),
+        "resolved_at": INSTANT,
+    },
+    {"valid_to": INSTANT},
+)
+"""A resolved price. `unit` is one of QUANTITIES or `requests`; `context` a platform's slug, or '' for everyone."""
+
+HEADROOM = _schema(
+    {
+        "limit_id": pa.string(),
+        "platform": pa.string(),
+        "kind": pa.string(),
+        "unit": pa.string(),
+        "amount": AMOUNT,
+        "state": pa.string(),
+        "reason": pa.string(),
+        "subject": pa.string(),
+        "basis": pa.string(),
+        "lower_bound": pa.bool_(),
+        "freshness": pa.string(),
+        "as_of": INSTANT,
+    },
+    {
+        "used": AMOUNT,
+        "remaining": AMOUNT,
+        "fraction_left": pa.float64(),
+        "burn_rate": pa.float64(),
+        "exhausts_p10": INSTANT,
+        "exhausts_p50": INSTANT,
+        "exhausts_p90": INSTANT,
+        "p_breach": pa.float64(),
+        "window_start": INSTANT,
+        "window_end": INSTANT,
+        "observed_at": INSTANT,
+    },
+)
+"""A limit's room left, as the measure job stores it."""
+
+
+def series_id(platform: str, component: str, name: str, labels: Mapping[str, str]) -> int:
+    """The id of a series: an unsigned 64-bit hash of what names it, the same on every node and after every restart."""
+    words = [platform, component, name]
+    for key in sorted(labels):
+        words += [key, labels[key]]
+    # Lengths go in too, so that no text in a label can imitate the border between two.
+    text = UNIT_SEPARATOR.join(f"{len(word)}:{word}" for word in words)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
