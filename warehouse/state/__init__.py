@@ -1,0 +1,33 @@
+"""State: people, tokens, sign-in, leases, job runs, pseudonyms and audit, in SQLite or PostgreSQL."""
+
+from warehouse.state.audit import Audit, AuditEntry
+from warehouse.state.database import StateDb
+from warehouse.state.job_runs import JobRun, JobRuns, Outcome
+from warehouse.state.leases import PROCESS, Lease, Leases
+from warehouse.state.principals import Principal, Role, Scope
+from warehouse.state.pseudonyms import Pseudonyms
+from warehouse.state.sign_in import Sessions, SignIn
+from warehouse.state.tokens import Token, Tokens
+from warehouse.state.users import User, Users
+
+__all__ = [
+    "PROCESS",
+    "Audit",
+    "AuditEntry",
+    "JobRun",
+    "JobRuns",
+    "Lease",
+    "Leases",
+    "Outcome",
+    "Principal",
+    "Pseudonyms",
+    "Role",
+    "Scope",
+    "Sessions",
+    "SignIn",
+    "StateDb",
+    "Token",
+    "Tokens",
+    "User",
+    "Users",
+]

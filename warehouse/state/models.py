@@ -1,0 +1,143 @@
+"""The tables of the state database: who may do what, who holds which work, what ran. Every instant is aware and in UTC.
+
+SQLite keeps instants as text of one width, PostgreSQL as `timestamptz`; both compare and sort the same way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Index, Integer, MetaData, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from roomleft.timespan import utc
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both: SQLite counts by itself only in a column it calls INTEGER."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC. A naive one is refused with InputError before it reaches the database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        instant = utc(value)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        instant: datetime = value
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All state tables. Constraint names are fixed so that a later migration can name what it changes."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, str: Text, int: BigId}  # noqa: RUF012 — SQLAlchemy's own hook
+
+
+class UserRow(Base):
+    """A person who may sign in, and the role that decides their scopes and landing page."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class TokenRow(Base):
+    """A machine's token. Only its SHA-256 is kept; `prefix` lets a person recognise it. A name is used once, ever."""
+
+    __tablename__ = "tokens"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str]
+    scopes: Mapped[str]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInLinkRow(Base):
+    """A link that signs its bearer in once: `used_at` is set by the one redemption that wins."""
+
+    __tablename__ = "sign_in_links"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    principal: Mapped[str]
+    scopes: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A signed-in browser. The CSRF secret is derived from the session's own secret, so it is stored nowhere."""
+
+    __tablename__ = "sessions"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    principal: Mapped[str] = mapped_column(index=True)
+    scopes: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """One thing somebody did. `detail` is a JSON object."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str]
+    what: Mapped[str]
+    detail: Mapped[str]
+
+
+class LeaseRow(Base):
+    """Who holds a piece of work until when. `turn` counts takings, so a holder can tell that it was overtaken."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    expires_at: Mapped[datetime]
+    turn: Mapped[int]
+
+
+class JobRunRow(Base):
+    """One run of a job. `outcome` is `started` until it is `ok`, `failed`, `skipped` or `interrupted`."""
+
+    __tablename__ = "job_runs"
+    __table_args__ = (Index("ix_job_runs_job_id", "job", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str]
+    words: Mapped[str]
+    rows: Mapped[int | None]
+    holder: Mapped[str]
+
+
+class PseudonymRow(Base):
+    """A person as the platform names them, and the random id that stands for them everywhere else."""
+
+    __tablename__ = "pseudonyms"
+    person: Mapped[str] = mapped_column(primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]

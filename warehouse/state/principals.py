@@ -1,0 +1,68 @@
+"""Who is asking, and what they may do."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a principal may do."""
+
+    INGEST = "ingest"
+    """Hand in rows, and nothing else."""
+    READ = "read"
+    """See every page and answer of the API."""
+    ADMIN = "admin"
+    """Everything, the other two included."""
+
+
+class Role(StrEnum):
+    """What a person does here: decides their scopes and the page they land on."""
+
+    ADMIN = "admin"
+    SRE = "sre"
+    FINANCE = "finance"
+    ON_CALL = "on_call"
+    READER = "reader"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What somebody in this role may do."""
+        return frozenset({Scope.ADMIN}) if self is Role.ADMIN else frozenset({Scope.READ})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A signed-in person or a token's bearer. `csrf` is the word a browser must repeat in `X-CSRFToken`; None for a token."""
+
+    name: str
+    scopes: frozenset[Scope]
+    csrf: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether this principal has the scope; admin has all of them."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+def new_secret(kind: str) -> str:
+    """A secret of 256 random bits; `kind` in front tells a leak's finder what it opens."""
+    return f"rl_{kind}_{secrets.token_urlsafe(32)}"
+
+
+def hashed(secret: str) -> str:
+    """What is stored of a secret. Plain SHA-256 will do: 256 random bits cannot be guessed however fast one hashes."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def scopes_text(scopes: Iterable[Scope]) -> str:
+    """Scopes as they are stored: sorted, comma between."""
+    return ",".join(sorted(Scope(scope).value for scope in scopes))
+
+
+def scopes_of(text: str) -> frozenset[Scope]:
+    """Scopes from their stored form."""
+    return frozenset(Scope(part) for part in text.split(",") if part)
