@@ -1,0 +1,83 @@
+"""The /business answer: who was active, by tier and day, counted from the very calls that /usage serves."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import numpy as np
+
+from collectors.standin.faults import FaultLog
+from collectors.standin.instants import DAY, stream
+from collectors.standin.usage import UsageFeed
+
+CENT = Decimal("0.01")
+MONTH_DAYS = Decimal("30.4375")
+Rows = list[dict[str, Any]]
+
+
+class Business:
+    """Business days of a platform, newest knowledge at the instant of asking."""
+
+    def __init__(self, usage: UsageFeed, seed: int, start_us: int, log: FaultLog) -> None:
+        self.usage = usage
+        self.people = usage.people
+        self.seed = seed
+        self.first_day = start_us // DAY
+        self.log = log
+        self._settled: OrderedDict[tuple[int, object], Rows] = OrderedDict()
+
+    def days(self, from_day: int, to_day: int, now_us: int) -> Rows:
+        """Rows of [from_day, to_day) (days since 1970), one a tier, that the platform knows at `now_us`."""
+        rows: Rows = []
+        for day in range(max(from_day, self.first_day), min(to_day, now_us // DAY + 2)):
+            rows += self._day(day, now_us)
+        return rows
+
+    def _day(self, day: int, now_us: int) -> Rows:
+        # Once every straggler is in, a day never changes again.
+        settled = now_us >= (day + 2 + self.usage.lookback) * DAY
+        key = (day, self.log.windows((day - 1) * DAY, (day + 2) * DAY))
+        if settled and key in self._settled:
+            return self._settled[key]
+        rows = self._count(day, now_us)
+        if settled:
+            self._settled[key] = rows
+            while len(self._settled) > 800:
+                self._settled.popitem(last=False)
+        return rows
+
+    def _count(self, day: int, now_us: int) -> Rows:
+        users, tiers = [], []
+        # A call begun just before midnight may have its fallback after it; a skewed clock moves calls either way.
+        for source in range(max(self.first_day, day - 1), min(day + 1, now_us // DAY) + 1):
+            calls = self.usage.calls(source)
+            shown = np.flatnonzero((calls.commit_us <= now_us) & (calls.at_us // DAY == day))
+            row = calls.answers.ask[shown]
+            users.append(calls.asks.user[row])
+            tiers.append(calls.asks.tier[row])
+        user, tier = np.concatenate(users), np.concatenate(tiers)
+        if not len(user):
+            return []
+        existing = self.people.count(day)
+        subscribed = np.bincount(self.people.tiers(day, existing), minlength=len(self.people.shape.tiers))
+        wobble = stream(self.seed, "satisfaction", day).normal(0, 0.04, len(self.people.shape.tiers))
+        rows = []
+        for number, shape in enumerate(self.people.shape.tiers):
+            active = np.unique(user[tier == number])
+            new = int((self.people.join_day[active] == day).sum())
+            revenue = shape.price_usd_per_month / MONTH_DAYS * int(subscribed[number])
+            rows.append(
+                {
+                    "day": str(np.datetime64(day, "D")),
+                    "tier": shape.name,
+                    "active_users": len(active),
+                    "new_users": new,
+                    "returning_users": len(active) - new,
+                    "converted_users": int((self.people.convert_day[active] == day).sum()),
+                    "revenue_usd": str(revenue.quantize(CENT, ROUND_HALF_EVEN)),
+                    "satisfaction": round(float(np.clip(shape.satisfaction + wobble[number], 1, 5)), 2),
+                }
+            )
+        return rows
