@@ -1,0 +1,1 @@
+"""How facts come in: the platform API, files, and the readers of rows that they share."""

@@ -1,0 +1,221 @@
+"""Reading a JSON document from a source over HTTP, when the source, the network or both misbehave.
+
+One `Fetcher` belongs to one source and one thread. What it gives up on becomes a CollectError that says what, where and what to do.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import httpcore
+import httpx
+import orjson
+
+from collectors.deadline import Deadline, DeadlineTransport
+from roomleft.clock import Clock, Now
+from roomleft.errors import CollectError
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+HINTS = {
+    401: "the source does not accept the token: set the one it expects",
+    403: "the token is known but may not read this: ask for the right to read it",
+    404: "the address is wrong, or the source does not offer this stream",
+    410: "the source no longer knows how far it had been read",
+}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often a source is tried. All times are wall-clock seconds."""
+
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 10.0
+    total_timeout_s: float = 30.0
+    attempts: int = 3
+    backoff_s: float = 0.5
+    longest_wait_s: float = 10.0
+    max_body_bytes: int = 64 * 1024 * 1024
+
+
+class Fetcher:
+    """GETs JSON below one base address with a bearer token."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        patience: Patience | None = None,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: random.Random | None = None,
+        wall: Now | None = None,
+    ) -> None:
+        self.patience = patience or Patience()
+        self._base_url = base_url.rstrip("/")
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._jitter = jitter or random.Random()
+        # Retry-After dates are the wall's, even when the rest of the program runs on a faster clock.
+        self._wall = wall or Clock()
+        self._deadline = Deadline(monotonic)
+        self._transport = DeadlineTransport(self._deadline)
+        self._client = httpx.Client(
+            transport=self._transport,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json, application/health+json",
+                "Accept-Encoding": "gzip",
+            },
+            timeout=httpx.Timeout(self.patience.read_timeout_s, connect=self.patience.connect_timeout_s),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def rest(self) -> None:
+        """Close the connections until the next request: a source that is read now and then need not keep one open."""
+        self._transport.close()
+
+    def close(self) -> None:
+        """Close for good."""
+        self._client.close()
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, also_good: Collection[int] = ()) -> dict[str, object]:
+        """The JSON object at `path`. Statuses in `also_good` count as answers. Retries what may pass; raises CollectError."""
+        url = httpx.URL(self._base_url + path, params=dict(params or {}))
+        for attempt in range(1, self.patience.attempts + 1):
+            try:
+                return self._once(url, also_good)
+            except CollectError as error:
+                # A source that asks for a longer wait than a caller can sit out gets it: the caller comes back later.
+                too_long = (error.retry_after_s or 0.0) > self.patience.longest_wait_s
+                if not error.retryable or too_long or attempt == self.patience.attempts:
+                    raise
+                self._sleep(self._wait(attempt, error.retry_after_s))
+        raise AssertionError("unreachable")
+
+    def _wait(self, attempt: int, retry_after_s: float | None) -> float:
+        longest = self.patience.longest_wait_s
+        if retry_after_s is not None:
+            return retry_after_s
+        # Full jitter: sources that failed together are not asked again together.
+        return self._jitter.uniform(0, min(longest, self.patience.backoff_s * 2 ** (attempt - 1)))
+
+    def _once(self, url: httpx.URL, also_good: Collection[int]) -> dict[str, object]:
+        where = str(url.copy_with(query=None))
+        self._deadline.start(self.patience.total_timeout_s)
+        try:
+            with self._client.stream("GET", url) as answer:
+                if answer.status_code != 200 and answer.status_code not in also_good:
+                    raise self._refusal(answer, where)
+                body = self._body(answer, where)
+                kind = answer.headers.get("content-type", "")
+        except (httpcore.TimeoutException, httpx.TimeoutException) as error:
+            raise CollectError(
+                f"no complete answer in time ({type(error).__name__})",
+                where,
+                "is the source up, and is the network between open?",
+            ) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError, OSError) as error:
+            raise CollectError(
+                f"the connection failed: {error or type(error).__name__}", where, "is the source up, and is the address right?"
+            ) from error
+        return _document(body, kind, where)
+
+    def _refusal(self, answer: httpx.Response, where: str) -> CollectError:
+        status = answer.status_code
+        if 300 <= status < 400:
+            target = answer.headers.get("location", "nowhere")[:200]
+            return CollectError(
+                f"answered {status}, a redirect to {target}",
+                where,
+                "redirects are not followed, since they would carry the token elsewhere: give the final address",
+                retryable=False,
+            )
+        said = _said(answer, self.patience.max_body_bytes)
+        hint = HINTS.get(status, "see the source's own log")
+        retry_after_s = self._retry_after(answer.headers.get("retry-after")) if status in (429, 503) else None
+        return CollectError(f"answered {status}{said}", where, hint, retryable=status in RETRIED, retry_after_s=retry_after_s)
+
+    def _retry_after(self, header: str | None) -> float | None:
+        """Seconds to wait, from seconds or an HTTP date; None when the header says nothing usable."""
+        if header is None:
+            return None
+        if header.strip().isdigit():
+            return float(header.strip())
+        try:
+            at = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - self._wall.now()).total_seconds())
+
+    def _body(self, answer: httpx.Response, where: str) -> bytes:
+        limit = self.patience.max_body_bytes
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", ""):
+            raise CollectError(f"the body is encoded as {encoding[:40]!r}", where, "send gzip or nothing", retryable=False)
+        inflate = zlib.decompressobj(31) if encoding == "gzip" else None
+        body = bytearray()
+        for chunk in answer.iter_raw():
+            if inflate is not None:
+                try:
+                    # Asking for one byte over the limit is enough to know, and bounds what a bomb can make of one chunk.
+                    chunk = inflate.decompress(chunk, limit + 1 - len(body))
+                except zlib.error as error:
+                    raise CollectError(f"the body is not gzip: {error}", where, "the answer was damaged on the way") from error
+            body += chunk
+            if len(body) > limit:
+                raise CollectError(
+                    f"the body is over {limit:,} bytes once unpacked",
+                    where,
+                    "ask for smaller pages, or raise the limit",
+                    retryable=False,
+                )
+        if inflate is not None and not inflate.eof:
+            raise CollectError("the gzip body ends too soon", where, "the answer was damaged on the way")
+        return bytes(body)
+
+
+def _document(body: bytes, kind: str, where: str) -> dict[str, object]:
+    media = kind.split(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        raise CollectError(
+            f"the content type is {kind[:60]!r}, not JSON", where, "is this the platform API's address?", retryable=False
+        )
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise CollectError(f"the body is not JSON: {error}", where, "the answer was cut short or damaged") from error
+    if not isinstance(document, dict):
+        raise CollectError("the answer is not a JSON object", where, "is this the platform API's address?", retryable=False)
+    return document
+
+
+def _said(answer: httpx.Response, limit: int) -> str:
+    """What an error answer says of itself: its `error.what`, when the body has one."""
+    try:
+        if int(answer.headers.get("content-length", "0")) > min(limit, 65536) or "content-encoding" in answer.headers:
+            return ""
+        raw = bytearray()
+        for chunk in answer.iter_raw():
+            raw += chunk
+            if len(raw) > 65536:
+                return ""
+        what = orjson.loads(bytes(raw))["error"]["what"]
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        httpx.HTTPError,
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+    ):
+        return ""
+    return f": {str(what)[:200]}"
