@@ -1,0 +1,142 @@
+"""Meters over AI usage: what it cost, how much of it there was, how many users, and the user who used most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from roomleft.limits import Limit, Reading
+from roomleft.packs import Pack
+from roomleft.packs_meters import CostMeter, CountMeter, DistinctUsersMeter, Where
+from roomleft.timespan import Window
+from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from analytics.meters import Meters
+
+QUARTER = timedelta(minutes=15)
+FILTERS = ("component", "provider", "model", "request_type", "tier", "status")
+NAMES = ("components", "providers", "models", "request_types", "tiers", "statuses")
+LOOK_BACK = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFreshness:
+    """Until when usage is complete (`observed_at`, None: there never was any), and when it began."""
+
+    observed_at: datetime | None
+    first_at: datetime | None
+
+
+def usage_freshness(store: Store, pack: Pack, now: datetime) -> UsageFreshness:
+    """No calls in a quiet hour is not staleness: a source that was read and has caught up is fresh as of that read."""
+    span = store.rows("meter_usage_span", platform=pack.slug)[0]
+    source = store.rows("meter_usage_freshness", platform=pack.slug, source=pack.source_name, since=now - LOOK_BACK, now=now)[0]
+    newest: datetime | None = span["last_at"]
+    known = source["read_to"] if source["sources"] else newest
+    if known is None or (span["first_at"] is None and not source["sources"]):
+        return UsageFreshness(None, None)
+    if source["dirty_since"] is not None:
+        # What arrived since then is stored but not rolled up, so no rollup speaks for a later time.
+        known = min(known, source["dirty_since"])
+    return UsageFreshness(min(known, now), span["first_at"])
+
+
+def filters(where: Where, *, per_user: bool = False) -> dict[str, list[str] | None]:
+    """The parameters of the usage queries: a list for each column given, None for the rest."""
+    given = where.given()
+    return {
+        name: given.get(column) for column, name in zip(FILTERS, NAMES, strict=True) if not (per_user and column == "component")
+    }
+
+
+def quantity_of(meter: CostMeter | CountMeter) -> str:
+    """The rollup's column that a meter adds up."""
+    return "cost_usd" if isinstance(meter, CostMeter) else meter.of
+
+
+def floor_quarter(instant: datetime) -> datetime:
+    """The quarter hour an instant lies in: the finest edge usage is kept at."""
+    return instant - timedelta(minutes=instant.minute % 15, seconds=instant.second, microseconds=instant.microsecond)
+
+
+def count_or_cost(meters: Meters, meter: CostMeter | CountMeter, limit: Limit) -> Reading:
+    """The sum of one column over the window."""
+    start, end, _ = meters.span(meter, limit)
+    fresh = meters.usage()
+    if fresh.observed_at is None:
+        return Reading(None, None, meters.stale_after(meter), reason="no usage has arrived yet")
+    asked = {"platform": meters.pack.slug, "since": floor_quarter(start), "until": end, **filters(meter.where)}
+    used = meters.store.rows("meter_usage", **asked)[0]
+    unpriced = (used["unpriced_requests"] or 0) > 0
+    return Reading(
+        Decimal(used[quantity_of(meter)] or 0),
+        fresh.observed_at,
+        meters.stale_after(meter),
+        lower_bound=unpriced and isinstance(meter, CostMeter),
+        covers=end - fresh.first_at if fresh.first_at and fresh.first_at > start else None,
+    )
+
+
+def days_of(meters: Meters, window: Window) -> tuple[str, date, date]:
+    """A window as whole days of a zone: its name, the first day and the day after today. A rolling one counts today as a day."""
+    zone = window.zone if window.span is None else ZoneInfo(meters.pack.zone)
+    today = (
+        (meters.now - timedelta(microseconds=1)).astimezone(zone).date() if meters.coarse else meters.now.astimezone(zone).date()
+    )
+    if window.span is not None:
+        first = today - timedelta(days=max(1, round(window.span / timedelta(days=1))) - 1)
+    else:
+        first = window.bounds(meters.now)[0].astimezone(zone).date()
+    return str(zone), first, today + timedelta(days=1)
+
+
+def distinct_users(meters: Meters, meter: DistinctUsersMeter, limit: Limit) -> Reading:
+    """How many users there were in the window."""
+    start, end, window = meters.span(meter, limit)
+    zone, since, until = days_of(meters, window)
+    fresh = meters.usage()
+    if fresh.observed_at is None:
+        return Reading(None, None, meters.stale_after(meter), reason="no usage has arrived yet")
+    params = filters(meter.where, per_user=True)
+    users = meters.store.rows("meter_users", zone=zone, platform=meters.pack.slug, since=since, until=until, **params)[0]["users"]
+    covers = end - fresh.first_at if fresh.first_at and fresh.first_at > start else None
+    return Reading(Decimal(users), fresh.observed_at, meters.stale_after(meter), covers=covers)
+
+
+def worst_user(meters: Meters, meter: CostMeter | CountMeter, limit: Limit) -> Reading:
+    """The use of the user who used most in the window; `subject` is that user."""
+    _, _, window = meters.span(meter, limit)
+    zone, since, until = days_of(meters, window)
+    fresh = meters.usage()
+    if fresh.observed_at is None:
+        return Reading(None, None, meters.stale_after(meter), reason="no usage has arrived yet")
+    params = filters(meter.where, per_user=True)
+    rows = meters.store.rows(
+        "meter_worst_user", zone=zone, platform=meters.pack.slug, since=since, until=until, quantity=quantity_of(meter), **params
+    )
+    return Reading(
+        rows[0]["amount"] if rows else Decimal(0),
+        fresh.observed_at,
+        meters.stale_after(meter),
+        lower_bound=bool(rows) and rows[0]["unpriced_requests"] > 0 and isinstance(meter, CostMeter),
+        subject=rows[0]["user_id"] if rows else "",
+    )
+
+
+def usage_steps(
+    meters: Meters, meter: CostMeter | CountMeter, since: datetime, until: datetime
+) -> list[tuple[datetime, Decimal]]:
+    """What was used in each quarter hour of [since, until) that saw any."""
+    rows = meters.store.rows(
+        "meter_usage_steps",
+        platform=meters.pack.slug,
+        since=floor_quarter(since),
+        until=until,
+        **filters(meter.where),
+    )
+    column = quantity_of(meter)
+    return [(row["step_at"], Decimal(row[column])) for row in rows]

@@ -1,0 +1,244 @@
+"""Meters answer a limit's question from the warehouse: how much, how fresh, and if it cannot be told, why.
+
+Usage is read from rollups, so a reading costs the same whether a platform made a thousand calls or ten million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from analytics.meter_costs import infrastructure_cost
+from analytics.meter_health import failing_minutes
+from analytics.meter_samples import Rises, gauge, rises
+from analytics.meter_usage import UsageFreshness, count_or_cost, distinct_users, usage_freshness, worst_user
+from roomleft.errors import PackError, RoomleftError
+from roomleft.limits import Limit, Reading
+from roomleft.packs import Pack
+from roomleft.packs_meters import (
+    CostMeter,
+    CountMeter,
+    DistinctUsersMeter,
+    FailingMinutesMeter,
+    GaugeMeter,
+    IncreaseMeter,
+    InfrastructureCostMeter,
+    Meter,
+    PercentileMeter,
+    RatioMeter,
+    SqlMeter,
+    TotalMeter,
+)
+from roomleft.packs_yaml import nearest
+from roomleft.timespan import Period, Window
+from warehouse.store import Store, as_rows
+
+FRESH_FOR = timedelta(minutes=5)
+DAY = timedelta(days=1)
+
+
+def read(store: Store, pack: Pack, meter_id: str, limit: Limit, now: datetime) -> Reading:
+    """What a meter of `pack` says for `limit`, in the meter's unit. Raises StoreError, PackError for an unknown meter."""
+    return Meters(store, pack, now).read(meter_id, limit)
+
+
+class Meters:
+    """The meters of one pack at one instant; what several limits ask for is read once.
+
+    `coarse` reads levels as means of whole days from hourly rollups, for looking back further than raw samples reach.
+    """
+
+    def __init__(self, store: Store, pack: Pack, now: datetime, *, coarse: bool = False) -> None:
+        self.store = store
+        self.pack = pack
+        self.now = now
+        self.coarse = coarse
+        self._readings: dict[tuple[str, Window | None, bool], Reading] = {}
+        self._series: list[dict[str, object]] | None = None
+        self._usage: UsageFreshness | None = None
+        self._past: dict[datetime, Meters] = {}
+
+    def at(self, instant: datetime) -> Meters:
+        """The same meters as of an earlier instant, coarsely."""
+        if instant not in self._past:
+            other = Meters(self.store, self.pack, instant, coarse=True)
+            other._series = self.series()
+            # What has come in by now says what there was then.
+            other._usage = UsageFreshness(instant if self.usage().observed_at else None, self.usage().first_at)
+            self._past[instant] = other
+        return self._past[instant]
+
+    def meter(self, meter_id: str) -> Meter:
+        """A meter of the pack. Raises PackError."""
+        try:
+            return self.pack.meters[meter_id]
+        except KeyError:
+            raise PackError(
+                f"unknown meter '{meter_id}'", self.pack.slug, nearest(meter_id, self.pack.meters, "meters")
+            ) from None
+
+    def series(self) -> list[dict[str, object]]:
+        """Every series of the platform."""
+        if self._series is None:
+            self._series = self.store.rows("meter_series", platform=self.pack.slug)
+        return self._series
+
+    def usage(self) -> UsageFreshness:
+        """How fresh the platform's usage is."""
+        if self._usage is None:
+            self._usage = usage_freshness(self.store, self.pack, self.now)
+        return self._usage
+
+    def stale_after(self, meter: Meter) -> timedelta:
+        """How old a meter's data may be: as the pack says, else three readings, at least five minutes."""
+        return meter.stale_after or max(FRESH_FOR, 3 * self.pack.interval)
+
+    def span(self, meter: Meter, limit: Limit) -> tuple[datetime, datetime, Window]:
+        """The instants [start, now) a meter adds up, and the window they belong to: its own `over`, else the limit's window."""
+        over = getattr(meter, "over", None)
+        if over is not None:
+            window = Window(Period.ROLLING, span=max(over, DAY) if self.coarse else over)
+        elif limit.window is not None:
+            window = limit.window
+        else:
+            raise PackError(
+                "the meter adds up but the limit has no window", limit.limit_id, "give the limit a window or the meter an over"
+            )
+        return window.bounds(self.now)[0], self.now, window
+
+    def read(self, meter_id: str, limit: Limit) -> Reading:
+        """What the meter says for the limit."""
+        key = (meter_id, limit.window, limit.per_user)
+        if key not in self._readings:
+            self._readings[key] = self._read(self.meter(meter_id), limit)
+        return self._readings[key]
+
+    def rises(self, meter: IncreaseMeter, start: datetime) -> Rises:
+        """How a counter rose since `start`, step by step."""
+        return rises(self, meter, start)
+
+    def _read(self, meter: Meter, limit: Limit) -> Reading:
+        match meter:
+            case CostMeter() | CountMeter():
+                return worst_user(self, meter, limit) if limit.per_user else count_or_cost(self, meter, limit)
+            case DistinctUsersMeter():
+                return distinct_users(self, meter, limit)
+            case GaugeMeter():
+                return gauge(self, meter)
+            case IncreaseMeter():
+                return self._increase(meter, limit)
+            case FailingMinutesMeter():
+                return failing_minutes(self, meter, limit)
+            case InfrastructureCostMeter():
+                return infrastructure_cost(self, meter, limit)
+            case PercentileMeter():
+                return self._percentile(meter)
+            case SqlMeter():
+                return self._sql(meter, limit)
+            case RatioMeter():
+                return self._ratio(meter, limit)
+            case TotalMeter():
+                return self._total(meter, limit)
+
+    def _increase(self, meter: IncreaseMeter, limit: Limit) -> Reading:
+        start, _, _ = self.span(meter, limit)
+        found = self.rises(meter, start)
+        return found.reading(self.stale_after(meter), self.now)
+
+    def _percentile(self, meter: PercentileMeter) -> Reading:
+        over = max(meter.over, DAY) if self.coarse else meter.over
+        name = "meter_percentile_1m" if over <= DAY and not self.coarse else "meter_percentile_1h"
+        rows = self.store.rows(
+            name,
+            platform=self.pack.slug,
+            since=self.now - over,
+            until=self.now,
+            provider=meter.provider,
+            model=meter.model,
+            share=float(meter.percent) / 100,
+        )
+        bucket = rows[0]["latency_bucket"] if rows else None
+        fresh = self.usage()
+        if bucket is None:
+            return Reading(None, fresh.observed_at, self.stale_after(meter), reason="no calls with a latency in this time")
+        # The geometric middle of a bucket is within 1 % of anything in it; the lowest bucket holds zero and below.
+        amount = Decimal(0) if bucket <= -32768 else Decimal(repr(round(1.02 ** (bucket - 0.5), 6)))
+        return Reading(amount, fresh.observed_at, self.stale_after(meter))
+
+    def _sql(self, meter: SqlMeter, limit: Limit) -> Reading:
+        start, end, _ = self.span(meter, limit)
+        path = self.pack.folder / meter.file
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PackError(f"cannot be read: {error.strerror}", str(path), "the query file stands beside the pack") from error
+        for name, instant in (("$window_start", start), ("$window_end", end)):
+            text = text.replace(name, f"TIMESTAMPTZ '{instant:%Y-%m-%d %H:%M:%S.%f}+00'")
+        rows = as_rows(self.store.ask(text.strip().rstrip(";"), row_limit=2))
+        if len(rows) != 1 or "value" not in rows[0]:
+            raise PackError("the query must give one row with a column named value", str(path), f"it gave {len(rows)} rows")
+        value, observed_at = rows[0]["value"], rows[0].get("observed_at") or self.now
+        if value is None:
+            return Reading(None, observed_at, self.stale_after(meter), reason="the query found nothing to go by")
+        return Reading(Decimal(str(value)), observed_at, self.stale_after(meter))
+
+    def _ratio(self, meter: RatioMeter, limit: Limit) -> Reading:
+        part, whole = self.read(meter.part, limit), self.read(meter.whole, limit)
+        joined = _joined(part, whole, now=self.now)
+        if joined.amount is None:
+            return joined
+        assert part.amount is not None, "a joined reading has every amount"
+        assert whole.amount is not None, "a joined reading has every amount"
+        if whole.amount <= 0:
+            named = self.meter(meter.whole)
+            return _without(joined, f"no {(named.title or named.unit).replace('_', ' ')} in this time to divide by")
+        return _with(joined, part.amount / whole.amount * (meter.scale if meter.scale is not None else 1))
+
+    def _total(self, meter: TotalMeter, limit: Limit) -> Reading:
+        parts = [self.read(name, limit) for name in meter.of]
+        joined = _joined(*parts, now=self.now)
+        if joined.amount is None:
+            return joined
+        return _with(joined, sum((part.amount for part in parts if part.amount is not None), Decimal(0)))
+
+
+def priced_per(meters: Meters, limit: Limit) -> tuple[Limit, Reading | None]:
+    """A limit whose amount is for each of something, with its amount worked out; and a reading without amount when it cannot be."""
+    if limit.amount_per is None:
+        return limit, None
+    try:
+        per = meters.read(limit.amount_per, limit)
+    except RoomleftError as error:
+        return limit, Reading(None, None, FRESH_FOR, reason=f"how much there may be cannot be told: {error.what}")
+    if per.amount is None:
+        return limit, _without(per, per.reason)
+    if per.amount <= 0:
+        named = meters.meter(limit.amount_per)
+        return limit, _without(per, f"no {(named.title or named.unit).replace('_', ' ')} in the window yet")
+    return replace(limit, amount=limit.amount * per.amount), None
+
+
+def _joined(*parts: Reading, now: datetime) -> Reading:
+    """The staleness, reasons and doubts of several readings in one; its amount is 0, or None if any has none."""
+    for part in parts:
+        if part.amount is None:
+            return part
+    # One old part makes the whole old.
+    oldest = min(parts, key=lambda part: (part.observed_at is not None and not part.is_stale(now), part.observed_at or now))
+    covers = [part.covers for part in parts if part.covers is not None]
+    return Reading(
+        Decimal(0),
+        oldest.observed_at,
+        oldest.stale_after,
+        lower_bound=any(part.lower_bound for part in parts),
+        covers=min(covers) if covers else None,
+    )
+
+
+def _with(reading: Reading, amount: Decimal) -> Reading:
+    return replace(reading, amount=amount)
+
+
+def _without(reading: Reading, reason: str) -> Reading:
+    return replace(reading, amount=None, reason=reason)

@@ -1,0 +1,235 @@
+"""Pack tests: plain scripts beside a pack that load readings and say what headroom must come of them.
+
+A value script is a line of samples, one each `every`: `0.60x5` five readings of 0.60, `0+60x10` ten that grow by 60 from 0,
+`_x3` three gaps, `NaN`, and `end` for the marker that a series has ended. The store is in memory and is given only what had
+happened by the time of each expectation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from analytics.packtest_rows import Rows, SeriesName, parse_series, parse_values
+from analytics.pricing import new_rates, rates_table
+from roomleft.clock import FixedClock
+from roomleft.errors import RoomleftError
+from roomleft.limits import Headroom
+from roomleft.packs import Pack
+from roomleft.packs_faults import note_validation_errors
+from roomleft.packs_fields import Exact, Strict, Words
+from roomleft.packs_yaml import Document, nearest, read_yaml
+from roomleft.timespan import parse_span
+from warehouse.rollup import roll_up
+from warehouse.store import Store
+from warehouse.writer import Writer
+
+Measure = Callable[[Store, Mapping[str, Pack], datetime], Sequence[Headroom]]
+BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
+OFFSET = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
+
+
+def _offset(value: object) -> object:
+    if isinstance(value, str) and OFFSET.fullmatch(value.replace(" ", "")):
+        return parse_span(value)
+    raise ValueError(f"{value!r} is not a time since the start: write for example 0m, 12m or 10d2h")
+
+
+Offset = Annotated[timedelta, BeforeValidator(_offset)]
+
+
+class UsageScript(Strict):
+    """AI calls: `times` of them, one each `every`, from `at` on. `user` may hold {n}, the number of the call."""
+
+    at: Offset = timedelta(0)
+    every: Offset = timedelta(minutes=1)
+    times: Annotated[int, Field(ge=1, le=100_000)] = 1
+    user: str = "a"
+    provider: str
+    model: str
+    request_type: str = "image"
+    component: str = "ai"
+    tier: str = "free"
+    status: Literal["ok", "error", "timeout", "refused"] = "ok"
+    input_tokens: Annotated[int, Field(ge=0)] = 0
+    output_tokens: Annotated[int, Field(ge=0)] = 0
+    images: Annotated[int, Field(ge=0)] = 0
+    latency_ms: float | None = None
+
+
+class Load(Strict):
+    """What a platform sends, from `at` on: readings by series, answers of health checks by component, AI calls."""
+
+    at: Offset = timedelta(0)
+    every: Offset = timedelta(minutes=1)
+    series: dict[str, str] = Field(default_factory=dict)
+    health: dict[str, str] = Field(default_factory=dict)
+    usage: list[UsageScript] = Field(default_factory=list)
+    read_until: Offset | None = Field(None, description="until when the usage was read to its end, calls or none")
+
+
+class Wanted(Strict):
+    """What the headroom of a limit must be; `reason` need only be contained. Fractions may differ by 0.0005, other figures by `within`."""
+
+    limit: str
+    state: Literal["ok", "tight", "exhausted", "unknown"] | None = None
+    amount: Exact | None = None
+    used: Exact | None = None
+    remaining: Exact | None = None
+    fraction_left: Exact | None = None
+    burn_rate: Exact | None = None
+    runs_out: Offset | None = None
+    reason: str | None = None
+    subject: str | None = None
+    basis: str | None = None
+    lower_bound: bool | None = None
+    within: Exact = Decimal("0.000001")
+
+
+class Expectation(Strict):
+    """What must hold at a time."""
+
+    at: Offset
+    headroom: Wanted
+
+
+class Script(Strict):
+    """One test."""
+
+    name: Words
+    begin: datetime = BEGIN
+    load: Annotated[list[Load], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v), Field(min_length=1)]
+    expect: Annotated[list[Expectation], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v), Field(min_length=1)]
+
+
+class Scripts(Strict):
+    """The whole file."""
+
+    scripts: Annotated[list[Script], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptResult:
+    """How a script came out: no failures, or each in words."""
+
+    name: str
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+def load_scripts(path: Path, pack: Pack) -> list[Script]:
+    """Read a test file. Raises PackFaults with every fault of it."""
+    document = read_yaml(path)
+    # A file is a list of scripts; wrapped, so that faults of the list are told like all others.
+    wrapped = Document(
+        document.file, {"scripts": document.data}, {("scripts", *p): n for p, n in document.lines.items()}, document.problems
+    )
+    scripts: list[Script] = []
+    try:
+        scripts = Scripts.model_validate(wrapped.data).scripts
+    except ValidationError as error:
+        note_validation_errors(wrapped, Scripts, error)
+    for number, script in enumerate(scripts):
+        _check(wrapped, script, pack, number)
+    wrapped.refuse()
+    return scripts
+
+
+def _check(document: Document, script: Script, pack: Pack, number: int) -> None:
+    limits = [limit.limit_id for limit in pack.limit_list()]
+    if script.begin.tzinfo is None:
+        document.add("begin has no time zone", ("scripts", number, "begin"), "add Z")
+    for index, expectation in enumerate(script.expect):
+        if expectation.headroom.limit not in limits:
+            hint = nearest(expectation.headroom.limit, limits, "limits")
+            document.add(
+                f"unknown limit '{expectation.headroom.limit}'", ("scripts", number, "expect", index, "headroom", "limit"), hint
+            )
+    for index, load in enumerate(script.load):
+        for key, line in [*load.series.items(), *load.health.items()]:
+            section = "series" if key in load.series else "health"
+            place = ("scripts", number, "load", index, section, key)
+            try:
+                if section == "series":
+                    component_of(pack, parse_series(key))
+                parse_values(line, words=section == "health")
+            except RoomleftError as error:
+                document.add(error.what, place, error.hint)
+
+
+def component_of(pack: Pack, series: SeriesName) -> str:
+    """The component that a series belongs to, by the pack's signals and meters. Raises PackError."""
+    named = {signal.series: signal.component for signal in reversed(pack.signals)}
+    for meter in pack.meters.values():
+        if (name := getattr(meter, "series", None)) and (component := getattr(meter, "component", None)):
+            named[name] = component
+    return series.component(named)
+
+
+def run_pack_tests(pack: Pack, path: Path, measure: Measure) -> list[ScriptResult]:
+    """Run every script of a file. `measure` is the job that measures (handed in, since jobs stand above). Raises PackFaults."""
+    return [run_script(pack, script, measure) for script in load_scripts(path, pack)]
+
+
+def run_script(pack: Pack, script: Script, measure: Measure) -> ScriptResult:
+    """Run one script on a store of its own."""
+    failures: list[str] = []
+    clock = FixedClock(script.begin)
+    with closing(Store.open("duckdb:///:memory:", now=clock, threads=1)) as store:
+        rates = new_rates(store, {pack.slug: pack}, script.begin).rows
+        if rates:
+            store.run(lambda tx: tx.insert("rates", rates_table(rates)))
+        writer = Writer(store, clock, group_ms=0)
+        writer.start()
+        try:
+            rows = Rows(pack, script.begin, lambda name: component_of(pack, name))
+            for load in script.load:
+                rows.add(load)
+            for expectation in sorted(script.expect, key=lambda one: one.at):
+                now = script.begin + expectation.at
+                clock.at = now
+                for batch in rows.until(now):
+                    writer.write(batch)
+                roll_up(store, now, pack.zones())
+                found = {row.limit_id: row for row in measure(store, {pack.slug: pack}, now)}
+                failures.extend(_compare(expectation, found[expectation.headroom.limit], script.begin))
+        finally:
+            writer.close()
+    return ScriptResult(script.name, tuple(failures))
+
+
+def _compare(expectation: Expectation, found: Headroom, begin: datetime) -> Iterator[str]:
+    wanted = expectation.headroom
+    at = f"at {_span_words(expectation.at)}, {wanted.limit}"
+    for name in ("state", "subject", "basis", "lower_bound"):
+        want = getattr(wanted, name)
+        if want is not None and want != getattr(found, name):
+            reason = f" ({found.reason})" if name == "state" and found.reason else ""
+            yield f"{at}: {name} is {getattr(found, name)!s}{reason}, not {want}"
+    if wanted.reason is not None and wanted.reason not in found.reason.replace("\u202f", " "):
+        yield f"{at}: the reason is {found.reason!r}, which does not say {wanted.reason!r}"
+    for name in ("amount", "used", "remaining", "fraction_left", "burn_rate"):
+        want, have = getattr(wanted, name), getattr(found, name)
+        slack = Decimal("0.0005") if name == "fraction_left" else wanted.within
+        if want is not None and (have is None or abs(Decimal(str(have)) - want) > slack):
+            yield f"{at}: {name} is {have}, not {want}"
+    if wanted.runs_out is not None:
+        out = found.exhausts_p50
+        if out is None or abs(out - (begin + wanted.runs_out)) > timedelta(hours=12):
+            yield f"{at}: it runs out {out}, not within 12 h of {begin + wanted.runs_out}"
+
+
+def _span_words(span: timedelta) -> str:
+    minutes = span.total_seconds() / 60
+    return f"{minutes:g}m" if minutes < 60 * 48 else f"{minutes / 1440:g}d"
