@@ -1,0 +1,138 @@
+"""Measures every limit of every pack and stores its headroom: on change, and at least each minute."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from analytics.headroom import headroom
+from analytics.meters import Meters, priced_per
+from analytics.pace import changes_by_the_minute, pace_of
+from jobs.schedule import Did, Job
+from roomleft.errors import RoomleftError
+from roomleft.limits import Headroom, Limit, Pace, Reading, State
+from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
+from roomleft.packs import Pack
+from warehouse.store import Store, Transaction
+from warehouse.tables import HEADROOM
+
+log = logging.getLogger(__name__)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+NOTICEABLE = 0.001
+"""A fraction left that moved by less than this is no change."""
+
+
+@dataclass(slots=True)
+class Paces:
+    """Paces that move by the day, kept for an hour: looking back 14 days at every measurement would tell nothing new."""
+
+    kept: dict[tuple[str, str], tuple[datetime, Pace]] = field(default_factory=dict)
+
+    def of(self, meters: Meters, limit: Limit) -> Pace:
+        """The pace of a limit as of the meters' instant. Raises StoreError."""
+        if changes_by_the_minute(limit):
+            return pace_of(meters, limit)
+        key = (meters.store.where, limit.limit_id)
+        known = self.kept.get(key)
+        # A pace that had too little to go by is asked for again each minute, so that it appears as soon as history arrives.
+        keep = HOUR if known and known[1].per_day_p50 is not None else MINUTE
+        if known and timedelta(0) <= meters.now - known[0] < keep and known[0].date() == meters.now.date():
+            return known[1]
+        pace = pace_of(meters, limit)
+        self.kept[key] = (meters.now, pace)
+        return pace
+
+
+def measure(store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces | None = None) -> list[Headroom]:
+    """The headroom of every limit, in the packs' order; rows that changed or are a minute old are stored.
+
+    A meter that fails makes its own limit `unknown`, with the error as the reason; the rest go on. Raises StoreError if storing fails.
+    """
+    paces = paces or Paces()
+    rows: list[Headroom] = []
+    for pack in packs.values():
+        meters = Meters(store, pack, now)
+        rows.extend(_measured(meters, limit, paces) for limit in pack.limit_list())
+    stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
+    due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
+    if due:
+
+        def write(tx: Transaction) -> int:
+            return tx.insert("headroom", headroom_table(due))
+
+        store.run(write, fence="measure")
+    _publish(rows)
+    return rows
+
+
+def measure_job(store: Store, packs: Mapping[str, Pack], *, every: timedelta) -> Job:
+    """The job that measures."""
+    paces = Paces()
+
+    def run(now: datetime) -> Did:
+        rows = measure(store, packs, now, paces)
+        unknown = sum(row.state is State.UNKNOWN for row in rows)
+        return Did(f"{len(rows)} limits measured" + (f", {unknown} unknown" if unknown else ""), len(rows))
+
+    return Job("measure", every, run)
+
+
+def headroom_table(rows: Iterable[Headroom]) -> pa.Table:
+    """Headroom as rows of the `headroom` table."""
+    return pa.Table.from_pylist([{name: _plain(value) for name, value in asdict(row).items()} for row in rows], schema=HEADROOM)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, str) else value
+
+
+def _measured(meters: Meters, limit: Limit, paces: Paces) -> Headroom:
+    try:
+        sized, impossible = priced_per(meters, limit)
+        reading = impossible or meters.read(limit.meter_id, sized)
+    except RoomleftError as error:
+        return headroom(limit, _failed(error.what), Pace.none(""), meters.now)
+    except Exception as error:
+        # A fault in one meter must not take every other limit's headroom with it.
+        log.exception("measuring %s failed", limit.limit_id)
+        return headroom(limit, _failed(f"{type(error).__name__}: {error}"), Pace.none(""), meters.now)
+    try:
+        pace = paces.of(meters, sized) if reading.amount is not None else Pace.none("")
+    except Exception as error:
+        log.exception("the pace of %s failed", limit.limit_id)
+        pace = Pace.none(f"no pace: {error}")
+    return headroom(sized, reading, pace, meters.now)
+
+
+def _failed(what: str) -> Reading:
+    return Reading(None, None, MINUTE, reason=f"the meter failed: {what}")
+
+
+def _is_due(row: Headroom, before: Mapping[str, Any] | None) -> bool:
+    if before is None or row.as_of - before["as_of"] >= MINUTE or row.as_of < before["as_of"]:
+        # An earlier instant than the newest row is history being measured again, as in a replay.
+        return before is None or row.as_of > before["as_of"]
+    if (row.state, row.subject, row.lower_bound) != (before["state"], before["subject"], before["lower_bound"]):
+        return True
+    if (row.fraction_left is None) != (before["fraction_left"] is None):
+        return True
+    return row.fraction_left is not None and abs(row.fraction_left - before["fraction_left"]) >= NOTICEABLE
+
+
+def _publish(rows: Iterable[Headroom]) -> None:
+    for row in rows:
+        # Prometheus has no "unknown" for a gauge; NaN is its word for a number that cannot be told.
+        HEADROOM_FRACTION_LEFT.labels(row.limit_id, row.platform).set(
+            math.nan if row.fraction_left is None else row.fraction_left
+        )
+        for state in State:
+            HEADROOM_STATE.labels(row.limit_id, row.platform, str(state)).set(1 if row.state is state else 0)

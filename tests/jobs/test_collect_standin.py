@@ -1,0 +1,146 @@
+"""The collector against the stand-in platform in its own process: what it reads twice is stored once, also when it is killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from collectors.platform_api import STREAMS, PlatformApi, SourceConfig
+from collectors.progress import progress
+from jobs.collect import StreamReader
+from roomleft.clock import FixedClock
+from warehouse.store import Store
+from warehouse.writer import Writer
+
+ROOT = Path(__file__).resolve().parents[2]
+EPOCH = datetime(2026, 11, 20, tzinfo=UTC)
+PACK = "scribe"
+CHILD = """
+import sys
+from datetime import UTC, datetime
+from collectors.platform_api import PlatformApi, SourceConfig
+from jobs.collect import StreamReader
+from roomleft.clock import FixedClock
+from warehouse.store import Store
+from warehouse.writer import Writer
+
+url, warehouse, minute = sys.argv[1:]
+clock = FixedClock(datetime(2026, 11, 20, 0, int(minute), tzinfo=UTC))
+
+class Telling(Writer):
+    def submit(self, batch):
+        print("page", flush=True)
+        return super().submit(batch)
+
+store = Store.open(warehouse, now=clock)
+writer = Telling(store, clock, group_ms=1)
+writer.start()
+StreamReader(PlatformApi(SourceConfig("scribe", url, "t", page_size=100)), "usage", store, writer, clock, budget_s=60).run()
+"""
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[str]:
+    """A stand-in at a standing clock, with two days of history; yields the platform's address."""
+    command = [
+        sys.executable,
+        "-m",
+        "collectors.standin",
+        "--packs",
+        PACK,
+        "--days",
+        "2",
+        "--token",
+        "t",
+        "--epoch",
+        EPOCH.isoformat(),
+    ]
+    command += ["--clock-real", EPOCH.isoformat(), "--clock-virtual", EPOCH.isoformat(), "--speed", "1e-9"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    yield json.loads(process.stdout.readline())["url"].rstrip("/") + f"/{PACK}"
+    process.stdin.close()
+    process.wait(10)
+    process.stdout.close()
+
+
+def everything(url: str, path: str) -> list[dict[str, object]]:
+    """Every record of a stream, read by plain HTTP."""
+    records: list[dict[str, object]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = httpx.get(url + path, params={"limit": "10000", **after}, headers={"Authorization": "Bearer t"}).json()
+        records += page["records"]
+        if not page["more"]:
+            return records
+        after = {"after": page["next"]}
+
+
+def test_every_stream_is_read_twice_and_stored_once(standin: str, tmp_path: Path) -> None:
+    clock = FixedClock(EPOCH)
+    store = Store.open(f"duckdb:///{tmp_path / 'w.duckdb'}", now=clock)
+    writer = Writer(store, clock, group_ms=1)
+    writer.start()
+    for stream in STREAMS:
+        reader = StreamReader(PlatformApi(SourceConfig(PACK, standin, "t")), stream, store, writer, clock, budget_s=60)
+        first, second = reader.run(), reader.run()
+        assert (first.error, second.error, first.rejected, first.conflict) == (None, None, 0, 0), stream
+        assert first.caught_up, stream
+        assert second.added == 0, stream
+    usage = everything(standin, "/usage")
+    found = store.select(
+        "SELECT count(*)::BIGINT AS n, sum(input_uncached_tokens + cache_read_tokens + cache_write_tokens)::BIGINT AS input, "
+        "sum(output_tokens)::BIGINT AS output, sum(images)::BIGINT AS images FROM ai_usage"
+    ).to_pylist()[0]
+    assert len(usage) > 1000
+    assert found == {
+        "n": len(usage),
+        "input": sum(int(str(record.get("input_tokens") or 0)) for record in usage),
+        "output": sum(int(str(record.get("output_tokens") or 0)) for record in usage),
+        "images": sum(int(str(record.get("images") or 0)) for record in usage),
+    }
+    samples = everything(standin, "/samples")
+    own = store.select(
+        "SELECT count(*) AS n FROM samples JOIN series USING (series_id) WHERE component <> 'collector'"
+    ).to_pylist()
+    assert own == [{"n": len(samples)}]
+    assert all(row.up and row.caught_up for row in progress(store, clock.now()))
+    writer.close()
+    store.close()
+
+
+def test_killed_in_the_middle_of_a_page_every_record_is_stored_exactly_once(standin: str, tmp_path: Path) -> None:
+    warehouse = f"duckdb:///{tmp_path / 'w.duckdb'}"
+    expected = sorted(str(record["id"]) for record in everything(standin, "/usage"))
+    for pages in (2, 6):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, standin, warehouse, str(pages)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        for _ in range(pages):
+            assert child.stdout.readline() == "page\n"
+        # The page just announced is on its way into the warehouse: it may be stored or not, with its cursor or not at all.
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+    clock = FixedClock(EPOCH)
+    store = Store.open(warehouse, now=clock)
+    before = store.select("SELECT count(*) AS n FROM ai_usage").to_pylist()[0]["n"]
+    assert 0 < before < len(expected)
+    writer = Writer(store, clock, group_ms=1)
+    writer.start()
+    done = StreamReader(PlatformApi(SourceConfig(PACK, standin, "t")), "usage", store, writer, clock, budget_s=60).run()
+    # Nothing was stored without its cursor, so nothing had to be read again.
+    assert (done.added, done.duplicate) == (len(expected) - before, 0)
+    assert sorted(store.select("SELECT event_id FROM ai_usage").column("event_id").to_pylist()) == expected
+    writer.close()
+    store.close()
