@@ -1,0 +1,111 @@
+"""The Dash application on the server's FastAPI: shell, router, pages, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, html
+from fastapi import FastAPI
+
+from dashboards import drawer, exports, notices
+from dashboards.block import Pages
+from dashboards.components import states
+from dashboards.filters import Filters, parse
+from dashboards.pages import cost, overview, platform_home
+from dashboards.parts import Parts
+from dashboards.shell import Id, controls, nav_links, shell
+from dashboards.snapshot import Snapshots
+from dashboards.transfer import Transfer
+
+ASSETS = Path(__file__).parent / "assets"
+THEME_SCRIPT = "theme.js"
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{%title%}</title>
+{%favicon%}
+<link rel="preload" href="/assets/inter.woff2" as="font" type="font/woff2" crossorigin>
+<script src="/assets/theme.js"></script>
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>
+"""
+
+
+def build_pages(server: FastAPI, parts: Parts) -> Dash:
+    """The pages on `server`. Define every other route before: what is unknown to the server is answered with the page."""
+    pages = Pages(parts, Snapshots())
+    exports.add_routes(server, parts)
+    app = Dash(
+        "roomleft",
+        server=server,
+        assets_folder=str(ASSETS),
+        assets_ignore=r"theme\.js|.*\.(txt|woff2)",
+        index_string=INDEX,
+        title="Roomleft",
+        update_title="",
+        suppress_callback_exceptions=True,
+        compress=False,
+        serve_locally=True,
+    )
+    server.add_middleware(Transfer)
+    app.layout = shell(demo=parts.settings.demo)
+    _frame(app, pages)
+    for page in (overview, cost, platform_home, drawer, notices):
+        page.register(app, pages)
+    # Over WebSocket, callbacks are unknown until Dash's first HTTP request; the first page after a restart would lack its styles.
+    app._setup_server()
+    return app
+
+
+def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
+    """The layout of the page an address names."""
+    path = filters.path.rstrip("/") or "/"
+    if path == overview.PATH:
+        return overview.layout()
+    if path == cost.PATH:
+        return cost.layout()
+    if path == platform_home.PATH or path.startswith(f"{platform_home.PATH}/"):
+        found = platform_home.layout(path, parts.packs)
+        if found is not None:
+            return found
+    return [
+        states.empty(f"There is no page {filters.path}.", [html.A("Overview", href="/", className="button", **{"data-nav": "1"})])
+    ]
+
+
+def _frame(app: Dash, pages: Pages) -> None:
+    parts = pages.parts
+
+    @app.callback(Output(Id.PAGE, "children"), Input(Id.URL, "pathname"))
+    async def route(path: str | None) -> Any:
+        return page_of(parse(path, ""), parts)
+
+    @app.callback(
+        Output(Id.NAV, "children"),
+        Output(Id.BOTTOM, "children"),
+        Output(Id.CONTROLS, "children"),
+        Input(Id.URL, "pathname"),
+        Input(Id.URL, "search"),
+    )
+    async def frame(path: str | None, search: str | None) -> Any:
+        filters = parse(path, search)
+        return nav_links(filters), nav_links(filters), controls(filters, parts.packs, parts.clock.now())
+
+    @app.callback(Output(Id.CLOCK, "data"), Input(Id.TICK, "n_intervals"))
+    async def clock(_tick: int | None) -> dict[str, float]:
+        return {"now": parts.clock.now().timestamp(), "speed": getattr(parts.clock, "speed", 1.0)}
+
+    app.clientside_callback(
+        ClientsideFunction("roomleft", "theme"), Output(Id.THEME, "data"), Input(Id.URL, "pathname"), State(Id.THEME, "data")
+    )
+    app.clientside_callback(ClientsideFunction("roomleft", "clock"), Input(Id.CLOCK, "data"))

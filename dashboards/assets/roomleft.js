@@ -1,0 +1,168 @@
+// The browser's side: links without reloads, ages that keep counting, the theme, menus, small actions.
+(function () {
+  "use strict";
+  var THIN = "\u202f";
+  var contact = null; // {server: epoch s, at: performance ms, speed}
+
+  function go(href) {
+    if (href === location.pathname + location.search) return;
+    history.pushState({}, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+
+  function age(seconds) {
+    var s = Math.max(0, seconds);
+    if (s < 99.5) return Math.round(s) + THIN + "s";
+    if (s < 5970) return Math.round(s / 60) + THIN + "min";
+    if (s < 172800) return Math.round(s / 3600) + THIN + "h";
+    return Math.round(s / 86400) + THIN + "d";
+  }
+
+  function count() {
+    if (!contact) return;
+    var silent = (performance.now() - contact.at) / 1000;
+    var now = contact.server + silent * contact.speed;
+    document.querySelectorAll(".age[data-at]").forEach(function (el) {
+      var old = now - Number(el.dataset.at);
+      var words = (el.dataset.prefix || "") + age(old);
+      if (el.firstChild && el.firstChild.nodeType === 3) { if (el.firstChild.data !== words) el.firstChild.data = words; }
+      el.classList.toggle("old", old > Number(el.dataset.old));
+    });
+    var stale = silent > 15;
+    document.body.classList.toggle("stale", stale);
+    var live = document.getElementById("live");
+    if (live) {
+      var word = live.querySelector(".live-word"), tail = live.querySelector(".live-age");
+      if (word) word.textContent = stale ? "Stale " + age(silent) + ", reconnecting" : "Live";
+      if (tail) tail.textContent = stale ? "" : age(silent) + " ago";
+    }
+  }
+
+  function toast(words) {
+    var el = document.getElementById("toast");
+    if (!el) return;
+    el.textContent = words;
+    el.classList.add("shown");
+    setTimeout(function () { el.classList.remove("shown"); }, 2500);
+  }
+
+  function copy(text, words) {
+    var done = function () { toast(words); };
+    if (navigator.clipboard && window.isSecureContext) { navigator.clipboard.writeText(text).then(done, function () { toast(text); }); return; }
+    toast(text);
+  }
+
+  function setTheme(name) {
+    document.documentElement.dataset.theme = name;
+    document.documentElement.dataset.agThemeMode = name;
+    if (window.dash_clientside && window.dash_clientside.set_props) window.dash_clientside.set_props("theme", { data: name });
+  }
+
+  function withQuery(changes) {
+    var query = new URLSearchParams(location.search);
+    Object.keys(changes).forEach(function (key) { if (changes[key]) query.set(key, changes[key]); else query.delete(key); });
+    var text = query.toString();
+    return location.pathname + (text ? "?" + text : "");
+  }
+
+  function closeMenus(except) {
+    document.querySelectorAll("details.menu-holder[open]").forEach(function (el) { if (el !== except) el.removeAttribute("open"); });
+  }
+
+  // Fields that Dash has no component for are made here, in the slots the page leaves.
+  function fillSlots(holder) {
+    holder.querySelectorAll("[data-date]").forEach(function (slot) {
+      if (slot.firstChild) return;
+      var input = document.createElement("input");
+      input.type = "date";
+      input.className = "date-field";
+      var asked = (new URLSearchParams(location.search).get("range") || "").split("..");
+      if (asked.length === 2) input.value = slot.dataset.date === "from" ? asked[0] : asked[1];
+      slot.appendChild(input);
+    });
+    holder.querySelectorAll("[data-own-zone]").forEach(function (slot) {
+      var own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      if (slot.firstChild || !own || own === "UTC") return;
+      var link = document.createElement("a");
+      link.className = "menu-item";
+      link.dataset.nav = "1";
+      link.href = withQuery({ tz: own });
+      link.textContent = "Your zone, " + own.split("/").pop().replace(/_/g, " ");
+      slot.appendChild(link);
+    });
+  }
+
+  document.addEventListener("click", function (event) {
+    var summary = event.target.closest("details.menu-holder > summary");
+    closeMenus(summary ? summary.parentElement : event.target.closest("details.menu-holder"));
+    if (summary) { fillSlots(summary.parentElement); return; }
+    var link = event.target.closest("a[data-nav]");
+    if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      closeMenus(null);
+      var moved = new URL(link.href).pathname !== location.pathname;
+      go(link.getAttribute("href"));
+      if (moved) window.scrollTo(0, 0);
+      return;
+    }
+    var act = event.target.closest("[data-act]");
+    if (act) {
+      var what = act.dataset.act;
+      if (what === "theme") {
+        var next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+        try { localStorage.setItem("roomleft-theme", next); } catch (e) { /* not remembered */ }
+        setTheme(next);
+      } else if (what === "copy-link") copy(location.href, "Link copied");
+      else if (what === "copy") copy(act.dataset.copy, "Copied");
+      else if (what === "again") window.dash_clientside.set_props("tick", { n_intervals: Math.floor(Math.random() * 1e9) });
+      else if (what === "close-drawer") go(withQuery({ limit: null }));
+      else if (what === "dates") {
+        var fields = act.closest("details").querySelectorAll("input[type=date]");
+        var from = fields[0].value, to = fields[1].value || fields[0].value;
+        if (!from) { toast("Choose the first day"); return; }
+        if (from > to) { toast("The first day comes after the last"); return; }
+        closeMenus(null);
+        go(withQuery({ range: from + ".." + to }));
+      }
+      return;
+    }
+    var row = event.target.closest(".limit-row:not(.head)");
+    if (row && !event.target.closest("a,button") && !String(window.getSelection())) {
+      var inside = row.querySelector("a.limit-link");
+      if (inside) inside.click();
+    }
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    var open = document.querySelector("details.menu-holder[open]");
+    if (open) { open.removeAttribute("open"); open.querySelector("summary").focus(); return; }
+    if (new URLSearchParams(location.search).get("limit")) {
+      var key = new URLSearchParams(location.search).get("limit");
+      go(withQuery({ limit: null }));
+      var back = Array.prototype.find.call(document.querySelectorAll("a.limit-link"), function (a) { return new URL(a.href).searchParams.get("limit") === key; });
+      if (back) back.focus();
+    }
+  });
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function (event) {
+    var kept = null;
+    try { kept = localStorage.getItem("roomleft-theme"); } catch (e) { /* storage may be off */ }
+    if (!kept) setTheme(event.matches ? "dark" : "light");
+  });
+
+  setInterval(count, 1000);
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    roomleft: {
+      theme: function (_path, shown) {
+        var name = document.documentElement.dataset.theme;
+        return name === shown ? window.dash_clientside.no_update : name;
+      },
+      clock: function (told) {
+        if (told) contact = { server: told.now, at: performance.now(), speed: told.speed };
+        count();
+      }
+    }
+  });
+})();

@@ -1,0 +1,81 @@
+"""The pages of the door: sign in with a link, and what to do without one. No file but the page itself, no script needed."""
+
+from __future__ import annotations
+
+from html import escape
+
+STYLE = """
+:root { color-scheme: light dark; --page: #F4F5F7; --surface: #fff; --text: #15181E; --dim: #565F6D; --line: #DFE3E8;
+  --accent: #0A62A8; --on: #fff }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #0E1116; --surface: #151A21; --text: #E8EBEF; --dim: #9BA6B4; --line: #2A313B; --accent: #6DB5F2;
+    --on: #0E1116 }
+}
+* { box-sizing: border-box }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 16px; background: var(--page);
+  color: var(--text); font: 14px/22px Inter, system-ui, sans-serif }
+main { width: 100%; max-width: 420px; background: var(--surface); border: 1px solid var(--line); border-radius: 8px;
+  padding: 24px }
+h1 { margin: 0 0 8px; font-size: 22px; line-height: 30px; font-weight: 600 }
+p { margin: 0 0 16px; color: var(--dim) }
+p[role=alert] { color: var(--text); border-left: 3px solid var(--accent); padding-left: 12px }
+label { display: block; margin-bottom: 4px } form { margin: 0 0 12px }
+input { width: 100%; height: 36px; padding: 0 10px; margin-bottom: 12px; border: 1px solid var(--dim); border-radius: 6px;
+  background: var(--page); color: inherit; font: inherit }
+button { height: 36px; padding: 0 16px; border: 0; border-radius: 6px; background: var(--accent); color: var(--on); font: inherit;
+  font-weight: 600; cursor: pointer }
+button.plain { background: none; color: var(--accent); border: 1px solid var(--line) }
+a { color: var(--accent) } :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+code { font: 13px/20px ui-monospace, monospace }
+"""
+SUBMIT = "document.forms[0].requestSubmit();"
+"""Presses the button for those whose browser runs scripts. A link scanner that only fetches the page burns no link."""
+
+NEW_LINK = (
+    "For a new one, run <code>bin/roomleft token link</code> where Roomleft runs, or restart <code>bin/roomleft serve</code>: "
+    "it prints a sign-in link. Programs use <code>bin/roomleft token add</code>."
+)
+SPENT = "This link has been used, has expired, or belongs to another Roomleft. A link works once."
+
+
+def link_page(link: str, target: str) -> str:
+    """One button that redeems the link, and presses itself."""
+    return _page(
+        "Sign in",
+        f"""<p>Your link works once, in this browser.</p>
+<form method="post" action="/sign-in"><input type="hidden" name="link" value="{escape(link)}">
+<input type="hidden" name="next" value="{escape(target)}"><button>Sign in</button></form>""",
+        SUBMIT,
+    )
+
+
+def ask_page(target: str, trouble: str = "") -> str:
+    """A field for the link, and where links come from. `trouble` says what was wrong with the last one."""
+    alert = f'<p role="alert">{escape(trouble)}</p>' if trouble else ""
+    return _page(
+        "Sign in",
+        f"""{alert}<p>Open the sign-in link that Roomleft printed when it started, or paste it here.</p>
+<form method="post" action="/sign-in"><label for="link">Sign-in link</label>
+<input id="link" name="link" required autocomplete="off" spellcheck="false" autofocus>
+<input type="hidden" name="next" value="{escape(target)}"><button>Sign in</button></form><p>{NEW_LINK}</p>""",
+    )
+
+
+def signed_in_page(name: str, csrf: str, target: str) -> str:
+    """Who is signed in, on to the pages, or out."""
+    return _page(
+        "Signed in",
+        f"""<p>You are signed in as {escape(name)}. <a href="{escape(target)}">Open Roomleft</a></p>
+<form method="post" action="/sign-out"><input type="hidden" name="_csrf_token" value="{escape(csrf)}">
+<button class="plain">Sign out</button></form>""",
+    )
+
+
+def _page(title: str, body: str, script: str = "") -> str:
+    tail = f"<script>{script}</script>" if script else ""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="robots" content="noindex"><link rel="icon" href="data:,"><title>{title} · Roomleft</title><style>{STYLE}</style></head>'
+        f"<body><main><h1>{title}</h1>{body}</main>{tail}</body></html>"
+    )

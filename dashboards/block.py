@@ -1,0 +1,48 @@
+"""The frame around every data callback: reads run in threads behind the shared snapshot, and a fault stays inside its block."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+
+from dash.exceptions import PreventUpdate
+
+from dashboards.components import states
+from dashboards.parts import Parts
+from dashboards.snapshot import Snapshots
+from roomleft.errors import RoomleftError
+
+log = logging.getLogger("roomleft.pages")
+
+
+class Pages:
+    """What a page's callbacks work with: the running parts and the shared snapshots."""
+
+    def __init__(self, parts: Parts, snapshots: Snapshots | None = None) -> None:
+        self.parts = parts
+        self.snapshots = snapshots or Snapshots()
+
+    async def read(self, key: Hashable, work: Callable[[], Any]) -> Any:
+        """`work` in a thread, its answer shared for a second under `key`."""
+        return await self.snapshots.get(key, work)
+
+    async def guard(self, make: Callable[[], Awaitable[Any]]) -> Any:
+        """What `make` builds; an error block in its place when it fails, with an id that is in the log too."""
+        try:
+            return await make()
+        except PreventUpdate:
+            raise
+        except Exception as error:
+            return failed_block(error)
+
+
+def failed_block(error: Exception) -> Any:
+    """The error block for a fault, logged under the id it shows."""
+    error_id = secrets.token_hex(4)
+    if isinstance(error, RoomleftError):
+        log.warning("block failed (%s): %s", error_id, error)
+        return states.failed(f"{error.what[:1].upper()}{error.what[1:]}.", error.hint, error_id)
+    log.error("block failed (%s)", error_id, exc_info=error)
+    return states.failed("This block could not be made.", f"the log names the cause under {error_id}", error_id)

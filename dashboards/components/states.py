@@ -1,0 +1,36 @@
+"""What a block shows instead of data: still loading, nothing there, unknown, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import html
+
+
+def skeleton(height: int, className: str = "") -> html.Div:
+    """A grey block of the final height, so that nothing jumps when the data comes."""
+    return html.Div(
+        className=f"skeleton {className}".strip(), style={"height": height}, role="status", **{"aria-label": "Loading"}
+    )
+
+
+def empty(what: str, actions: Sequence[Any] = ()) -> html.Div:
+    """Nothing to show, why, and what to do about it."""
+    return html.Div(
+        [html.Div(what), *([html.Div(list(actions), className="actions")] if actions else [])], className="state-block empty"
+    )
+
+
+def failed(what: str, hint: str = "", error_id: str = "") -> html.Div:
+    """A block that could not be made; the rest of the page goes on."""
+    words = [html.Strong(what), *([f" {hint[0].upper()}{hint[1:]}."] if hint else []), " Everything else here is current."]
+    actions: list[Any] = [html.Button("Try again", className="button", **{"data-act": "again"})]
+    if error_id:
+        actions.append(html.Button("Copy error id", className="button", **{"data-act": "copy", "data-copy": error_id}))
+    return html.Div([html.Div(words), html.Div(actions, className="actions")], className="state-block failed", role="alert")
+
+
+def note(words: str) -> html.Div:
+    """One line about something that was left out or is still coming."""
+    return html.Div(words, className="note", role="status")

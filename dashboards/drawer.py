@@ -1,0 +1,150 @@
+"""The drawer beside a table of limits: everything known about one limit. `?limit=ID` opens it, so it can be linked to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+
+from dashboards import limit_words, reads, wording
+from dashboards.block import Pages
+from dashboards.components import states
+from dashboards.components.chart_card import graph
+from dashboards.components.headroom_bar import headroom_bar
+from dashboards.components.limit_table import KIND_WORDS
+from dashboards.components.marks import age, badge, glyph, link
+from dashboards.figures.sparkline import room_line
+from dashboards.filters import Filters, parse
+from dashboards.limit_rows import LimitRow
+from dashboards.shell import Id as Shell
+from dashboards.theme import Tones, tones
+from roomleft.limits import Freshness, Kind
+from roomleft.timespan import Period, Window
+
+HISTORY = timedelta(days=7)
+KIND_ONE = {Kind.BUDGET: "budget", Kind.SLO: "SLO", Kind.CAPACITY: "capacity", Kind.QUOTA: "quota", Kind.RATIO: "ratio"}
+FRESHNESS_WORDS = {
+    Freshness.PROVISIONAL: "provisional: late data may still change it",
+    Freshness.RECONCILED: "reconciled with the bill",
+    Freshness.RESTATED: "restated since it was first shown",
+}
+assert set(KIND_ONE) == set(KIND_WORDS)
+
+
+def window_words(window: Window | None) -> str:
+    """`each month, from midnight in UTC`; `the last 30 d`; `a stock: it never refills`."""
+    if window is None:
+        return "a stock: it never refills"
+    if window.span is not None:
+        return f"the last {wording.age(window.span)}, rolling"
+    starts = ", fiscal" if window.year_starts != 1 and window.period in (Period.QUARTER, Period.YEAR) else ""
+    return f"each {window.period.value}{starts}, from midnight in {window.zone.key}"
+
+
+def details(row: LimitRow, filters: Filters, now: datetime) -> html.Dl:
+    """What the limit is, where it stands and on what grounds."""
+    limit, headroom, zone = row.limit, row.headroom, filters.zone
+    unit = wording.unit_word(limit.unit)
+    amount = f"{'at least' if row.is_floor else 'at most'} {wording.amount(headroom.amount, limit.unit)} {unit}".strip()
+    used = f"{wording.amount(headroom.used, limit.unit)} {unit}".strip() if headroom.used is not None else "no reading"
+    step = limit_words.next_step(limit.next_step)
+    lead = f", takes {wording.age(limit.next_step.lead_time)}" if limit.next_step and limit.next_step.lead_time else ""
+    entries: list[tuple[str, Any]] = [
+        (
+            "Limit",
+            [
+                amount,
+                " for each user" if limit.per_user else "",
+                " ",
+                badge("assumed", title="Nobody confirmed it") if limit.assumed else None,
+            ],
+        ),
+        ("Window", window_words(limit.window)),
+        ("Reading" if row.is_floor else "Used", [("at least " if headroom.lower_bound else ""), used]),
+        ("Left", limit_words.left(row).plain()),
+        ("Runs out", limit_words.runs_out(row, now, zone).plain()),
+        ("Pace", f"{limit_words.pace(row)} of an even use" if headroom.burn_rate is not None else "–"),
+        ("Why", headroom.reason or "–"),
+        ("Grounds", headroom.basis or "–"),
+        ("Worst user", headroom.subject or "–") if limit.per_user else ("Of", headroom.subject or "the whole platform"),
+        ("Next step", f"{step.plain()}{lead}"),
+        ("Owner", limit.owner or "nobody named"),
+        ("Meter", html.Span(limit.meter_id, className="mono")),
+        ("Data", [age(headroom.observed_at, now, prefix="newest "), ", ", FRESHNESS_WORDS[headroom.freshness]]),
+        ("Measured", [age(headroom.as_of, now), " ago"]),
+    ]
+    if headroom.p_breach is not None:
+        entries.insert(6, ("Chance", wording.chance(headroom.p_breach)))
+    if headroom.window_start and headroom.window_end and limit.window and limit.window.span is None:
+        words = f"{wording.moment(headroom.window_start, now, zone)}–{wording.moment(headroom.window_end, now, zone)}"
+        entries.insert(2, ("This window", words))
+    return html.Dl([piece for name, value in entries for piece in (html.Dt(name), html.Dd(value))], className="facts-list")
+
+
+def drawer(row: LimitRow, history: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones) -> html.Aside:
+    """The open drawer of one limit."""
+    limit = row.limit
+    span = (now - HISTORY, now)
+    if len(history) >= 2:
+        figure = room_line(history, span, filters.zone, tone)
+        past: Any = [
+            html.H2("Room left, last 7 days"),
+            graph(figure, "drawer-chart", f"Room left of {limit.title} over the last seven days"),
+        ]
+    else:
+        past = html.Div("The line of the last days appears after two hours of readings.", className="dim")
+    back = filters.href(limit=None)
+    return html.Aside(
+        [
+            html.Div([html.H2(limit.title), link("Close", back, "button", title="Esc")], className="drawer-head"),
+            html.Div(
+                [glyph(row.state, labelled=False), html.Strong(row.state.value), f"{limit.platform} · {KIND_ONE[limit.kind]}"],
+                className="drawer-sub",
+            ),
+            headroom_bar(row, now, filters.zone),
+            *(past if isinstance(past, list) else [past]),
+            details(row, filters, now),
+            html.Div(
+                [
+                    link(f"{limit.platform}'s home", filters.href(f"/platforms/{limit.platform}"), "button"),
+                    link("Its cost", filters.href("/cost", platform=limit.platform), "button")
+                    if limit.unit.startswith("usd")
+                    else None,
+                ],
+                className="links",
+            ),
+        ],
+        className="drawer",
+        **{"aria-label": f"{limit.title}, {limit.platform}"},
+    )
+
+
+def register(app: Dash, pages: Pages) -> None:
+    """Connects the drawer to the address."""
+    parts = pages.parts
+
+    @app.callback(
+        Output(Shell.DRAWER, "children"),
+        Input(Shell.URL, "search"),
+        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.THEME, "data"),
+        State(Shell.URL, "pathname"),
+    )
+    async def show(search: str | None, _tick: int | None, theme: str | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+        key = filters.get("limit")
+        if not key:
+            return None
+
+        async def make() -> Any:
+            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now))
+            row = next((each for each in rows if each.key == key), None)
+            if row is None:
+                closed = link("Close", filters.href(limit=None), "button")
+                return html.Aside([states.empty(f"No pack has a limit {key}.", [closed])], className="drawer")
+            history = await pages.read(("history", key), lambda: reads.limit_history(parts.store, key, now, HISTORY))
+            return drawer(row, history, filters, now, tones(theme))
+
+        return await pages.guard(make)

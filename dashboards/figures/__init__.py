@@ -1,0 +1,1 @@
+"""Charts as raw plotly dicts: pure functions, built in milliseconds, golden-tested."""

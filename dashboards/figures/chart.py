@@ -1,0 +1,213 @@
+"""What all charts share: the frame, lines with direct labels, threshold lines, deploy marks. Raw plotly dicts, since a go.Figure costs 100 ms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.theme import Tones
+
+Figure = dict[str, Any]
+CONFIG = {
+    "displayModeBar": False,
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "showTips": False,
+    "responsive": True,
+    "doubleClick": False,
+}
+HEIGHT = 232
+TOP, BOTTOM, LEFT, RIGHT = 18, 24, 44, 84
+LABEL_GAP = 14
+SIDE_CHARS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its name, its points (None is a gap), its colour, and whether its last point is of a bucket still filling."""
+
+    name: str
+    points: Sequence[tuple[datetime, float | None]]
+    colour: str
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A dashed horizontal line with a name: a limit or a threshold."""
+
+    name: str
+    value: float
+    colour: str
+
+
+def local(at: datetime, zone: ZoneInfo) -> str:
+    """An instant as plotly draws it: it knows no zones, so it gets the wall clock of the reader's."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def layout(
+    tones: Tones,
+    span: tuple[datetime, datetime],
+    zone: ZoneInfo,
+    *,
+    height: int = HEIGHT,
+    key: str = "",
+    y: Mapping[str, Any] | None = None,
+) -> Figure:
+    """The frame of a chart over [since, until). `key` keeps a zoom while only the data changes."""
+    font = {"family": "Inter, system-ui, sans-serif", "size": 11, "color": tones.dim}
+    return {
+        "height": height,
+        "margin": {"l": LEFT, "r": RIGHT, "t": TOP, "b": BOTTOM},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": font,
+        "showlegend": False,
+        "hovermode": "x unified",
+        "hoverlabel": {"bgcolor": tones.surface, "bordercolor": tones.line, "font": {**font, "color": tones.text}},
+        "dragmode": False,
+        "uirevision": key,
+        "xaxis": {
+            "type": "date", "range": [local(span[0], zone), local(span[1], zone)], "showgrid": False, "zeroline": False, "nticks": 6,
+            "linecolor": tones.line, "showspikes": False, "tickformatstops": _date_steps(), "hoverformat": "%-d %b %H:%M", "fixedrange": True,
+        },
+        "yaxis": {
+            "gridcolor": tones.line, "zeroline": False, "nticks": 5, "tickformat": ",~f", "rangemode": "tozero", "fixedrange": True,
+            "showspikes": False, "automargin": False, **(y or {}),
+        },
+        "shapes": [],
+        "annotations": [],
+    }  # fmt: skip
+
+
+def _date_steps() -> list[dict[str, Any]]:
+    return [
+        {"dtickrange": [None, 43_200_000], "value": "%H:%M"},
+        {"dtickrange": [43_200_000, 604_800_000], "value": "%-d %b"},
+        {"dtickrange": [604_800_000, None], "value": "%-d %b"},
+    ]
+
+
+def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> list[dict[str, Any]]:
+    """The traces of a line: solid, and dotted to a hollow point where the last bucket is still filling."""
+    xs = [local(at, zone) for at, _ in line.points]
+    ys = [value for _, value in line.points]
+    base: dict[str, Any] = {
+        "type": "scatter",
+        "name": line.name,
+        "line": {"color": line.colour, "width": width},
+        "hovertemplate": f"%{{y:{hover}}}",
+        "connectgaps": False,
+    }
+    if not line.partial or len(xs) < 2:
+        mode = "lines+markers" if sum(value is not None for value in ys) == 1 else "lines"
+        return [{**base, "mode": mode, "x": xs, "y": ys}]
+    dotted = {
+        **base,
+        "line": {**base["line"], "dash": "dot"},
+        "mode": "lines+markers",
+        "hoverinfo": "skip",
+        "hovertemplate": None,
+    }
+    hollow = {"size": [0, 6], "color": "rgba(0,0,0,0)", "line": {"color": line.colour, "width": 1.5}}
+    return [{**base, "mode": "lines", "x": xs[:-1], "y": ys[:-1]}, {**dotted, "x": xs[-2:], "y": ys[-2:], "marker": hollow}]
+
+
+def spread(places: Sequence[float], gap: float = LABEL_GAP, low: float = 0.0, high: float = float(HEIGHT)) -> list[float]:
+    """Label heights moved apart to at least `gap` pixels, kept within [low, high] as far as they fit, in their order."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = [0.0] * len(places)
+    floor = low
+    for i in order:
+        moved[i] = max(places[i], floor)
+        floor = moved[i] + gap
+    ceiling = high
+    for i in reversed(order):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - gap
+    return moved
+
+
+def side_labels(
+    figure: Figure, labels: Sequence[tuple[str, float, str]], top: float, tones: Tones, *, bottom: float = 0.0
+) -> None:
+    """Names at the right edge, each by its value on an axis from `bottom` to `top`: a coloured dash, then the name in text colour."""
+    inner = figure["layout"]["height"] - TOP - BOTTOM
+    scale = inner / (top - bottom) if top > bottom else 0.0
+    heights = spread([(value - bottom) * scale for _, value, _ in labels], high=float(inner))
+    for (name, _, colour), height in zip(labels, heights, strict=True):
+        short = name if len(name) <= SIDE_CHARS else f"{name[: SIDE_CHARS - 1]}…"
+        figure["layout"]["annotations"].append(
+            {
+                "xref": "paper", "yref": "paper", "x": 1, "y": height / inner, "xanchor": "left", "yanchor": "middle", "xshift": 3,
+                "showarrow": False, "align": "left", "text": f'<span style="color:{colour}"><b>–</b></span> {short}',
+                "font": {"color": tones.text, "size": 11}, "hovertext": name if short != name else "",
+            }
+        )  # fmt: skip
+
+
+def marks(figure: Figure, lines: Sequence[Mark]) -> None:
+    """Dashed limits across the chart."""
+    for mark in lines:
+        figure["layout"]["shapes"].append(
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "yref": "y",
+                "y0": mark.value,
+                "y1": mark.value,
+                "line": {"color": mark.colour, "width": 1, "dash": "dash"},
+            }
+        )
+
+
+def deploy_marks(figure: Figure, deploys: Sequence[Mapping[str, Any]], zone: ZoneInfo, tones: Tones, *, most: int = 6) -> None:
+    """Dotted verticals, the label on top. With many, only the newest are named; all are drawn."""
+    for n, deploy in enumerate(deploys):
+        x = local(deploy["deployed_at"], zone)
+        figure["layout"]["shapes"].append(
+            {
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": tones.dim, "width": 1, "dash": "dot"},
+            }
+        )
+        if n < most:
+            text = str(deploy["version"] or deploy["title"])
+            figure["layout"]["annotations"].append(
+                {
+                    "x": x, "yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False, "text": text if len(text) <= 14 else f"{text[:13]}…",
+                    "font": {"size": 11, "color": tones.dim}, "hovertext": str(deploy["title"]),
+                }
+            )  # fmt: skip
+    _untangle(figure)
+
+
+def _untangle(figure: Figure) -> None:
+    """Deploy names that would overlap are dropped, the newer kept: the hover text still has them."""
+    span = figure["layout"]["xaxis"]["range"]
+    start, end = (datetime.fromisoformat(edge) for edge in span)
+    kept: list[float] = []
+    for note in figure["layout"]["annotations"]:
+        if note.get("yanchor") != "bottom":
+            continue
+        place = (datetime.fromisoformat(note["x"]) - start) / (end - start)
+        if any(abs(place - other) < 0.22 for other in kept) or not 0 <= place <= 1:
+            note["text"] = ""
+        else:
+            kept.append(place)
+
+
+def nice_top(value: float) -> float:
+    """The end of an axis from zero: a little above the largest value."""
+    return value * 1.08 if value > 0 else 1.0

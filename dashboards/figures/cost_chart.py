@@ -1,0 +1,118 @@
+"""Cost over time as stacked bars: the dearest groups by name, the rest as Other, buckets that are not whole pale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.figures.chart import Figure, deploy_marks, layout, local, nice_top, side_labels
+from dashboards.theme import Tones
+
+TALL = 280
+PALE = 0.4
+NAMED = 4
+OTHER = "Other"
+NO_NAME = "(none)"
+
+
+def groups(rows: Sequence[Mapping[str, Any]], named: int = NAMED) -> dict[str, dict[datetime, Decimal]]:
+    """Cost by group and bucket: the `named` dearest, dearest first, then Other. Adds up to the rows' sum exactly."""
+    totals: dict[str, Decimal] = {}
+    for row in rows:
+        totals[row["name"]] = totals.get(row["name"], Decimal(0)) + row["cost_usd"]
+    ranked = sorted(totals, key=lambda name: (-totals[name], name))
+    # A single further group keeps its own name: "Other" of one thing only hides it.
+    first = set(ranked if len(ranked) <= named + 1 else ranked[:named])
+    result: dict[str, dict[datetime, Decimal]] = {(name or NO_NAME): {} for name in ranked if name in first}
+    for row in rows:
+        shown = (row["name"] or NO_NAME) if row["name"] in first else OTHER
+        buckets = result.setdefault(shown, {})
+        buckets[row["bucket_start"]] = buckets.get(row["bucket_start"], Decimal(0)) + row["cost_usd"]
+    return result
+
+
+def colours(names: Sequence[str], tones: Tones) -> dict[str, str]:
+    """A series colour for each named group, dim for Other."""
+    palette = iter(tones.series)
+    return {name: tones.dim if name == OTHER else next(palette, tones.dim) for name in names}
+
+
+def cost_chart(
+    rows: Sequence[Mapping[str, Any]],
+    edges: Sequence[datetime],
+    span: tuple[datetime, datetime],
+    zone: ZoneInfo,
+    tones: Tones,
+    *,
+    partial: tuple[bool, bool],
+    deploys: Sequence[Mapping[str, Any]] = (),
+    key: str = "",
+) -> Figure:
+    """The bars. `partial`: whether the first bucket began before the range, and whether the last is still filling."""
+    stacked = groups(rows)
+    tone = colours(list(stacked), tones)
+    until = span[1]
+    widths = [(b - a).total_seconds() * 1000 * 0.86 for a, b in pairwise(edges)]
+    widths.append(widths[-1] if widths else (until - edges[0]).total_seconds() * 1000 * 0.86 if edges else 0)
+    # The axis ends where the last bucket will end, so that its bar is not cut.
+    end = edges[-1] + (edges[-1] - edges[-2]) if len(edges) > 1 else until
+    first = min(span[0], edges[0]) if edges else span[0]
+    xs = [local(edge, zone) for edge in edges]
+    sums = [float(sum((buckets.get(edge, Decimal(0)) for buckets in stacked.values()), Decimal(0))) for edge in edges]
+    top = nice_top(max(sums, default=0.0))
+    axis = {
+        "tickprefix": "$",
+        "tickformat": ",~f" if top >= 4 else ",.2~f" if top >= 0.04 else ",.4~f",
+        "range": [0, top],
+        "rangemode": "normal",
+    }
+    figure: Figure = {
+        "data": [],
+        "layout": {
+            **layout(tones, (first, max(end, until)), zone, height=TALL, key=key, y=axis),
+            "barmode": "stack",
+            "bargap": 0,
+        },
+    }
+    opacity = [1.0] * len(edges)
+    for place, pale in zip((0, -1), partial, strict=True):
+        if pale and opacity:
+            opacity[place] = PALE
+    for name, buckets in stacked.items():
+        figure["data"].append(
+            {
+                "type": "bar", "name": name, "x": xs, "y": [float(buckets.get(edge, Decimal(0))) for edge in edges], "width": widths, "offset": 0,
+                "marker": {"color": tone[name], "opacity": opacity, "line": {"width": 0}}, "hovertemplate": "$%{y:,.4~f}",
+            }
+        )  # fmt: skip
+    _label(figure, stacked, edges, tone, top, tones, whole_from=1 if partial[1] else 0)
+    deploy_marks(figure, deploys, zone, tones)
+    return figure
+
+
+def _label(
+    figure: Figure,
+    stacked: Mapping[str, Mapping[datetime, Decimal]],
+    edges: Sequence[datetime],
+    tone: Mapping[str, str],
+    top: float,
+    tones: Tones,
+    *,
+    whole_from: int,
+) -> None:
+    """Names beside the last whole bar, each at the middle of its piece."""
+    if not edges:
+        return
+    last = edges[-1 - whole_from] if len(edges) > whole_from else edges[-1]
+    base = 0.0
+    labels = []
+    for name, buckets in stacked.items():
+        piece = float(buckets.get(last, Decimal(0)))
+        if any(buckets.values()):
+            labels.append((name, base + piece / 2, tone[name]))
+        base += piece
+    side_labels(figure, labels, top, tones)

@@ -1,0 +1,87 @@
+"""Lines over time with direct labels, thresholds and deploy marks: signals, latency, request rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.figures.chart import HEIGHT, Figure, Line, Mark, deploy_marks, layout, marks, nice_top, side_labels, trace
+from dashboards.theme import Tones
+from dashboards.wording import BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
+
+NAMED = 4
+OTHER_WORDS = "Other"
+
+
+def y_axis(unit: str) -> dict[str, Any]:
+    """Tick words of a unit."""
+    if unit in RATIO_UNITS:
+        return {"tickformat": ",.0%"}
+    if unit in MONEY_UNITS:
+        return {"tickprefix": "$", "tickformat": ",~f"}
+    if unit in BYTE_UNITS:
+        return {"tickformat": "~s"}
+    return {"tickformat": ",~f"}
+
+
+def hover(unit: str) -> str:
+    """A value's words in the hover box."""
+    return ",.1%" if unit in RATIO_UNITS else "$,.2f" if unit in MONEY_UNITS else ".3s" if unit in BYTE_UNITS else ",.4~g"
+
+
+def line_chart(
+    lines: Sequence[Line],
+    span: tuple[datetime, datetime],
+    zone: ZoneInfo,
+    tones: Tones,
+    *,
+    unit: str = "",
+    thresholds: Sequence[Mark] = (),
+    deploys: Sequence[Mapping[str, Any]] = (),
+    height: int = HEIGHT,
+    key: str = "",
+) -> Figure:
+    """A chart of lines from zero. A ratio whose values all lie high starts just below the lowest instead."""
+    values = [value for line in lines for _, value in line.points if value is not None]
+    drawn = [*values, *(mark.value for mark in thresholds)]
+    top, bottom = nice_top(max(drawn, default=1.0)), 0.0
+    if unit in {*RATIO_UNITS, "percent"} and drawn and min(drawn) > 0.6 * max(drawn):
+        bottom = min(drawn) - (max(drawn) - min(drawn)) * 0.15 - max(drawn) * 0.005
+        top = max(drawn) + (max(drawn) - min(drawn)) * 0.08 + max(drawn) * 0.005
+    if values and min(values) < 0:
+        bottom = min(values) * 1.08
+    figure: Figure = {
+        "data": [],
+        "layout": layout(
+            tones, span, zone, height=height, key=key, y={**y_axis(unit), "range": [bottom, top], "rangemode": "normal"}
+        ),
+    }
+    labels: list[tuple[str, float, str]] = []
+    for line in lines:
+        figure["data"] += trace(line, zone, hover(unit))
+        last = next((value for _, value in reversed(line.points) if value is not None), None)
+        if last is not None and len(lines) > 1:
+            labels.append((line.name, last, line.colour))
+    labels += [(mark.name, mark.value, mark.colour) for mark in thresholds]
+    marks(figure, thresholds)
+    if labels:
+        side_labels(figure, labels, top, tones, bottom=bottom)
+    else:
+        figure["layout"]["margin"]["r"] = 16
+    deploy_marks(figure, deploys, zone, tones)
+    return figure
+
+
+def coloured(named: Mapping[str, Sequence[tuple[datetime, float | None]]], tones: Tones) -> list[Line]:
+    """Lines in the series colours; beyond four, those with the highest last value are named and the rest drawn dim."""
+    if len(named) == 1:
+        return [Line(name, points, tones.accent) for name, points in named.items()]
+
+    def last(points: Sequence[tuple[datetime, float | None]]) -> float:
+        return next((value for _, value in reversed(points) if value is not None), float("-inf"))
+
+    ranked = sorted(named, key=lambda name: (-last(named[name]), name))
+    shown = sorted(ranked[:NAMED]) if len(named) <= NAMED else ranked[: NAMED - 1]
+    return [Line(name, named[name], tones.series[n]) for n, name in enumerate(shown)]

@@ -1,0 +1,154 @@
+"""The one filter model: what a page shows lives in its address, so every view can be copied, bookmarked and gone back to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from roomleft.timespan import Period, Window, midnight
+
+RANGES = {
+    "1h": "Last hour",
+    "24h": "Last 24 h",
+    "7d": "Last 7 d",
+    "30d": "Last 30 d",
+    "90d": "Last 90 d",
+    "month": "This month",
+    "last-month": "Last month",
+}
+SPANS = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+}
+DEFAULT_RANGE = "24h"
+SHARED = ("range", "platform", "tz")
+LONGEST = timedelta(days=800)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an address asks for: a page, a time range in a zone, a platform, and the page's own filters.
+
+    `range` is a key of RANGES or `YYYY-MM-DD..YYYY-MM-DD` (both days included). `problems` names what in the address was not understood
+    and therefore left out.
+    """
+
+    path: str = "/"
+    range: str = DEFAULT_RANGE
+    platform: str | None = None
+    zone: ZoneInfo = ZoneInfo("UTC")
+    page: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def span(self, now: datetime) -> tuple[datetime, datetime]:
+        """The asked range as UTC instants [since, until); `until` is never after `now`."""
+        if self.range in SPANS:
+            return now - SPANS[self.range], now
+        month = Window(Period.MONTH, self.zone)
+        if self.range == "month":
+            return month.bounds(now)[0], now
+        if self.range == "last-month":
+            return month.previous(now)
+        first, last = _days(self.range)
+        since, until = midnight(first, self.zone), min(midnight(last + timedelta(days=1), self.zone), now)
+        return (since, until) if since < until else (until - timedelta(days=1), until)
+
+    def previous(self, now: datetime) -> tuple[datetime, datetime]:
+        """The period to compare with: as long, directly before; for a month, the same stretch of the month before."""
+        since, until = self.span(now)
+        if self.range in {"month", "last-month"}:
+            start, end = Window(Period.MONTH, self.zone).previous(since)
+            return start, end if self.range == "last-month" else min(end, start + (until - since))
+        return since - (until - since), since
+
+    @property
+    def range_words(self) -> str:
+        """What the range control shows: `Last 24 h`, `1–14 Nov`."""
+        if self.range in RANGES:
+            return RANGES[self.range]
+        first, last = _days(self.range)
+        return f"{first:%-d %b}–{last:%-d %b %Y}"
+
+    def get(self, key: str, default: str = "") -> str:
+        """A filter of the page."""
+        return self.page.get(key, default)
+
+    def chosen(self, key: str, allowed: Mapping[str, object] | tuple[str, ...], default: str = "") -> str:
+        """A page filter that must be one of `allowed`; else the default."""
+        value = self.page.get(key, default)
+        return value if value in allowed else default
+
+    def href(self, path: str | None = None, **changes: str | None) -> str:
+        """The address after a change. Another page keeps range, platform and zone; the same page keeps everything. None removes."""
+        values: dict[str, str | None] = {
+            "range": self.range if self.range != DEFAULT_RANGE else None,
+            "platform": self.platform,
+            "tz": self.zone.key if self.zone.key != "UTC" else None,
+        }
+        if path is None or path == self.path:
+            values |= self.page
+        values |= changes
+        if values.get("range") == DEFAULT_RANGE:
+            values["range"] = None
+        if values.get("tz") == "UTC":
+            values["tz"] = None
+        query = urlencode({key: value for key, value in values.items() if value})
+        return (path or self.path) + (f"?{query}" if query else "")
+
+    def on(self, path: str) -> Filters:
+        """The same filters on another page."""
+        return replace(self, path=path)
+
+
+def parse(path: str | None, search: str | None) -> Filters:
+    """Filters from an address. Never raises: what is not understood is left out and named in `problems`."""
+    asked = dict(parse_qsl((search or "").lstrip("?")))
+    problems = []
+    span = asked.pop("range", DEFAULT_RANGE)
+    if span not in RANGES:
+        try:
+            first, last = _days(span)
+            if not first <= last or last - first > LONGEST:
+                raise ValueError
+        except ValueError:
+            problems.append(f"{span!r} is not a range; showing {RANGES[DEFAULT_RANGE].lower()}")
+            span = DEFAULT_RANGE
+    zone = asked.pop("tz", "UTC")
+    if zone not in available_timezones():
+        problems.append(f"{zone!r} is not a time zone; showing UTC")
+        zone = "UTC"
+    platform = asked.pop("platform", None)
+    return Filters(path or "/", span, platform, ZoneInfo(zone), asked, tuple(problems))
+
+
+def _days(text: str) -> tuple[date, date]:
+    first, separator, last = text.partition("..")
+    if not separator:
+        raise ValueError(text)
+    return date.fromisoformat(first), date.fromisoformat(last)
+
+
+def bucket_edges(since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Bucket starts for a chart over [since, until): 15 min up to 6 h, hours up to 3 d, the zone's days up to 200 d, then weeks of them.
+
+    UTC instants, aligned to the zone's clock; the first may lie before `since`, and the last bucket is partial unless it ends at `until`.
+    """
+    span = until - since
+    if span <= timedelta(days=3):
+        step = timedelta(minutes=15) if span <= timedelta(hours=6) else timedelta(hours=1)
+        origin = datetime(2000, 1, 1, tzinfo=UTC)
+        first = origin + (since - origin) // step * step
+        return [first + step * i for i in range(int((until - first) / step) + 1) if first + step * i < until]
+    day_step = 1 if span <= timedelta(days=200) else 7
+    edges = []
+    local_day = since.astimezone(zone).date()
+    while (edge := midnight(local_day, zone)) < until:
+        edges.append(edge)
+        local_day += timedelta(days=day_step)
+    return edges

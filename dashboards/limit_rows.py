@@ -1,0 +1,162 @@
+"""Limits as screens list them: the stored headroom row joined with what the pack says about the limit, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from dashboards.headroom_rows import STALE_AFTER
+from roomleft.limits import WORST_FIRST, Direction, Freshness, Headroom, Kind, Limit, State
+
+FULL = 1.25
+"""What a headroom bar's whole width stands for: 125 % of the limit. More is clamped."""
+STOCK_HORIZON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One limit with its newest headroom. A limit that was never measured has an `unknown` headroom saying so."""
+
+    limit: Limit
+    headroom: Headroom
+
+    @property
+    def key(self) -> str:
+        """Names the row in an address."""
+        return self.limit.limit_id
+
+    @property
+    def state(self) -> State:
+        return self.headroom.state
+
+    @property
+    def is_floor(self) -> bool:
+        return self.limit.direction is Direction.AT_LEAST
+
+    @property
+    def used_share(self) -> float | None:
+        """How full the bar is: used ÷ amount, for a floor amount ÷ reading; None without a reading. 1 is the limit."""
+        used, amount = self.headroom.used, self.headroom.amount
+        if used is None:
+            return None
+        if self.is_floor:
+            return float(amount / used) if used > 0 else FULL
+        if amount <= 0:
+            return FULL if used > 0 else 1.0
+        return max(0.0, float(used / amount))
+
+    @property
+    def horizon(self) -> datetime | None:
+        """To when the fan looks ahead: the window's end; 30 days for a stock; None for a rolling window."""
+        window = self.limit.window
+        if window is None:
+            return self.headroom.as_of + STOCK_HORIZON
+        return None if window.span is not None else self.headroom.window_end
+
+    def fan(self) -> tuple[float, float, float] | None:
+        """Where use probably is at the horizon: its p10, p50, p90 as shares of the limit. None where there are no grounds.
+
+        Derived from the stored exhaustion times: reaching the limit at t means a pace of (1 − used) / (t − now).
+        """
+        now, used, horizon, row = self.headroom.as_of, self.used_share, self.horizon, self.headroom
+        if used is None or horizon is None or horizon <= now or self.is_floor:
+            return None
+
+        def at_horizon(reaches: datetime | None) -> float | None:
+            if reaches is None or reaches <= now:
+                return None
+            return used + max(0.0, 1 - used) * ((horizon - now) / (reaches - now))
+
+        even = None
+        if row.burn_rate is not None and self.limit.window is not None:
+            even = max(used, row.burn_rate)
+        middle = at_horizon(row.exhausts_p50) or even
+        if middle is None:
+            return None
+        high = max(middle, at_horizon(row.exhausts_p10) or middle)
+        low = min(middle, at_horizon(row.exhausts_p90) or middle)
+        return low, middle, high
+
+
+def never_measured(limit: Limit, now: datetime) -> Headroom:
+    """The headroom of a limit no job has measured yet: unknown, and why."""
+    start, end = limit.window.bounds(now) if limit.window else (None, None)
+    return Headroom(
+        limit_id=limit.limit_id, platform=limit.platform, kind=limit.kind, unit=limit.unit, amount=limit.amount,
+        used=None, remaining=None, fraction_left=None, state=State.UNKNOWN, reason="not measured yet", burn_rate=None,
+        exhausts_p10=None, exhausts_p50=None, exhausts_p90=None, p_breach=None, window_start=start, window_end=end, subject="",
+        basis="", lower_bound=False, freshness=Freshness.PROVISIONAL, observed_at=None, as_of=now,
+    )  # fmt: skip
+
+
+def headroom_of(row: Mapping[str, Any]) -> Headroom:
+    """The vocabulary's Headroom from a stored row."""
+    values = {name: row[name] for name in Headroom.__dataclass_fields__}
+    return Headroom(
+        **{**values, "kind": Kind(row["kind"]), "state": State(row["state"]), "freshness": Freshness(row["freshness"])}
+    )
+
+
+def believed(headroom: Headroom, now: datetime) -> Headroom:
+    """The same, or unknown when the row itself is too old to believe."""
+    if now - headroom.as_of <= STALE_AFTER:
+        return headroom
+    minutes = int((now - headroom.as_of).total_seconds() // 60)
+    return replace(headroom, state=State.UNKNOWN, reason=f"not measured for {minutes} min; it was {headroom.state}")
+
+
+def limit_rows(stored: Iterable[Mapping[str, Any]], limits: Iterable[Limit], now: datetime) -> list[LimitRow]:
+    """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out."""
+    newest = {row["limit_id"]: believed(headroom_of(row), now) for row in stored}
+    return sorted(
+        (LimitRow(limit, newest.get(limit.limit_id) or never_measured(limit, now)) for limit in limits), key=worst_first
+    )
+
+
+def worst_first(row: LimitRow) -> tuple[int, float, float, str]:
+    """Sorts by state, then the chance of running out, then the least room, then by name."""
+    left = row.headroom.fraction_left
+    return (
+        WORST_FIRST.index(row.state),
+        -(row.headroom.p_breach or 0.0),
+        left if left is not None else float("inf"),
+        f"{row.limit.platform} {row.limit.title}",
+    )
+
+
+def kept(
+    rows: Sequence[LimitRow], *, platform: str | None = None, state: str = "", kind: str = "", words: str = ""
+) -> list[LimitRow]:
+    """The rows that pass the page's filters, in their order."""
+    needle = words.casefold().strip()
+    return [
+        row
+        for row in rows
+        if (platform is None or row.limit.platform == platform)
+        and (not state or row.state == state)
+        and (not kind or row.limit.kind == kind)
+        and (not needle or needle in f"{row.limit.platform} {row.limit.title} {row.limit.owner} {row.limit.limit_id}".casefold())
+    ]
+
+
+def sorted_by(rows: Sequence[LimitRow], order: str) -> list[LimitRow]:
+    """The rows by another order than worst first: `left`, `runs-out`, `platform`, `age`. Unknown values last."""
+    if order == "left":
+        return sorted(
+            rows, key=lambda row: row.headroom.fraction_left if row.headroom.fraction_left is not None else float("inf")
+        )
+    if order == "runs-out":
+        return sorted(rows, key=lambda row: row.headroom.exhausts_p50.timestamp() if row.headroom.exhausts_p50 else float("inf"))
+    if order == "platform":
+        return sorted(rows, key=lambda row: (row.limit.platform, row.limit.title))
+    if order == "age":
+        return sorted(rows, key=lambda row: row.headroom.observed_at.timestamp() if row.headroom.observed_at else float("-inf"))
+    return list(rows)
+
+
+def amount_of(value: Decimal | None) -> float | None:
+    """A stored decimal for a chart or a share, where a float is in its place."""
+    return None if value is None else float(value)

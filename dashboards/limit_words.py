@@ -1,0 +1,115 @@
+"""What a limit's row says in words: what is left, when it runs out, how fast it goes, what to do next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from dashboards import wording
+from dashboards.limit_rows import LimitRow
+from roomleft.limits import Kind, NextStep, State
+from roomleft.money import MINUS
+
+DASH = "–"
+
+
+class Words(NamedTuple):
+    """A strong part and a dim part that follows it."""
+
+    strong: str
+    dim: str = ""
+
+    def plain(self) -> str:
+        """Both as one text."""
+        return f"{self.strong} {self.dim}".strip()
+
+
+def left(row: LimitRow) -> Words:
+    """`398` `of 5,010`; `3.4 pts` `above 90 %` for a floor; `unknown` `of 80`."""
+    unit, limit = row.limit.unit, wording.amount(row.headroom.amount, row.limit.unit)
+    beside = f"above {limit}" if row.is_floor else f"of {limit}"
+    if row.headroom.remaining is None:
+        return Words("unknown", beside)
+    remaining = row.headroom.remaining
+    if row.is_floor:
+        below = remaining < 0
+        if unit in wording.RATIO_UNITS | wording.PERCENT_UNITS:
+            points = float(remaining) * (100 if unit in wording.RATIO_UNITS else 1)
+            text = f"{wording.count(round(points, 1))}{wording.THIN}pts"
+        else:
+            text = wording.amount(remaining, unit)
+        return Words(text, f"{'below' if below else 'above'} {limit}" if not below else f"under {limit}")
+    text = wording.amount(remaining, unit)
+    if row.limit.kind is Kind.SLO and unit in wording.RATIO_UNITS and row.headroom.fraction_left is not None:
+        return Words(wording.percent(row.headroom.fraction_left), "of budget")
+    # A lower bound of use is an upper bound of what is left.
+    return Words(f"≤{wording.THIN}{text}" if row.headroom.lower_bound else text, beside)
+
+
+def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
+    """When the limit is reached: p50 and the p10–p90 range, or why there is no date."""
+    h = row.headroom
+    if row.state is State.UNKNOWN:
+        return Words("no date", h.reason)
+    if row.state is State.EXHAUSTED:
+        refill = f"refills {wording.when(h.window_end, now, zone)}" if _refills(row) and h.window_end else ""
+        if h.exhausts_p50 is not None and h.exhausts_p50 <= now:
+            return Words(f"ran out {wording.when(h.exhausts_p50, now, zone)}", refill)
+        return Words("below the floor" if row.is_floor else "has run out", refill)
+    if h.exhausts_p50 is not None:
+        if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
+            spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
+        else:
+            spread = f"from {wording.when(h.exhausts_p10, now, zone)}" if h.exhausts_p10 is not None else ""
+        middle = wording.when(h.exhausts_p50, now, zone)
+        return Words(middle, "" if spread == middle else spread)
+    if h.exhausts_p10 is not None:
+        return Words(f"from {wording.when(h.exhausts_p10, now, zone)}", "if it speeds up")
+    if _refills(row) and h.window_end is not None:
+        if h.window_end - now < timedelta(hours=48):
+            return Words("not before", f"it resets {wording.when(h.window_end, now, zone)}")
+        last = wording.day(h.window_end - timedelta(seconds=1), now, zone)
+        return Words(f"after {last}", f"resets {wording.day(h.window_end, now, zone)}")
+    if h.basis.startswith(("no pace", "less than")) or h.basis.endswith("needed"):
+        # The basis says why there is no pace.
+        return Words("no date", h.basis)
+    return Words("not at this pace")
+
+
+def _refills(row: LimitRow) -> bool:
+    window = row.limit.window
+    return window is not None and window.span is None
+
+
+def pace(row: LimitRow) -> str:
+    """Use against an even use of the window, `1.4×`; a dash where it means nothing."""
+    rate = row.headroom.burn_rate
+    if rate is None or row.state is State.UNKNOWN:
+        return DASH
+    if 0 < rate < 0.05:
+        return f"<{wording.THIN}0.1×"
+    return f"{rate:,.0f}×" if rate >= 99.5 else f"{rate:.1f}×"
+
+
+def next_step(step: NextStep | None) -> Words:
+    """`+$99/mo` `1 deployment`; a dash where the pack names none."""
+    if step is None:
+        return Words(DASH)
+    cost = step.cost_usd_per_month
+    if cost is None:
+        return Words("", step.what)
+    sign = MINUS if cost < 0 else "+" if cost > 0 else ""
+    return Words(f"{sign}{wording.short_money(abs(cost))}/mo" if cost else "$0", step.what)
+
+
+def bar(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
+    """The headroom bar in words, for those who do not see it."""
+    share = row.used_share
+    if share is None or row.state is State.UNKNOWN:
+        return f"{row.limit.title}: unknown, {row.headroom.reason}"
+    assumed = ", assumed limit" if row.limit.assumed else ""
+    return (
+        f"{row.limit.title}: {wording.percent(share, 0)} used, {left(row).plain()} left, {row.state.value}{assumed}; "
+        f"{runs_out(row, now, zone).plain()}"
+    )

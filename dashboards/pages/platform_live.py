@@ -1,0 +1,153 @@
+"""A platform's Live tab: calls a second, errors and latency now, pushed each second over a WebSocket; polled where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
+
+from dashboards import reads, wording
+from dashboards.block import Pages
+from dashboards.components import states
+from dashboards.components.chart_card import chart_card, graph
+from dashboards.figures.chart import Line
+from dashboards.figures.series import line_chart
+from dashboards.filters import parse
+from dashboards.shell import Id as Shell
+from dashboards.theme import Tones, tones
+
+NOW_SPAN = timedelta(minutes=5)
+CHART_SPAN = timedelta(minutes=60)
+STEP_S = 60
+PUSH_EVERY_S = 1.0
+OLD = timedelta(minutes=2)
+
+
+class Id(StrEnum):
+    """Ids of this tab."""
+
+    BODY = "live-body"
+
+
+def layout() -> list[Any]:
+    """Skeletons."""
+    return [html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.BODY)]
+
+
+def slug_of(path: str | None) -> str | None:
+    """The platform of `/platforms/<slug>/live`; None for another address."""
+    parts = (path or "").strip("/").split("/")
+    return parts[1] if len(parts) == 3 and parts[0] == "platforms" and parts[2] == "live" else None
+
+
+def live_body(
+    slug: str, now_row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], now: datetime, zone: Any, tone: Tones
+) -> Any:
+    """The three cards."""
+    requests, at = now_row["requests"], now_row["last_at"]
+    if not rows and not requests:
+        return states.empty(f"No AI call of {slug} in the last {wording.age(CHART_SPAN)}.")
+    at = at or max((row["last_at"] for row in rows), default=None)
+    seconds = NOW_SPAN.total_seconds()
+    span = (now - CHART_SPAN, now)
+    last = rows[-1]["bucket_start"] if rows else None
+    filling = last is not None and (now - last).total_seconds() < STEP_S
+
+    def line(name: str, colour: str, value: Any, *, partial: bool = True) -> Line:
+        return Line(name, [(row["bucket_start"], value(row)) for row in rows], colour, filling and partial)
+
+    def per_second(row: Mapping[str, Any], what: str) -> float:
+        # The bucket still filling is divided by the time it has had, so that it does not dip.
+        elapsed = min(float(STEP_S), max(1.0, (now - row["bucket_start"]).total_seconds()))
+        return float(row[what]) / elapsed
+
+    def error_share(row: Mapping[str, Any]) -> float | None:
+        return row["failed_requests"] / row["requests"] if row["requests"] else None
+
+    rate = requests / seconds
+    failed = now_row["failed_requests"] / requests if requests else None
+    over = f"over the last {wording.age(NOW_SPAN)}"
+    rate_figure = line_chart(
+        [line("calls", tone.accent, lambda row: per_second(row, "requests"))], span, zone, tone, key=f"live-rate-{slug}"
+    )
+    error_figure = line_chart(
+        [line("errors", tone.accent, error_share)], span, zone, tone, unit="ratio", key=f"live-errors-{slug}"
+    )
+    p50, p95, p99 = tone.percentiles
+    latency = [
+        line(name, colour, lambda row, field=field: row[field])
+        for name, colour, field in (("p50", p50, "p50_ms"), ("p95", p95, "p95_ms"), ("p99", p99, "p99_ms"))
+    ]
+    latency_figure = line_chart(latency, span, zone, tone, key=f"live-latency-{slug}")
+    if now_row["p95_ms"] is None:
+        latency_value, latency_context = "–", f"no call with a latency {over}"
+    else:
+        latency_value = f"p95 {wording.seconds(now_row['p95_ms'] / 1000)}"
+        latency_context = (
+            f"p50 {wording.seconds(now_row['p50_ms'] / 1000)} · p99 {wording.seconds(now_row['p99_ms'] / 1000)} · "
+            f"{wording.plural(now_row['timed'], 'call')} {over}"
+        )
+    return html.Div(
+        [
+            chart_card("AI calls", "per second", _rate(rate), f"{wording.plural(requests, 'call')} {over}",
+                       graph(rate_figure, "live-chart-rate", f"AI calls a second of {slug}"), at, now, old=OLD),
+            chart_card("Latency of AI calls", "ms", latency_value, latency_context,
+                       graph(latency_figure, "live-chart-latency", f"Latency percentiles of {slug}"), at, now, old=OLD),
+            chart_card("Failed AI calls", "share", wording.percent(failed, 2) if failed is not None else "–",
+                       f"{wording.plural(now_row['failed_requests'], 'call')} of {requests:,} {over}",
+                       graph(error_figure, "live-chart-errors", f"Share of failed AI calls of {slug}"), at, now, old=OLD),
+        ],
+        className="grid3",
+    )  # fmt: skip
+
+
+def _rate(value: float) -> str:
+    return f"{wording.count(round(value, 2) if value < 10 else round(value, 1))}{wording.THIN}/s"
+
+
+def register(app: Dash, pages: Pages) -> None:
+    """Connects the tab: a push each second, and a poll for browsers whose WebSocket does not get through."""
+    parts = pages.parts
+
+    async def body(path: str | None, search: str | None, theme: str | None) -> Any:
+        slug = slug_of(path)
+        if slug is None or slug not in parts.packs:
+            return no_update
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            now_row = await pages.read(("live-now", slug), lambda: reads.live_now(parts.store, slug, now, NOW_SPAN))
+            rows = await pages.read(("live", slug), lambda: reads.live(parts.store, slug, now, CHART_SPAN, STEP_S))
+            return live_body(slug, now_row, rows, now, filters.zone, tones(theme))
+
+        return await pages.guard(make)
+
+    @app.callback(
+        Output(Id.BODY, "children"),
+        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.URL, "search"),
+        Input(Shell.THEME, "data"),
+        State(Shell.URL, "pathname"),
+    )
+    async def poll(_tick: int | None, search: str | None, theme: str | None, path: str | None) -> Any:
+        return await body(path, search, theme)
+
+    @app.callback(persistent=True, websocket=True)
+    async def push() -> None:
+        socket = ctx.websocket
+        if socket is None:
+            return
+        while not socket.is_shutdown:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                path = await socket.get_prop(Shell.URL, "pathname")
+                if slug_of(path) is not None:
+                    search, theme = await socket.get_prop(Shell.URL, "search"), await socket.get_prop(Shell.THEME, "data")
+                    made = await body(path, search, theme)
+                    if made is not no_update:
+                        set_props(Id.BODY, {"children": made})
+            await asyncio.sleep(PUSH_EVERY_S)

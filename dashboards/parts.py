@@ -1,0 +1,46 @@
+"""What the web side is handed: every part it reads or writes through, and nothing it could build itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from roomleft.clock import Now
+from roomleft.packs import Pack
+from roomleft.settings import Settings
+from warehouse.state import StateDb
+from warehouse.store import Store
+from warehouse.writer import Writer
+
+from .readiness import Readiness
+
+
+class JobState(Protocol):
+    """How a job stands, for screens and /readyz."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def outcome(self) -> str: ...
+
+    @property
+    def words(self) -> str: ...
+
+    @property
+    def late(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The running parts. `jobs` answers how each job stands; it is a function so that pages need not know the scheduler."""
+
+    settings: Settings
+    clock: Now
+    packs: Mapping[str, Pack]
+    store: Store
+    writer: Writer
+    state: StateDb
+    jobs: Callable[[], Sequence[JobState]]
+    readiness: Readiness

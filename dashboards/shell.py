@@ -1,0 +1,169 @@
+"""What stands around every page: header, navigation, the phone's bottom bar, the drawer, and the stores the browser side uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dash import dcc, html
+
+from dashboards import wording
+from dashboards.components.marks import badge, link
+from dashboards.filters import RANGES, Filters
+from roomleft.packs import Pack
+
+TICK_MS = 5000
+NAVIGATION = (("/", "Overview"), ("/platforms", "Platforms"), ("/cost", "Cost"))
+"""Only what exists."""
+
+
+class Id(StrEnum):
+    """Ids of the shell."""
+
+    URL = "url"
+    TICK = "tick"
+    THEME = "theme"
+    CLOCK = "clock"
+    CONTROLS = "header-controls"
+    NAV = "nav-links"
+    BOTTOM = "bottom-links"
+    PAGE = "page"
+    NOTICES = "notices"
+    DRAWER = "drawer"
+    FOOT = "nav-foot"
+
+
+def shell(*, demo: bool) -> html.Div:
+    """The whole frame, before any data."""
+    header = html.Header(
+        [
+            link("Roomleft", "/", "brand"),
+            badge("Demo data", "demo", "Every figure here comes from stand-in platforms") if demo else None,
+            html.Div(id=Id.CONTROLS, className="controls"),
+            html.Div(
+                [
+                    html.Button("Copy link", className="button wide-only", **{"data-act": "copy-link"}),
+                    html.Button(
+                        html.Span(className="theme-icon", **{"aria-hidden": "true"}),
+                        className="button icon",
+                        title="Light or dark",
+                        **{"data-act": "theme", "aria-label": "Switch between light and dark"},
+                    ),
+                ],
+                className="header-right",
+            ),
+        ],
+        className="header",
+    )
+    return html.Div(
+        [
+            dcc.Location(id=Id.URL, refresh=False),
+            dcc.Interval(id=Id.TICK, interval=TICK_MS),
+            dcc.Store(id=Id.THEME),
+            dcc.Store(id=Id.CLOCK),
+            html.A("Skip to the content", href="#main", className="skip"),
+            header,
+            html.Nav(
+                [html.Div(id=Id.NAV), html.Div(id=Id.FOOT, className="nav-foot")], className="nav", **{"aria-label": "Pages"}
+            ),
+            html.Main([html.Div(id=Id.NOTICES), html.Div(id=Id.PAGE)], id="main", className="main", tabIndex=-1),
+            html.Nav(id=Id.BOTTOM, className="bottom", **{"aria-label": "Pages"}),
+            html.Div(id=Id.DRAWER),
+            html.Div(id="toast", className="toast", role="status", **{"aria-live": "polite"}),
+        ],
+        className="frame",
+    )
+
+
+def nav_links(filters: Filters) -> list[html.A]:
+    """The navigation with the address's range, platform and zone kept."""
+    return [
+        link(name, filters.href(path), "nav-link", current="page" if _within(filters.path, path) else False)
+        for path, name in NAVIGATION
+    ]
+
+
+def _within(path: str, entry: str) -> bool:
+    return path == entry if entry == "/" else path == entry or path.startswith(f"{entry}/")
+
+
+def menu(label: str, value: Any, options: Sequence[Any], name: str) -> html.Details:
+    """A button that opens a list of links: works without scripts, by keyboard, and leaves the choice in the address."""
+    return html.Details(
+        [
+            html.Summary(
+                [
+                    html.Span(f"{label}\u00a0", className="dim menu-label") if label else None,
+                    *(value if isinstance(value, list) else [value]),
+                ],
+                className="button",
+            ),
+            html.Div(list(options), className="menu"),
+        ],
+        className=f"menu-holder {name}",
+        **{"data-menu": name},
+    )
+
+
+def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list[Any]:
+    """The header's platform and range menus, and how live the page is."""
+    on_home = filters.path.startswith("/platforms")
+    known = [link("All platforms", filters.href(platform=None), "menu-item", current=filters.platform is None)]
+    known += [link(slug, filters.href(platform=slug), "menu-item", current=filters.platform == slug) for slug in packs]
+    shown = filters.platform or f"All {len(packs)}"
+    parts: list[Any] = [] if on_home else [menu("Platform", shown, known, "platform")]
+    parts += [range_menu(filters, packs, now) if has_range(filters.path) else zone_menu(filters, packs, now)]
+    parts.append(
+        html.Span(
+            [html.Span("Live", className="live-word"), html.Span(className="live-age")],
+            className="live",
+            id="live",
+            role="status",
+        )
+    )
+    return parts
+
+
+def range_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:
+    """The range and the zone its days begin in."""
+    zone = wording.zone_name(filters.zone, now)
+    items: list[Any] = [
+        link(words, filters.href(range=key), "menu-item", current=filters.range == key) for key, words in RANGES.items()
+    ]
+    items.append(
+        html.Div(
+            [
+                html.Label(["From", html.Span(**{"data-date": "from"}, className="date-slot")], className="date-label"),
+                html.Label(["To", html.Span(**{"data-date": "to"}, className="date-slot")], className="date-label"),
+                html.Button("Show", className="button", **{"data-act": "dates"}),
+            ],
+            className="menu-dates",
+        )
+    )
+    items.append(html.Div("Days begin in", className="menu-heading"))
+    return menu(
+        "", [filters.range_words, " ", html.Span(zone, className="dim zone")], [*items, *_zones(filters, packs, now)], "range"
+    )
+
+
+def has_range(path: str) -> bool:
+    """Whether the page at `path` shows a range of time; the others show how things are now."""
+    return path == "/cost" or (path.startswith("/platforms/") and not path.endswith(("/live", "/limits")))
+
+
+def zone_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:
+    """The zone alone, for pages that show how things are now."""
+    heading = html.Div("Times are in", className="menu-heading first")
+    return menu("", wording.zone_name(filters.zone, now), [heading, *_zones(filters, packs, now)], "range")
+
+
+def _zones(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list[Any]:
+    zones = dict.fromkeys(["UTC", *(pack.zone for pack in packs.values()), filters.zone.key])
+    links = [
+        link(wording.zone_name(ZoneInfo(key), now), filters.href(tz=key), "menu-item", current=filters.zone.key == key)
+        for key in zones
+    ]
+    return [*links, html.Span(**{"data-own-zone": "1"})]

@@ -1,0 +1,179 @@
+"""The command line: `bin/roomleft COMMAND`. Each command's own module is imported only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roomleft import __version__
+from roomleft.cli.output import fail
+from roomleft.errors import RoomleftError
+
+cli = typer.Typer(
+    name="roomleft",
+    help="How much room is left, when it runs out, how sure we are, and what more costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+token_cli = typer.Typer(help="Bearer tokens for programs.", no_args_is_help=True)
+cli.add_typer(token_cli, name="token")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+
+
+def main() -> None:
+    """Run the command line. A RoomleftError ends as three lines (what, where, what to do) and exit code 1."""
+    try:
+        cli(prog_name="roomleft")
+    except RoomleftError as error:
+        fail(error)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"roomleft {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options before any command."""
+
+
+@cli.command()
+def demo(
+    packs: Annotated[
+        str | None, typer.Option(help="Platforms to play, comma separated; all that can be played when absent.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days of history.")] = 90,
+    fault: Annotated[list[str] | None, typer.Option(help="A fault that is on from the start; may be repeated.")] = None,
+    speed: Annotated[float, typer.Option(min=0.01, max=3600, help="How many times faster than the wall the clock runs.")] = 1.0,
+    port: Port = None,
+) -> None:
+    """Play AI platforms with 90 days of history, and watch them: everything on this machine, nothing to set up."""
+    from roomleft.cli.run import run_demo
+
+    run_demo([slug.strip() for slug in (packs or "").split(",") if slug.strip()], days, fault or [], speed, port)
+
+
+@cli.command()
+def serve(
+    port: Port = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback unless told otherwise.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="Settings file; ./roomleft.toml when there is one.")] = None,
+) -> None:
+    """Watch your platforms: settings from roomleft.toml and ROOMLEFT_* variables."""
+    from roomleft.cli.run import run_serve
+
+    run_serve(settings, {"port": port, "host": host})
+
+
+@cli.command()
+def check(
+    path: Annotated[Path | None, typer.Argument(help="A pack, or a folder of packs; the shipped packs when absent.")] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Print every figure of the platforms and whether it is reproduced.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Validate settings and packs, and run the pack tests."""
+    from roomleft.cli.verify import run_check
+
+    raise typer.Exit(run_check(path, figures, as_json))
+
+
+@cli.command()
+def status(as_json: Json = False) -> None:
+    """Every limit with its headroom, worst first. Exit 2 if any is unknown, else 1 if any is tight or exhausted, else 0."""
+    from roomleft.cli.ask import run_status
+
+    raise typer.Exit(run_status(as_json))
+
+
+@cli.command("sql")
+def sql(query: Annotated[str, typer.Argument(help="One SELECT.")], as_json: Json = False) -> None:
+    """Ask the warehouse one read-only question."""
+    from roomleft.cli.ask import run_sql
+
+    run_sql(query, as_json)
+
+
+@cli.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or NDJSON file; .gz is read too.")],
+    as_: Annotated[str, typer.Option("--as", help="usage, samples or business")],
+    platform: Annotated[str | None, typer.Option(help="The platform the rows belong to.")] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="COLUMN=FIELD, comma separated or repeated; COLUMN*NUMBER multiplies.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE for every row.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The zone of times that carry none, for example UTC.")] = None,
+    start: Annotated[str | None, typer.Option(help="The instant that relative times count from.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load a file. The same file twice adds nothing."""
+    from roomleft.cli.bring import run_import
+
+    raise typer.Exit(run_import(file, as_, platform, map_ or [], set_ or [], zone, start, as_json))
+
+
+@cli.command("start-over")
+def start_over(
+    platform: Annotated[str, typer.Argument(help="The source's platform.")],
+    stream: Annotated[str, typer.Argument(help="usage, samples, health-history, deploys or business")],
+) -> None:
+    """Read a stream again from its beginning, after its platform was rebuilt. What is stored is not doubled."""
+    from roomleft.cli.bring import run_start_over
+
+    run_start_over(platform, stream)
+
+
+@cli.command()
+def doctor(as_json: Json = False) -> None:
+    """Look for what is wrong with this installation, and say what to do."""
+    from roomleft.cli.verify import run_doctor
+
+    raise typer.Exit(run_doctor(as_json))
+
+
+@token_cli.command("add")
+def token_add(
+    name: Annotated[str, typer.Argument(help="What the token is for.")],
+    scope: Annotated[list[str], typer.Option(help="ingest, read or admin; may be repeated.")],
+) -> None:
+    """Make a token. Its secret is printed last, once; only a hash is kept."""
+    from roomleft.cli.access import run_token_add
+
+    run_token_add(name, scope)
+
+
+@token_cli.command("list")
+def token_list(as_json: Json = False) -> None:
+    """Tokens, their scopes and when each was last used."""
+    from roomleft.cli.access import run_token_list
+
+    run_token_list(as_json)
+
+
+@token_cli.command("revoke")
+def token_revoke(name: Annotated[str, typer.Argument(help="The token's name.")]) -> None:
+    """Make a token useless, at once."""
+    from roomleft.cli.access import run_token_revoke
+
+    run_token_revoke(name)
+
+
+@token_cli.command("link")
+def token_link() -> None:
+    """Print a new one-time sign-in link for a running server."""
+    from roomleft.cli.access import run_token_link
+
+    run_token_link()

@@ -1,0 +1,53 @@
+"""`make bench`: runs every measurement and prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks.demo import demo
+from tests.benchmarks.ingest import sample_ratio, usage_ratio, viewers
+from tests.benchmarks.reads import filled, percentiles, screens
+from tests.benchmarks.timing import Result, show
+
+MANY = 10_000_000
+FEW = 100_000
+
+
+def main() -> None:
+    """Measure, then print. Takes some minutes: ten million events are made first."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--only", choices=("ingest", "reads", "viewers", "demo"), help="measure one part")
+    options.add_argument("--events", type=int, default=MANY, help="how many events the reading measurements store")
+    chosen = options.parse_args()
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with tempfile.TemporaryDirectory(prefix="roomleft-bench-") as name:
+        folder = Path(name)
+        parts: dict[str, Callable[[], list[Result]]] = {
+            "ingest": lambda: [sample_ratio(folder, now), usage_ratio(folder, now)],
+            "reads": lambda: _reads(folder, now, chosen.events),
+            "viewers": lambda: viewers(folder, now),
+            "demo": lambda: demo(folder),
+        }
+        results: list[Result] = []
+        for part, measure in parts.items():
+            if chosen.only in (None, part):
+                print(f"measuring {part} …", flush=True)
+                results += measure()
+    show(results)
+
+
+def _reads(folder: Path, now: datetime, events: int) -> list[Result]:
+    few = filled(folder, FEW, now)
+    many = filled(folder, events, now)
+    try:
+        return [*percentiles(many, now, f"{events / 1e6:g} M events"), screens(few, many, now)]
+    finally:
+        few.close()
+        many.close()
+
+
+main()

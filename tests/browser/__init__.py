@@ -1,0 +1,1 @@
+"""Every page walked in a real browser."""

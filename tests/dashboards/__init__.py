@@ -1,0 +1,1 @@
+"""Tests of the pages: words and sums, figures, callbacks driven over HTTP."""

@@ -1,0 +1,260 @@
+"""Every block of every page, made over Dash's own HTTP route from a real warehouse in memory."""
+
+import asyncio
+import csv
+import inspect
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboards.parts import Parts
+from roomleft.errors import QueryTimeout
+from tests.dashboards.conftest import Driven, found, texts
+from tests.dashboards.sample_rows import NOW, SampleJob, sample_parts
+
+MakePages = Callable[[Parts], Driven]
+
+
+def test_every_http_callback_is_a_coroutine(pages: Driven) -> None:
+    """A plain function would run on the event loop and stall ingest, metrics and every other reader."""
+    plain = [
+        output
+        for output, spec in pages.app.callback_map.items()
+        if "callback" in spec and not inspect.iscoroutinefunction(inspect.unwrap(spec["callback"]))
+    ]
+    assert plain == []
+
+
+def test_the_page_is_english_and_carries_no_script_of_its_own(pages: Driven) -> None:
+    page = pages.client.get("/").text
+    assert '<html lang="en">' in page
+    inline = [part for part in page.split("<script")[1:] if "src=" not in part.partition(">")[0]]
+    assert len(inline) == 2, "Dash's configuration, which is data, and its one line that starts the renderer"
+
+
+@pytest.mark.parametrize(
+    ("path", "marker"),
+    [("/", "overview-limits"), ("/cost", "cost-total"), ("/platforms", "platform-list"), ("/platforms/scribe", "health-components"),
+     ("/platforms/scribe/live", "live-body"), ("/platforms/scribe/limits", "platform-limits"), ("/platforms/scribe/deploys", "platform-deploys")],
+)  # fmt: skip
+def test_every_address_has_its_page(pages: Driven, path: str, marker: str) -> None:
+    assert f'"{marker}"' in json.dumps(pages.call("page.children", path))
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/platforms/nobody", "/platforms/scribe/nothing"])
+def test_an_address_that_names_nothing_says_so(pages: Driven, path: str) -> None:
+    assert f"There is no page {path}." in texts(pages.call("page.children", path))
+
+
+def test_the_overview_lists_every_limit_worst_first(pages: Driven) -> None:
+    block = pages.call("overview-limits.children")
+    names = [texts(each) for each in found(block, className="limit-link")]
+    assert len(names) == 21
+    assert names[:2] == ["Availability 99.99 %, 30 d", "Worlds, us-west-2"]
+    assert "All 21" in texts(block)
+    assert "5 tight" in texts(block)
+    assert "not measured" not in texts(block)
+
+
+def test_chips_filter_and_count_what_they_would_show(pages: Driven) -> None:
+    block = pages.call("overview-limits.children", search="?state=tight&kind=capacity")
+    assert len(found(block, className="limit-link")) == 2
+    chips = {texts(each) for each in found(block, className="chip")}
+    assert {"All 21", "2 tight", "Capacity 2", "Budgets 1"} <= chips
+
+
+def test_a_platform_filter_reaches_table_verdict_and_facts(pages: Driven) -> None:
+    block = pages.call("overview-limits.children", search="?platform=arena")
+    assert {texts(each) for each in found(block, className="platform")} == {"arena"}
+    top = texts(pages.call("overview-top.children", search="?platform=arena"))
+    assert "4 of 4" in top
+    assert "no usage recorded this month" in top
+
+
+def test_the_verdict_comes_first(pages: Driven) -> None:
+    top = pages.call("overview-top.children")
+    headline = texts(found(top, className="verdict")[0]["props"]["children"][0])
+    assert headline.startswith("One limit has run out")
+    assert "unpriced" in texts(top)
+
+
+def test_filters_that_fit_nothing_say_so(pages: Driven) -> None:
+    assert "No limit passes these filters." in texts(pages.call("overview-limits.children", search="?kind=ratio&state=tight"))
+
+
+def test_the_drawer_opens_by_address(pages: Driven) -> None:
+    words = texts(pages.call("drawer.children", search="?limit=arena.worlds_us"))
+    assert "at most 5,010 worlds" in words
+    assert "a stock: it never refills" in words
+    assert "Room left, last 7 days" in words
+    assert pages.call("drawer.children", search="") is None
+    assert "No pack has a limit no.such." in texts(pages.call("drawer.children", search="?limit=no.such"))
+
+
+def test_the_csv_holds_what_the_page_shows(pages: Driven) -> None:
+    block = pages.call("overview-limits.children", search="?state=tight&sort=left")
+    (href,) = {each["props"]["href"] for each in found(block, className="chip") if texts(each) == "CSV"}
+    answer = pages.client.get(href)
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["title"] for row in rows] == [texts(each) for each in found(block, className="limit-link")]
+    assert {row["state"] for row in rows} == {"tight"}
+    assert rows[0]["as_of"] == NOW.isoformat()
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["", "?by=model&range=7d", "?by=tier&tier=free&range=month&tz=Europe/Berlin", "?platform=scribe&range=90d&by=request_type"],
+)
+def test_cost_groups_add_up_to_the_total(pages: Driven, search: str) -> None:
+    total = texts(pages.call("cost-total.children", "/cost", search))
+    table = pages.call("cost-groups.children", "/cost", search)
+    bodies = [each for each in _rows(table) if "Total" not in texts(each)]
+    cents = sum(round(float(texts(each).split("$")[1].split()[0].replace(",", "")) * 100) for each in bodies)
+    foot = next(texts(each) for each in _rows(table) if texts(each).startswith("Total"))
+    shown = foot.split("$")[1].split()[0]
+    assert cents == round(float(shown.replace(",", "")) * 100)
+    assert f"${shown}" in total
+
+
+def _rows(table: Any) -> list[Any]:
+    def walk(part: Any) -> list[Any]:
+        if isinstance(part, list):
+            return [hit for each in part for hit in walk(each)]
+        if not isinstance(part, dict) or "props" not in part:
+            return []
+        own = [part] if part.get("type") == "Tr" else []
+        return own + walk(part["props"].get("children"))
+
+    return walk(table)[1:]
+
+
+def test_unpriced_calls_make_the_total_a_lower_bound(pages: Driven) -> None:
+    assert "unpriced" in texts(pages.call("cost-total.children", "/cost", "?platform=coach"))
+    assert "unpriced" not in texts(pages.call("cost-total.children", "/cost", "?platform=scribe"))
+
+
+def test_a_range_without_usage_says_where_there_is_some(pages: Driven) -> None:
+    words = texts(pages.call("cost-total.children", "/cost", "?platform=arena"))
+    assert "No AI usage of arena has arrived yet" in words
+    words = texts(pages.call("cost-total.children", "/cost", "?range=2026-01-01..2026-01-02"))
+    assert "There is some of any platform from" in words
+
+
+def test_colours_follow_the_theme(pages: Driven) -> None:
+    light, dark = (json.dumps(pages.call("cost-total.children", "/cost", theme=theme)) for theme in ("light", "dark"))
+    assert "#0072B2" in light
+    assert "#56B4E9" in dark
+    assert "#0072B2" not in dark
+
+
+def test_health_says_status_and_reasons(pages: Driven) -> None:
+    head = texts(pages.call("platform-head.children", "/platforms/scribe"))
+    assert "Down" in head
+    assert "AI services is down" in head
+    words = texts(pages.call("health-components.children", "/platforms/scribe"))
+    assert "quota exceeded on gemini, 429 for 4 min" in words
+    assert texts(pages.call("platform-head.children", "/platforms/coach")).count("Unknown") == 1
+
+
+def test_signals_carry_threshold_value_and_emptiness(pages: Driven) -> None:
+    words = texts(pages.call("health-signals.children", "/platforms/scribe", "?component=database"))
+    assert "is past slow query 100\u202fms" in words
+    assert "of 80" in words
+    assert "2 deploys marked" in words
+    assert "No samples in this range." in texts(pages.call("health-signals.children", "/platforms/scribe", "?component=ai"))
+
+
+def test_live_counts_the_last_five_minutes(pages: Driven) -> None:
+    words = texts(pages.call("live-body.children", "/platforms/scribe/live"))
+    assert "199 calls over the last" in words or "200 calls over the last" in words
+    assert "p95" in words
+    assert "No AI call of arena" in texts(pages.call("live-body.children", "/platforms/arena/live"))
+
+
+def test_a_failing_job_is_a_banner(make_pages: MakePages) -> None:
+    quiet = make_pages(sample_parts(filled=False, jobs=[SampleJob("measure")]))
+    assert quiet.call("notices.children") == []
+    loud = make_pages(
+        sample_parts(filled=False, jobs=[SampleJob("measure", "failed", "disk full"), SampleJob("retain", late=True)])
+    )
+    words = texts(loud.call("notices.children"))
+    assert "2 jobs are not doing their work" in words
+    assert "measure failed: disk full; retain is late" in words
+
+
+def test_a_new_installation_is_unknown_not_fine(make_pages: MakePages) -> None:
+    fresh = make_pages(sample_parts(filled=False))
+    block = fresh.call("overview-limits.children")
+    assert "21 unknown" in texts(block)
+    assert "0 of 21" in texts(fresh.call("overview-top.children"))
+    assert "No AI usage of any platform has arrived yet" in texts(fresh.call("cost-total.children", "/cost"))
+
+
+def test_one_failing_block_leaves_the_others(make_pages: MakePages, monkeypatch: pytest.MonkeyPatch) -> None:
+    driven = make_pages(sample_parts())
+
+    def slow(*_: Any, **__: Any) -> Any:
+        raise QueryTimeout("the query took longer than 10 s and was stopped", "warehouse", "ask for less")
+
+    monkeypatch.setattr("dashboards.reads.cost_by", slow)
+    words = texts(driven.call("cost-total.children", "/cost"))
+    assert "The query took longer than 10 s and was stopped." in words
+    assert "Copy error id" in words
+    assert "pseudonym" in texts(driven.call("cost-users.children", "/cost"))
+
+
+def test_fifty_tabs_ask_the_store_once(make_pages: MakePages, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboards import reads
+    from dashboards.snapshot import Snapshots
+
+    asked = []
+    snapshots = Snapshots(keep_s=60)
+    monkeypatch.setattr(reads, "limits", lambda *_: asked.append(1) or [])
+
+    async def fifty() -> None:
+        await asyncio.gather(*(snapshots.get("limits", lambda: reads.limits(None, {}, NOW)) for _ in range(50)))  # type: ignore[arg-type]
+
+    asyncio.run(fifty())
+    assert len(asked) == 1
+
+
+def test_a_failed_answer_reaches_its_waiters_and_is_not_kept() -> None:
+    from dashboards.snapshot import Snapshots
+
+    snapshots = Snapshots(keep_s=60)
+    answers = iter([RuntimeError("once"), "then"])
+
+    def work() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def twice() -> str:
+        with pytest.raises(RuntimeError, match="once"):
+            await snapshots.get("key", work)
+        return str(await snapshots.get("key", work))
+
+    assert asyncio.run(twice()) == "then"
+
+
+def test_files_travel_compressed_and_are_kept(pages: Driven) -> None:
+    script = next(part.split('"')[0] for part in pages.client.get("/").text.split('src="')[1:] if "dash_renderer" in part)
+    first, second = (pages.client.get(script, headers={"accept-encoding": "gzip"}) for _ in range(2))
+    assert first.headers["content-encoding"] == "gzip"
+    assert "max-age=31536000" in first.headers["cache-control"]
+    assert int(first.headers["content-length"]) < len(first.content) / 2
+    assert first.content == second.content
+    plain = pages.client.get(script, headers={"accept-encoding": "identity"})
+    assert plain.content == first.content
+    assert "content-encoding" not in plain.headers
+
+
+def test_a_file_without_a_version_is_not_kept(pages: Driven) -> None:
+    answer = pages.client.get("/assets/roomleft.js", headers={"accept-encoding": "gzip"})
+    assert "max-age" not in answer.headers.get("cache-control", "")
+    assert "max-age=31536000" in pages.client.get("/assets/inter.woff2").headers["cache-control"]
