@@ -12,6 +12,7 @@ from roomleft.money import MINUS, usd
 
 HORIZON = timedelta(days=30)
 LIKELY = 0.5
+NOTHING, NOTHING_ELSE = "Nothing", "Nothing else"
 Row = tuple[Headroom, Limit]
 
 
@@ -40,7 +41,10 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
         return Verdict(f"Nothing can be said: {_all_unknown(len(rows))}.")
     said = _sentence(len(out), coming, known, now, zone)
     if unknown:
-        said += f" {_limits(len(unknown)).capitalize()} cannot be told: {_its(len(unknown))} data is missing or old."
+        missing = f"{_limits(len(unknown)).capitalize()} cannot be told: {_its(len(unknown))} data is missing or old."
+        # Silence is not health: "nothing needs you" must not come first, nor speak of limits that cannot be read.
+        quiet = said.startswith(NOTHING)
+        said = f"{missing} {said.replace(NOTHING, NOTHING_ELSE, 1)}" if quiet else f"{said} {missing}"
     first = coming[0] if coming else min(out, key=lambda row: (row[0].fraction_left or 0.0, row[0].limit_id), default=None)
     return Verdict(said, _parts(*first, now, zone) if first else ())
 
@@ -55,7 +59,7 @@ def _sentence(out: int, coming: Sequence[Row], known: Sequence[Row], now: dateti
     tight = sum(row[0].state is State.TIGHT for row in known)
     if tight:
         return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; none should run out before {_until(known, now, zone)}."
-    return f"Nothing needs you before {_until(known, now, zone)}."
+    return f"{NOTHING} needs you before {_until(known, now, zone)}."
 
 
 def _will(row: Headroom, now: datetime) -> bool:

@@ -25,6 +25,8 @@ from warehouse.tables import HEADROOM
 log = logging.getLogger(__name__)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+MEASURE = "measure"
+"""The job's name."""
 NOTICEABLE = 0.001
 """A fraction left that moved by less than this is no change."""
 
@@ -81,7 +83,7 @@ def measure_job(store: Store, packs: Mapping[str, Pack], *, every: timedelta) ->
         unknown = sum(row.state is State.UNKNOWN for row in rows)
         return Did(f"{len(rows)} limits measured" + (f", {unknown} unknown" if unknown else ""), len(rows))
 
-    return Job("measure", every, run)
+    return Job(MEASURE, every, run)
 
 
 def headroom_table(rows: Iterable[Headroom]) -> pa.Table:

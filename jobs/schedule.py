@@ -205,7 +205,7 @@ class Schedule:
             outcome = Outcome.OK
         except RoomleftError as error:
             words = _words(error)
-            log.warning("job %s failed: %s", job.name, error, exc_info=True)
+            log.warning("job %s failed: %s", job.name, error)
         except Exception as error:
             words = f"{type(error).__name__}: {error}"
             log.exception("job %s failed", job.name)

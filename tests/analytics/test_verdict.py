@@ -53,7 +53,7 @@ UNKNOWN = row(BUDGET, None)
             "One limit has run out; two more will run out before they refill or within 30 days, at the present pace.",
         ),
         ([FULL, OK], "One limit is tight; none should run out before 20 Dec."),
-        ([OK, UNKNOWN], "Nothing needs you before 20 Dec. One limit cannot be told: its data is missing or old."),
+        ([OK, UNKNOWN], "One limit cannot be told: its data is missing or old. Nothing else needs you before 20 Dec."),
         ([UNKNOWN] * 3, "Nothing can be said: all three limits are unknown."),
         ([OUT] * 12, "12 limits have run out; nothing else needs you before 20 Dec."),
     ],
