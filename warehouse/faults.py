@@ -39,7 +39,7 @@ def explain(error: Exception, where: str) -> RoomleftError:
         return StoreLocked(
             f"the warehouse file is open in {who}",
             where,
-            "one process owns the file: stop that one, or ask it over HTTP (roomleft --url)",
+            "one process owns the file: stop that one, or ask it: `bin/roomleft sql` and `status` find a server that runs",
         )
     if CORRUPT.search(text):
         return StoreCorrupt(

@@ -6,18 +6,26 @@ Called inside the transaction that stores the rows, so that a rollup and its fac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from roomleft.timespan import local_days
+from warehouse.ingest.spans import QUARTER_US, literal
 from warehouse.rollup_sql import run_file
+from warehouse.tables import INSTANT
 
 if TYPE_CHECKING:
     from warehouse.store import Transaction
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MOST_LITERALS = 200
 TIME_OF = {"usage": "occurred_at", "costs": "occurred_at", "samples": "observed_at"}
 ARRIVAL_OF = {"usage": "ingested_at", "costs": "recorded_at", "samples": "ingested_at"}
 ROLLUP_OF = {"usage": "usage", "costs": "usage", "samples": "samples"}
@@ -25,49 +33,86 @@ LOCAL_DAYS = pa.schema(
     [("zone", pa.string()), ("day", pa.date32()), ("since", pa.timestamp("us", "UTC")), ("until", pa.timestamp("us", "UTC"))]
 )
 
-# Marks are always appended, also where the bucket is marked already: a roll-up running now deletes only the marks it saw,
-# and skipping a mark because of one it is about to delete would lose these rows.
-MARK = """
-INSERT INTO dirty_buckets BY NAME
-SELECT $rollup AS rollup, make_timestamptz(quarter * 900000000) AS bucket, marked_at
-FROM (SELECT epoch_us({time}) // 900000000 AS quarter, max({arrival}) AS marked_at FROM {staged} GROUP BY quarter)
-WHERE make_timestamptz(quarter * 900000000)
-    >= coalesce((SELECT max(before) FROM sealed WHERE rollup = $rollup), '-infinity'::TIMESTAMPTZ)
-"""
-SEALED = """
-SELECT s.before, min({time}) AS first_at, max({time}) AS last_at
-FROM {staged}, (SELECT max(before) AS before FROM sealed WHERE rollup = $rollup) AS s
-WHERE {time} < s.before
-GROUP BY s.before
+TOUCHED = """
+SELECT epoch_us(min({time})) AS first_us, epoch_us(max({time})) AS last_us, max({arrival}) AS marked_at
+FROM {staged} GROUP BY epoch_us({time}) // 900000000
 """
 
 
-def on_ingest(tx: Transaction, kind: str, staged: str, touched: str | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The times of newly stored rows, in microseconds (the first and the last of each quarter hour are enough), and when they arrived."""
+
+    times_us: npt.NDArray[np.int64]
+    marked_at: datetime
+
+
+def on_ingest(tx: Transaction, kind: str, staged: str, touched: Touched | None = None, rows: pa.Table | None = None) -> None:
     """Marks the buckets of newly stored rows dirty, or adds what they add to buckets that are sealed.
 
     `kind` is `usage`, `samples` or `costs` (re-priced revisions); `staged` names a temporary table or registered relation of `tx`
-    holding exactly the new rows with every column of their table (`usage` rows also carry cost_usd and cost_state). Two
-    statements when nothing is older than the seal. `touched` may name a smaller relation with the first and last row of each
-    quarter hour (their time and arrival columns are enough): whoever knows those spares the statements from reading all rows.
-    Raises KeyError for another kind.
+    holding exactly the new rows with every column of their table (`usage` rows also carry cost_usd and cost_state), or `rows` are
+    those, to be registered under that name should they be needed. Two statements when nothing is older than the seal and
+    `touched` is given. Raises KeyError for another kind.
     """
-    words = {"time": TIME_OF[kind], "arrival": ARRIVAL_OF[kind], "staged": touched or staged}
-    rollup = {"rollup": ROLLUP_OF[kind]}
-    tx.execute(MARK.format_map(words), rollup)
-    late = tx.execute(SEALED.format_map(words), rollup)
-    if late.num_rows == 0:
+    rollup = ROLLUP_OF[kind]
+    if touched is None:
+        touched = _touched_by(tx, kind, staged)
+    before = sealed_before(tx, rollup)
+    before_us = (before - EPOCH) // MICROSECOND if before is not None else None
+    _mark(tx, rollup, touched, before_us)
+    late_us = touched.times_us[touched.times_us < before_us] if before_us is not None else touched.times_us[:0]
+    if not len(late_us):
         return
-    params = {"staged": staged, "before": late["before"][0].as_py()}
+    if rows is not None:
+        tx.register(staged, rows)
+    _add_to_sealed(tx, kind, staged, before, (_instant(late_us.min()), _instant(late_us.max())))
+
+
+def _touched_by(tx: Transaction, kind: str, staged: str) -> Touched:
+    found = tx.execute(TOUCHED.format(time=TIME_OF[kind], arrival=ARRIVAL_OF[kind], staged=staged))
+    times_us = np.concatenate([found["first_us"].to_numpy(), found["last_us"].to_numpy()])
+    return Touched(times_us, max(found["marked_at"].to_pylist(), default=EPOCH))
+
+
+def _mark(tx: Transaction, rollup: str, touched: Touched, before_us: int | None) -> None:
+    """Marks are always appended, also where the bucket is marked already: a roll-up running now deletes only the marks it saw,
+    and skipping a mark because of one it is about to delete would lose these rows.
+    """
+    quarters = np.unique(touched.times_us // QUARTER_US)
+    if before_us is not None:
+        quarters = quarters[quarters * QUARTER_US >= before_us]
+    if not len(quarters):
+        return
+    if len(quarters) > MOST_LITERALS:
+        marks = pa.table(
+            {
+                "rollup": pa.repeat(pa.scalar(rollup), len(quarters)),
+                "bucket": pa.array(quarters * QUARTER_US).cast(INSTANT),
+                "marked_at": pa.repeat(pa.scalar(touched.marked_at, INSTANT), len(quarters)),
+            }
+        )
+        tx.insert("dirty_buckets", marks)
+        return
+    # A few marks as text are planned and stored in a third of the time that an Arrow table or a query takes.
+    at = literal((touched.marked_at - EPOCH) // MICROSECOND)
+    tx.execute(
+        "INSERT INTO dirty_buckets (rollup, bucket, marked_at) VALUES "
+        + ", ".join(f"('{rollup}', {literal(int(quarter) * QUARTER_US)}, {at})" for quarter in quarters)
+    )
+
+
+def _add_to_sealed(tx: Transaction, kind: str, staged: str, before: datetime | None, late: tuple[datetime, datetime]) -> None:
+    """Adds what the staged rows before the seal add to its buckets. `late` is their first and last time."""
+    params = {"staged": staged, "before": before}
     if kind == "samples":
         for grain in ("1m", "1h", "1d"):
             run_file(tx, f"samples_{grain}_delta", params)
         return
-    run_file(
-        tx, "priced_from_staged" if kind == "usage" else "priced_from_repriced", {**params, "low": late["first_at"][0].as_py()}
-    )
+    run_file(tx, "priced_from_staged" if kind == "usage" else "priced_from_repriced", {**params, "low": late[0]})
     tx.execute("CREATE OR REPLACE TEMP TABLE todo AS SELECT DISTINCT quarter FROM priced")
     tx.execute("CREATE OR REPLACE TEMP TABLE todo_hours AS SELECT DISTINCT quarter // 4 AS hour FROM todo")
-    register_local_days(tx, [(late["first_at"][0].as_py(), late["last_at"][0].as_py())], known_zones(tx))
+    register_local_days(tx, [late], known_zones(tx))
     for name in ("usage_15m", "usage_user_1d", "latency_1m", "latency_1h"):
         run_file(tx, name)
 
@@ -105,3 +150,7 @@ def register_local_days(tx: Transaction, spans: Sequence[tuple[datetime, datetim
         " unnest(range(epoch_us(since) // 900000000, epoch_us(until) // 900000000)) AS quarter FROM local_days"
     )
     return table
+
+
+def _instant(time_us: np.int64) -> datetime:
+    return EPOCH + int(time_us) * MICROSECOND

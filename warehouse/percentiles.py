@@ -80,14 +80,15 @@ def latency_series(
     hours = (_up_to(first, HOUR), _down(last, HOUR))
     if not by_hours or hours[0] > hours[1]:
         hours = (last, last)
+    steps: dict[str, object] = {} if whole else {"step_us": step // MICROSECOND}
     rows = store.rows(
-        "latency_percentiles",
+        "latency_percentiles_whole" if whole else "latency_percentiles",
+        **steps,
         platform=platform,
         provider=provider,
         model=model,
         qs=sorted({float(q) for q in qs}),
         origin=first,
-        step_us=step // MICROSECOND,
         hours_since=hours[0],
         hours_until=hours[1],
         head_since=first,

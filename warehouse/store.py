@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from roomleft.clock import Now
-from roomleft.errors import DiskFull, QueryTimeout, RoomleftError, StoreConflict, StoreError
+from roomleft.errors import DiskFull, QueryRefused, QueryTimeout, RoomleftError, StoreConflict, StoreError
 from warehouse import gate
 from warehouse.address import FileAddress, LakeAddress, parse_address
 from warehouse.faults import explain
@@ -140,10 +140,9 @@ class Store:
     def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
         """A person's question: one SELECT over the warehouse's tables, read-only, at most `row_limit` rows and `time_limit_s` seconds.
 
-        Raises QueryRefused for anything else, QueryTimeout when it takes longer, StoreError when the engine refuses it.
+        Raises QueryRefused for anything else and for what the engine refuses, QueryTimeout when it takes longer.
         """
         tree = gate.check(sql, self._parse, self._tables())
-        allowed = str(self.select("SELECT json_deserialize_sql($tree) AS text", {"tree": tree})["text"][0].as_py())
         cursor = self._new_cursor()
         timed_out = threading.Event()
 
@@ -154,6 +153,7 @@ class Store:
         timer = threading.Timer(time_limit_s, stop)
         timer.start()
         try:
+            allowed = self.select("SELECT json_deserialize_sql($tree) AS text", {"tree": tree})["text"][0].as_py()
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             return _fetch(cursor, f"SELECT * FROM ({allowed}) LIMIT {int(row_limit)}", None, gate.WHERE)
         except RoomleftError as error:
@@ -161,6 +161,8 @@ class Store:
                 raise QueryTimeout(
                     f"it took longer than {time_limit_s:g} s", "your question", "ask for a shorter time or fewer columns"
                 ) from error
+            if type(error) is StoreError:
+                raise QueryRefused(error.what, gate.WHERE, "correct the question; docs/schema.md lists the tables") from error
             raise
         finally:
             timer.cancel()

@@ -75,6 +75,7 @@ class _Waiting:
     since: float
 
 
+BACKLOG_GROUPS = 5
 SCHEMAS = {
     "usage": tables.USAGE,
     "health": tables.HEALTH,
@@ -85,7 +86,8 @@ SCHEMAS = {
 
 
 class Writer:
-    """Queues batches and stores them in groups of at most `group_rows` rows or `group_ms` milliseconds, one commit a group.
+    """Queues batches and stores them in groups, one commit a group: as soon as `group_rows` rows wait, or `group_ms` milliseconds
+    after the first came. While senders are faster than commits a group takes what has queued up, to `BACKLOG_GROUPS` times its rows.
 
     A batch is acknowledged (its future resolves) only after its commit. A batch that cannot be stored fails alone. With a full disk
     batches fail with DiskFull and the writer goes on. `group_ms` is 200 by default, and 2 000 on DuckLake, where a commit is dear.
@@ -219,7 +221,7 @@ class Writer:
             metrics.COMMIT_SECONDS.observe(time.monotonic() - group[0].since)
 
     def _next_group(self) -> list[_Waiting]:
-        """The next batches to store: as many as fill a group, or what came within a group's time of the first. Empty: time to stop."""
+        """The next batches to store: what came until a group was full or its time was up. Empty: time to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing)
             if not self._queue:
@@ -230,7 +232,7 @@ class Writer:
             )
             group: list[_Waiting] = []
             rows = 0
-            while self._queue and (not group or rows + self._queue[0].batch.rows <= self._group_rows):
+            while self._queue and (not group or rows + self._queue[0].batch.rows <= self._group_rows * BACKLOG_GROUPS):
                 waiting = self._queue.popleft()
                 rows += waiting.batch.rows
                 group.append(waiting)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks.demo import demo
-from tests.benchmarks.ingest import sample_ratio, usage_ratio, viewers
+from tests.benchmarks.ingest import sample_ratios, usage_ratio, viewers
 from tests.benchmarks.reads import filled, percentiles, screens
 from tests.benchmarks.timing import Result, show
 
@@ -27,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="roomleft-bench-") as name:
         folder = Path(name)
         parts: dict[str, Callable[[], list[Result]]] = {
-            "ingest": lambda: [sample_ratio(folder, now), usage_ratio(folder, now)],
+            "ingest": lambda: [*sample_ratios(folder, now), usage_ratio(folder, now)],
             "reads": lambda: _reads(folder, now, chosen.events),
             "viewers": lambda: viewers(folder, now),
             "demo": lambda: demo(folder),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from analytics.verdict import verdict
 from dashboards import reads
+from dashboards.filters import Filters
 from dashboards.pages import overview
 from jobs.measure import measure
 from roomleft.clock import FixedClock
-from roomleft.packs import load_packs
+from roomleft.packs import Pack, load_packs
 from roomleft.settings import ROOT
+from roomleft.timespan import Period, Window
 from tests.benchmarks.ingest import prepare_prices
 from tests.benchmarks.rows import fill
 from tests.benchmarks.timing import Result, seconds
@@ -36,10 +40,11 @@ def percentiles(store: Store, now: datetime, label: str) -> list[Result]:
     """Thirty days' p50, p95, p99: speed against exact on raw, and the largest error."""
     since = now - timedelta(days=30)
     span = {"platform": "scribe", "since": since, "until": now}
-    exact_s = statistics.median(seconds(lambda: store.select(EXACT, span)) for _ in range(3))
-    ours_s = statistics.median(seconds(lambda: latency_percentiles(store, "scribe", since, now)) for _ in range(REPEATS))
+    # The best of some repeats on both sides: what other work on the machine disturbed least.
+    exact_s = min(seconds(lambda: store.select(EXACT, span)) for _ in range(REPEATS))
+    ours_s = min(seconds(lambda: latency_percentiles(store, "scribe", since, now)) for _ in range(REPEATS))
     exact = store.select(EXACT, span)["q"][0].as_py()
-    found = list(latency_percentiles(store, "scribe", since, now).values())
+    found = list(latency_percentiles(store, "scribe", since, now).latency_ms.values())
     error = max(abs(mine - true) / true for mine, true in zip(found, exact, strict=True))
     return [
         Result(
@@ -58,9 +63,23 @@ def screens(small: Store, large: Store, now: datetime) -> Result:
 
     def both(store: Store, turn: int) -> float:
         at = now + timedelta(minutes=turn)
-        return seconds(lambda: (measure(store, packs, at), overview.draw(reads.limits(store, packs, at), at)))
+        return seconds(lambda: (measure(store, packs, at), draw(store, packs, at)))
 
     ratio = statistics.median(both(large, turn) / both(small, turn) for turn in range(REPEATS))
     return Result(
         "measure all limits and draw the Overview: 10 M events against 100 000", f"{ratio:.2f} ×", "≤ 1.5 ×", ratio <= 1.5
     )
+
+
+def draw(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[object]:
+    """The Overview's blocks, as its callbacks make them."""
+    filters = Filters(overview.PATH)
+    rows = reads.limits(store, packs, now)
+    month = Window(Period.MONTH, filters.zone).bounds(now)[0]
+    facts = [
+        overview.month_fact(reads.cost_total(store, filters, (month, now)), rows, filters, now),
+        overview.fresh_fact(rows, now),
+        overview.sources_fact(reads.sources(store), [], now),
+    ]
+    said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
+    return [overview.verdict_block(said), facts, overview.limits_block(rows, filters, now)]

@@ -11,11 +11,12 @@ import pyarrow as pa
 from warehouse.store import Store, Transaction
 
 MILLION = 1_000_000
+SERIES = 100
 
 # Made by the engine itself, because the measurement is of reading: hash() stands in for a random generator. Days are spread evenly over 90 days.
 MANY_EVENTS = """
 INSERT INTO ai_usage BY NAME
-SELECT 'bench-' || i AS event_id, 'bench' AS source, at AS occurred_at, at AS ingested_at, 1 AS requests, 'scribe' AS platform,
+SELECT 'bench-' || i AS event_id, 'bench' AS source, made_at AS occurred_at, made_at AS ingested_at, 1 AS requests, 'scribe' AS platform,
     'ai_services' AS component, CASE WHEN h % 10 < 7 THEN 'gemini' ELSE 'openrouter' END AS provider,
     CASE WHEN h % 10 < 4 THEN 'flash' WHEN h % 10 < 7 THEN 'flash-lite' ELSE 'paid' END AS model,
     CASE h % 3 WHEN 0 THEN 'npc_dialogue' WHEN 1 THEN 'quest_text' ELSE 'world_generation' END AS request_type,
@@ -26,7 +27,7 @@ SELECT 'bench-' || i AS event_id, 'bench' AS source, at AS occurred_at, at AS in
     -- A sum of uniform hashes is near normal: latencies come out log-normal with a median of 600 ms.
     exp(6.4 + 0.7 * ((h % 1000 + (h // 1000) % 1000 + (h // 1000000) % 1000 + (h // 1000000000) % 1000) / 1000.0 - 2)) AS latency_ms,
     h AS id_hash, h AS content_hash
-FROM (SELECT i, hash(i) // 2 AS h, $until::TIMESTAMPTZ - to_microseconds((($total - i) * 7776000000000 // $total)::BIGINT) AS at
+FROM (SELECT i, hash(i) // 2 AS h, $until::TIMESTAMPTZ - to_microseconds((($total - i)::HUGEINT * 7776000000000 // $total)::BIGINT) AS made_at
       FROM range($low, $high) AS made(i))
 """
 THEIR_COSTS = """
@@ -76,12 +77,12 @@ def samples(count: int, until: datetime, seed: int) -> pa.Table:
     from warehouse.tables import SAMPLES
 
     rng = random.Random(seed)
-    steps = count // 100
-    labels = [(("instance", f"i-{n}"),) for n in range(100)]
+    steps = count // SERIES
+    labels = [(("instance", f"i-{n}"),) for n in range(SERIES)]
     rows = [
         {
-            "platform": "scribe", "component": "application", "name": f"bench_{seed}", "labels": list(labels[n % 100]),
-            "observed_at": until - timedelta(seconds=steps - n // 100), "value": rng.random(),
+            "platform": "scribe", "component": "application", "name": f"bench_{seed}", "labels": list(labels[n % SERIES]),
+            "observed_at": until - timedelta(seconds=steps - n // SERIES), "value": rng.random(),
         }
         for n in range(count)
     ]  # fmt: skip

@@ -68,11 +68,11 @@ def test_many_batches_share_one_commit(store: Store, clock: FixedClock, monkeypa
 
     monkeypatch.setattr(writer_module, "store_group", counting)
     writer = Writer(store, clock, group_rows=10)
-    futures = [writer.submit(Batch(f"source-{i % 3}", usage=make_usage([{"event_id": str(i)}]))) for i in range(25)]
+    futures = [writer.submit(Batch(f"source-{i % 3}", usage=make_usage([{"event_id": str(i)}]))) for i in range(125)]
     writer.start()
     writer.close()
-    assert [future.result(0).added for future in futures] == [1] * 25
-    assert sizes == [10, 10, 5]
+    assert [future.result(0).added for future in futures] == [1] * 125
+    assert sizes == [50, 50, 25], "a backlog is stored five groups at a time"
 
 
 def test_closing_stores_what_is_queued_and_refuses_more(store: Store, clock: FixedClock) -> None:

@@ -11,15 +11,14 @@ import pyarrow as pa
 
 from warehouse import tables
 from warehouse.ingest.series_book import Ids, SeriesBook, series_table
-from warehouse.ingest.spans import contiguous, literal, quarters
-from warehouse.marking import on_ingest
+from warehouse.ingest.spans import contiguous, literal
+from warehouse.marking import Touched, on_ingest
 
 if TYPE_CHECKING:
     from warehouse.store import Transaction
 
 NEW, DUPLICATE, OTHER_CONTENT = 0, 1, 2
 Times = npt.NDArray[np.int64]
-INSERT = "INSERT INTO samples (series_id, observed_at, value, ingested_at) SELECT series_id, observed_at, value, ingested_at FROM new_samples"
 STORED = """
 SELECT s.row, bool_and(w.value IS DISTINCT FROM s.value) AS differs
 FROM suspects AS s
@@ -105,10 +104,8 @@ def store_samples(tx: Transaction, samples: pa.Table, sources: pa.Array, newest:
     with_arrival = samples.append_column("ingested_at", pa.repeat(pa.scalar(now, tables.INSTANT), len(ids)))
     new = with_arrival if not verdicts.any() else with_arrival.take(np.flatnonzero(verdicts == NEW))
     if new.num_rows:
-        tx.register("new_samples", new)
-        tx.execute(INSERT)
-        tx.register("touched", quarters(times[verdicts == NEW], "observed_at", "ingested_at", now))
-        on_ingest(tx, "samples", "new_samples", "touched")
+        tx.insert("samples", new)
+        on_ingest(tx, "samples", "new_samples", Touched(times[verdicts == NEW], now), new)
     conflicts = np.flatnonzero(verdicts == OTHER_CONTENT)
     if len(conflicts):
         tx.register("conflicts", with_arrival.take(conflicts).append_column("source", sources.take(pa.array(conflicts))))

@@ -51,16 +51,12 @@ class SeriesBook:
             for column, multiplier in zip(NAMED_BY, MULTIPLIERS, strict=True):
                 prints = _mix(prints + multiplier * (self._numbers(samples.column(column).chunk(0)) + np.uint64(1)))
             prints = _mix(prints ^ self._label_prints(samples.column("labels").chunk(0)))
-        distinct, first, which = np.unique(prints, return_index=True, return_inverse=True)
-        unseen: dict[int, tuple[str, str, str, dict[str, str]]] = {}
-        ids = np.empty(len(distinct), dtype=np.uint64)
-        for position, fingerprint in enumerate(distinct.tolist()):
-            if fingerprint not in self._ids:
-                self._meet(fingerprint, samples, int(first[position]))
-            series = self._ids[fingerprint]
-            ids[position] = series
-            if series not in self.stored:
-                unseen[series] = self._names[series]
+        encoded = pa.array(prints).dictionary_encode()
+        which = encoded.indices.to_numpy()
+        fingerprints: list[int] = encoded.dictionary.to_pylist()
+        self._meet({number: print for number, print in enumerate(fingerprints) if print not in self._ids}, which, samples)
+        ids = np.array([self._ids[fingerprint] for fingerprint in fingerprints], dtype=np.uint64)
+        unseen = {series: self._names[series] for series in ids.tolist() if series not in self.stored}
         return NamedSeries(ids[which], unseen)
 
     def remember_stored(self, ids: set[int]) -> None:
@@ -70,13 +66,20 @@ class SeriesBook:
             for series in ids:
                 self._names.pop(series, None)
 
-    def _meet(self, fingerprint: int, samples: pa.Table, row: int) -> None:
-        platform, component, name = (str(samples.column(column)[row].as_py()) for column in NAMED_BY)
-        labels = dict(samples.column("labels")[row].as_py() or ())
-        series = tables.series_id(platform, component, name, labels)
-        self._ids[fingerprint] = series
-        if series not in self.stored:
-            self._names[series] = (platform, component, name, labels)
+    def _meet(self, fingerprints: dict[int, int], which: npt.NDArray[np.int32], samples: pa.Table) -> None:
+        """Names series met for the first time: a fingerprint by its number in the batch; `which` is each row's number."""
+        if not fingerprints:
+            return
+        numbers, rows = np.unique(which, return_index=True)
+        first = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
+        for number, fingerprint in fingerprints.items():
+            row = first[number]
+            platform, component, name = (str(samples.column(column)[row].as_py()) for column in NAMED_BY)
+            labels = dict(samples.column("labels")[row].as_py() or ())
+            series = tables.series_id(platform, component, name, labels)
+            self._ids[fingerprint] = series
+            if series not in self.stored:
+                self._names[series] = (platform, component, name, labels)
 
     def _numbers(self, column: pa.Array) -> Ids:
         """Each word's number, the same in every batch."""

@@ -6,9 +6,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-
-from warehouse import tables
 
 QUARTER_US = 900_000_000
 HOUR_US = 3_600_000_000
@@ -37,14 +34,3 @@ def literal(time_us: int) -> str:
     """An instant as SQL text: only a literal bound lets the engine skip row groups while planning."""
     seconds, micros = divmod(time_us, 1_000_000)
     return f"TIMESTAMPTZ '{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{micros:06d}+00'"
-
-
-def quarters(times_us: npt.NDArray[np.int64], time: str, arrival: str, now: datetime) -> pa.Table:
-    """The first and last time of each quarter hour that `times_us` touches, as column `time`; `now` as column `arrival`."""
-    ordered = np.sort(times_us)
-    into = ordered // QUARTER_US
-    edge = np.flatnonzero(into[1:] != into[:-1])
-    ends = np.unique(np.concatenate([[0], edge, edge + 1, [len(ordered) - 1]]))
-    return pa.table(
-        {time: pa.array(ordered[ends]).cast(tables.INSTANT), arrival: pa.repeat(pa.scalar(now, tables.INSTANT), len(ends))}
-    )

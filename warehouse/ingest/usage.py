@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +13,15 @@ import pyarrow as pa
 
 from warehouse import tables
 from warehouse.ingest.known_ids import Hashes, KnownIds
-from warehouse.ingest.spans import contiguous, literal, quarters
-from warehouse.marking import on_ingest
+from warehouse.ingest.pricing import TooDear, price_usage
+from warehouse.ingest.spans import contiguous, literal
+from warehouse.marking import Touched, on_ingest
 
 if TYPE_CHECKING:
     from warehouse.store import Transaction
 
-PRICE = (Path(__file__).parent / "price_usage.sql").read_text()
-NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME = 0, 1, 2, 3
+NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR = 0, 1, 2, 3, 4
+FIELD_OF = {OTHER_CONTENT: "content", OTHER_TIME: "occurred_at", TOO_DEAR: "cost_usd"}
 Verdicts = npt.NDArray[np.int8]
 
 CONTENT = [field.name for field in tables.USAGE if field.name not in ("event_id", "source")]
@@ -28,12 +29,6 @@ CONTENT = [field.name for field in tables.USAGE if field.name not in ("event_id"
 # the columns themselves are compared.
 HASHES = f"""
 SELECT md5_number_lower(source || chr(31) || event_id) AS id_hash, hash({", ".join(CONTENT)}) AS content_hash FROM incoming_usage
-"""
-COLUMNS = ", ".join([*tables.USAGE.names, "ingested_at", "id_hash", "content_hash"])
-INSERT_USAGE = f"INSERT INTO ai_usage ({COLUMNS}) SELECT {COLUMNS} FROM stored_usage"
-INSERT_COSTS = """
-INSERT INTO cost_entries BY NAME
-SELECT event_id, source, id_hash, occurred_at, 0 AS revision, price_id, cost_usd, cost_state, ingested_at AS recorded_at FROM stored_usage
 """
 SAME_TIME = """
 SELECT s.row, min(u.content_hash <> s.content_hash) AS differs
@@ -67,6 +62,7 @@ SELECT c.* FROM (
         CASE field
             WHEN 'occurred_at' THEN 'this id is already stored with another time: '
                 || strftime(stored_at, '%Y-%m-%dT%H:%M:%S.%fZ') || ' stored, ' || strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') || ' now'
+            WHEN 'cost_usd' THEN 'at the prices of its time it would cost a million dollars or more: are its quantities in the right unit?'
             ELSE 'this id is already stored with other content for ' || strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ')
         END AS reason,
         to_json({'platform': platform, 'provider': provider, 'model': model, 'status': status, 'requests': requests,
@@ -83,7 +79,7 @@ ANTI JOIN rejected AS r ON r.source = c.source AND r.stream = c.stream AND r.eve
 
 @dataclass(frozen=True)
 class StoredUsage:
-    """What became of each row (NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME), and the id hashes to remember once it is committed."""
+    """What became of each row (NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR), and the id hashes to remember once it is committed."""
 
     verdicts: Verdicts
     id_hashes: Hashes
@@ -99,7 +95,13 @@ def store_usage(tx: Transaction, usage: pa.Table, known: KnownIds, now: datetime
     verdicts, stored_at = _judge(tx, usage, ids, contents, known)
     is_new = verdicts == NEW
     if is_new.any():
-        _insert(tx, usage, ids, contents, is_new, now)
+        try:
+            _insert(tx, usage, ids, contents, is_new, now)
+        except TooDear as error:  # raised before anything was written: the others go in without them
+            verdicts[np.flatnonzero(is_new)[error.rows]] = TOO_DEAR
+            is_new = verdicts == NEW
+            if is_new.any():
+                _insert(tx, usage, ids, contents, is_new, now)
     conflicting = verdicts >= OTHER_CONTENT
     if conflicting.any():
         _reject(tx, usage, verdicts, conflicting, stored_at, now)
@@ -186,20 +188,30 @@ def _insert(
     if not is_new.all():
         rows = np.flatnonzero(is_new)
         usage, ids, contents = usage.take(rows), ids[rows], contents[rows]
-    size = usage.num_rows
-    tx.register("new_usage", usage.append_column("row", pa.array(np.arange(size, dtype=np.int32))))
-    priced = tx.execute(PRICE)
-    stored = usage.append_column("ingested_at", pa.repeat(pa.scalar(now, tables.INSTANT), size))
-    for name, column in (("id_hash", pa.array(ids)), ("content_hash", pa.array(contents))):
-        stored = stored.append_column(name, column)
-    for name in ("price_id", "cost_usd", "cost_state"):
-        stored = stored.append_column(name, priced.column(name))
-    tx.register("stored_usage", stored)
-    tx.execute(INSERT_USAGE)
-    tx.execute(INSERT_COSTS)
+    priced = price_usage(tx, usage)
+    added = {
+        "ingested_at": pa.repeat(pa.scalar(now, tables.INSTANT), usage.num_rows),
+        "id_hash": pa.array(ids),
+        "content_hash": pa.array(contents),
+    }
+    stored = _with(usage, added)
+    tx.insert("ai_usage", stored)
+    costs = {name: stored.column(name) for name in ("event_id", "source", "id_hash", "occurred_at")}
+    costs |= {
+        "revision": pa.repeat(pa.scalar(0, pa.int32()), usage.num_rows),
+        **vars(priced),
+        "recorded_at": added["ingested_at"],
+    }
+    tx.insert("cost_entries", pa.table(costs))
     times = usage.column("occurred_at").cast(pa.int64()).to_numpy()
-    tx.register("touched", quarters(times, "occurred_at", "ingested_at", now))
-    on_ingest(tx, "usage", "stored_usage", "touched")
+    with_cost = _with(stored, {"cost_usd": priced.cost_usd, "cost_state": priced.cost_state})
+    on_ingest(tx, "usage", "stored_usage", Touched(times, now), with_cost)
+
+
+def _with(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
 
 
 def _reject(
@@ -212,7 +224,7 @@ def _reject(
 ) -> None:
     rows = np.flatnonzero(conflicting)
     table = usage.take(rows)
-    fields = ["occurred_at" if verdict == OTHER_TIME else "content" for verdict in verdicts[rows]]
+    fields = [FIELD_OF[int(verdict)] for verdict in verdicts[rows]]
     table = table.append_column("field", pa.array(fields, pa.string()))
     table = table.append_column("stored_at", pa.array([stored_at.get(int(row)) for row in rows], tables.INSTANT))
     tx.register("conflicts", table.append_column("rejected_at", pa.repeat(pa.scalar(now, tables.INSTANT), len(rows))))

@@ -142,3 +142,19 @@ def test_a_half_is_rounded_to_even_as_everywhere(store: Store, writer: Writer, r
         tx.insert("rates", make_rates(make_rate("output_tokens", rate)))
     writer.write(Batch("atelier", usage=make_usage([{**CALL, "output_tokens": tokens}])))
     assert costs(store)["e-1"][0] == Decimal(cost)
+
+
+def test_an_event_of_a_million_dollars_is_kept_out_alone(store: Store, writer: Writer) -> None:
+    with store.transaction() as tx:
+        tx.insert("rates", make_rates(make_rate("output_tokens", "0.000010")))
+    events = [{"event_id": name, "output_tokens": tokens, **CALL} for name, tokens in (("a", 10), ("dear", 10**11), ("b", 10))]
+    receipt = writer.write(Batch("atelier", usage=make_usage(events)))
+    assert (receipt.added, receipt.conflict) == (2, 1)
+    assert costs(store) == {"a": (Decimal("0.0001"), "priced"), "b": (Decimal("0.0001"), "priced")}
+    kept = store.select("SELECT event_id, field, reason FROM rejected").to_pylist()
+    assert [(row["event_id"], row["field"]) for row in kept] == [("dear", "cost_usd")]
+    assert "million dollars" in kept[0]["reason"]
+    # Sent alone it is refused again, told once, and nothing else comes of it.
+    again = writer.write(Batch("atelier", usage=make_usage(events[1:2])))
+    assert (again.added, again.conflict) == (0, 1)
+    assert store.select("SELECT count(*)::INT AS n FROM rejected").to_pylist() == [{"n": 1}]

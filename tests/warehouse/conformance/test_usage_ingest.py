@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
-from tests.warehouse.rows import NOON, make_rate, make_rates, make_usage
+from tests.warehouse.rows import NOON, make_usage
 from warehouse import writer as writer_module
+from warehouse.ingest import group
+from warehouse.ingest.usage import StoredUsage
 from warehouse.migrate import FOLDER, migrate
-from warehouse.store import Store
+from warehouse.store import Store, Transaction
 from warehouse.writer import Batch, Cursor, Receipt, Writer
 
 
@@ -184,17 +188,28 @@ def test_what_a_conflict_held_is_kept_without_free_text(store: Store, writer: Wr
     assert "tell nobody" not in content
 
 
-def test_a_refused_batch_leaves_its_cursor_where_it_was(store: Store, writer: Writer) -> None:
+def test_a_refused_batch_leaves_its_cursor_where_it_was(store: Store, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     writer.write(Batch("atelier", usage=make_usage(1), cursor=Cursor("atelier", "usage", "page-1")))
-    broken = make_usage([{"event_id": "huge", "provider": "p", "model": "m", "output_tokens": 2**62}])
-    with store.transaction() as tx:
-        tx.insert("rates", make_rates(make_rate("output_tokens", "1000")))
+    real = group.store_usage
+
+    def refusing(tx: Transaction, usage: pa.Table, *more: Any) -> StoredUsage:
+        stored = real(tx, usage, *more)
+        if "broken" in usage.column("event_id").to_pylist():
+            raise StoreError("the engine refused it", "warehouse")
+        return stored
+
+    monkeypatch.setattr(group, "store_usage", refusing)
+    broken = make_usage([{"event_id": "beside it"}, {"event_id": "broken"}])
     good = writer.submit(Batch("arena", usage=make_usage([{"event_id": "good", "source": "arena"}])))
     bad = writer.submit(Batch("atelier", usage=broken, cursor=Cursor("atelier", "usage", "page-2")))
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="the engine refused it"):
         bad.result(60)
     assert good.result(60).added == 1, "one bad batch does not fail the others of its group"
     assert store.rows("latest_cursor", source="atelier", stream="usage")[0]["position"] == "page-1"
+    assert count(store, "ai_usage") == count(store, "cost_entries") == 2, "nothing of the refused batch is stored"
+    monkeypatch.setattr(group, "store_usage", real)
+    again = Batch("atelier", usage=broken, cursor=Cursor("atelier", "usage", "page-2"))
+    assert writer.write(again) == Receipt(added=2), "and nothing of it is remembered as stored"
 
 
 def test_the_newest_cursor_wins_even_within_one_instant(store: Store, writer: Writer) -> None:
