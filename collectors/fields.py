@@ -17,10 +17,20 @@ from roomleft.money import stored
 from roomleft.timespan import parse_instant
 
 TEXT_LIMIT = 200
-COUNT_LIMIT = 2**53
-"""Above it a count no longer survives a trip through JSON."""
+COUNT_LIMIT = 10**12
+"""Millions of records at the limit still add up in 64 bits."""
 MAP_LIMIT = 64
-AUDIO_LIMIT = 1e12
+NUL = "\0"
+"""PostgreSQL, which keeps a DuckLake's statistics, has no text with it."""
+AUDIO_LIMIT = 1e9
+DURATION_LIMIT_MS = 1e9
+MOST = {
+    "complexity": 1.0,
+    "audio_seconds": AUDIO_LIMIT,
+    "latency_ms": DURATION_LIMIT_MS,
+    "first_token_ms": DURATION_LIMIT_MS,
+}
+"""The largest that a number may be; fields not named here may be any finite number."""
 MONEY_LIMIT = Decimal(10) ** 9
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 FUTURE_ALLOWED = timedelta(minutes=10)
@@ -81,6 +91,8 @@ def text(record: Mapping[str, object], field: str, *, required: bool = False) ->
         return None
     if len(value) > TEXT_LIMIT:
         raise Refusal(field, f"is {len(value):,} characters long; at most {TEXT_LIMIT}")
+    if NUL in value:
+        raise Refusal(field, "holds a NUL character")
     return value
 
 
@@ -107,7 +119,7 @@ def platform(record: Mapping[str, object], expected: str | None, known: Collecti
 
 
 def count(record: Mapping[str, object], field: str, default: int = 0) -> int:
-    """A whole number from 0 to 2^53. 12.0 is 12; a string, a boolean and 12.5 are refused."""
+    """A whole number from 0 to a million million. 12.0 is 12; a string, a boolean and 12.5 are refused."""
     value = record.get(field)
     if value is None:
         return default
@@ -123,7 +135,7 @@ def count(record: Mapping[str, object], field: str, default: int = 0) -> int:
     if value < 0:
         raise Refusal(field, f"must not be negative ({shown(value)})")
     if value > COUNT_LIMIT:
-        raise Refusal(field, f"{shown(value)} is absurdly large; at most 2^53")
+        raise Refusal(field, f"{shown(value)} is absurdly large; at most {COUNT_LIMIT:,}")
     return int(value)
 
 
@@ -229,6 +241,8 @@ def text_map(record: Mapping[str, object], field: str) -> list[tuple[str, str]] 
             raise Refusal(field, f"{shown(key)} must be a string, not {shown(entry)}")
         if len(key) > TEXT_LIMIT or len(entry) > TEXT_LIMIT:
             raise Refusal(field, f"a key or value is longer than {TEXT_LIMIT} characters")
+        if NUL in key or NUL in entry:
+            raise Refusal(field, "a key or value holds a NUL character")
         pairs.append((key, entry))
     if len(pairs) > MAP_LIMIT:
         raise Refusal(field, f"has {len(pairs)} entries; at most {MAP_LIMIT}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -40,7 +41,7 @@ class FileRows:
             yield from {"csv": self._csv, "tsv": self._csv, "parquet": self._parquet_rows, "ndjson": self._ndjson}[self.format]()
         except UnicodeDecodeError as error:
             raise InputError(f"the file is not UTF-8 text: {error.reason}", str(self.path), "save it as UTF-8") from error
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"the gzip file is damaged or cut short: {error}", str(self.path), "copy it again") from error
         except pa.ArrowException as error:
             raise InputError(f"the Parquet file is damaged: {error}", str(self.path), "copy it again") from error
@@ -102,7 +103,9 @@ class FileRows:
 
 
 def _format(path: Path) -> str:
-    if not path.is_file():
+    if path.is_dir():
+        raise InputError("this is a folder, not a file", str(path), "import its files one by one")
+    if not path.exists():
         raise InputError("there is no such file", str(path), "check the path")
     name = path.with_suffix("") if path.suffix == ".gz" else path
     found = FORMATS.get(name.suffix.lower())
@@ -116,5 +119,8 @@ def _format(path: Path) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"the file cannot be read: {error.strerror}", str(path), "check its permissions") from error

@@ -140,7 +140,7 @@ def import_file(
             f"unknown platform {platform!r}{nearest(platform, known_platforms)}", "--platform", "platforms are the packs in use"
         )
     rows = FileRows(path)
-    times = Times(_zone(zone), start if isinstance(start, datetime) else parse_instant(start) if start else None)
+    times = Times(_zone(zone), start if isinstance(start, datetime) else _instant(start) if start else None)
     first: list[Row] = list(islice(iter(rows), 1000))
     columns = list(dict.fromkeys(chain.from_iterable(row for row in first if isinstance(row, dict))))
     if not columns:
@@ -173,6 +173,13 @@ def _first_fault(first: Sequence[Row]) -> str:
 def _entries(given: str | Sequence[str]) -> list[str]:
     texts = [given] if isinstance(given, str) else list(given)
     return [entry.strip() for text in texts for entry in split(text, ",") if entry.strip()]
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except InputError as error:
+        raise InputError(error.what, "--start", error.hint) from error
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from collectors import fields
 from collectors.fields import Refusal
 from collectors.instants import instants
+from collectors.json_array import is_array, read_array
 from collectors.refused import Normalised, RefusedRows
-from roomleft.errors import InputError
 from warehouse import tables
 
 FIELDS = ("platform", "component", "name", "labels", "observed_at", "value")
@@ -115,6 +115,8 @@ def _name(values: list[object]) -> pa.Array:
     lengths = np.asarray(pc.fill_null(pc.binary_length(column), 0))
     if len(lengths) and not (lengths.min() >= 1 and lengths.max() <= fields.TEXT_LIMIT):
         raise ValueError("a name is missing or too long")
+    if pc.any(pc.match_substring(column, fields.NUL)).as_py():
+        raise ValueError("a name holds a NUL character")
     return column
 
 
@@ -138,13 +140,8 @@ UNREADABLE = object()
 
 def _parsed(data: bytes, refused: RefusedRows) -> list[object]:
     """A body's records in their places; lines that are not JSON are refused here and marked."""
-    if data.lstrip()[:1] == b"[":
-        try:
-            return list(orjson.loads(data))
-        except orjson.JSONDecodeError as error:
-            raise InputError(
-                f"the JSON array is broken: {error}", hint="send an array of samples, or one sample per line"
-            ) from None
+    if is_array(data):
+        return read_array(data)
     records: list[object] = []
     for line, text in enumerate(data.split(b"\n"), start=1):
         try:

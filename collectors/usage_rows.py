@@ -16,11 +16,11 @@ import orjson
 import pyarrow as pa
 
 from collectors.fields import Refusal
+from collectors.json_array import is_array, read_array
 from collectors.refused import Normalised, RefusedRows
 from collectors.usage_columns import clean_columns, columns_of, read_columns, usage_from
 from collectors.usage_fields import NAMED
 from collectors.usage_strict import clean
-from roomleft.errors import InputError
 
 Records = Sequence[object]
 SPLIT_FROM = 512
@@ -97,20 +97,15 @@ class _Batch:
 
 def _lines(data: bytes) -> tuple[Records, bytes | None]:
     """The records of a body, unparsed where possible, and the NDJSON that holds exactly them."""
-    if data.lstrip()[:1] == b"[":
-        try:
-            array = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise InputError(
-                f"the JSON array is broken: {error}", hint="send an array of usage records, or one record per line"
-            ) from None
+    if is_array(data):
+        array = read_array(data)
         return array, _dumped(array)
     return [line for line in data.split(b"\n") if line.strip()], data
 
 
 def _line_number(records: object, place: int) -> int:
     """The 1-based line of the record at `place` (blank lines count), or its 1-based place in a sequence."""
-    if not isinstance(records, bytes) or records.lstrip()[:1] == b"[":
+    if not isinstance(records, bytes) or is_array(records):
         return place + 1
     if b"\n\n" not in records and not records.startswith(b"\n"):
         return place + 1

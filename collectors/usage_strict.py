@@ -25,7 +25,7 @@ def clean(record: object, *, platform: str | None, known_platforms: Collection[s
     for name in COUNTS:
         values[name] = fields.count(record, name, default=1 if name == "requests" else 0)
     for name in NUMBERS:
-        values[name] = fields.number(record, name, most={"complexity": 1.0, "audio_seconds": fields.AUDIO_LIMIT}.get(name))
+        values[name] = fields.number(record, name, most=fields.MOST.get(name))
     amount = fields.money(record, "reported_cost_usd")
     values["reported_cost_usd"] = None if amount is None else f"{amount:f}"
     values["attributes"] = fields.text_map(record, "attributes")

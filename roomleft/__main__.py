@@ -1,5 +1,10 @@
 """`python -m roomleft …`: what bin/roomleft runs."""
 
-from roomleft.cli import main
+import sys
 
-main()
+try:
+    from roomleft.cli import main
+
+    main()
+except KeyboardInterrupt:  # before or after typer watches for it: while modules are read, and while the process ends
+    sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -27,7 +28,7 @@ from dashboards.auth_rules import hosts_for
 from dashboards.parts import Parts
 from dashboards.readiness import Check, Readiness
 from jobs.collect import collect_jobs
-from jobs.measure import measure_job
+from jobs.measure import MEASURE, measure_job
 from jobs.price import price, price_job
 from jobs.retain import retain_job
 from jobs.roll_up import roll_up_job
@@ -38,7 +39,7 @@ from roomleft.datadir import RunningServer, announce, withdraw
 from roomleft.errors import PackError, PortInUse, SettingsError
 from roomleft.packs import Pack, load_packs
 from roomleft.settings import Settings
-from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
+from warehouse.state import Outcome, Scope, Sessions, SignIn, StateDb, Tokens
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.store import Store
 from warehouse.writer import Writer
@@ -46,6 +47,10 @@ from warehouse.writer import Writer
 log = logging.getLogger("roomleft")
 SETTLED_AFTER = timedelta(minutes=30)
 """Buckets younger than this are always being changed by live events; readiness does not wait for them."""
+
+
+BACK_FILL_S = 60.0
+"""How long one run may read on while its stream has more: a back-fill should not wait for the next tick every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def build(settings: Settings, clock: Clock) -> App:
     patience = Patience(read_timeout_s=settings.collect_timeout_s)
     configs = [SourceConfig(source.platform, source.url, source.token, patience=patience) for source in settings.sources]
     schedule = Schedule(_jobs(settings, packs, configs, store, writer, clock), state, clock)
-    readiness = Readiness(_readiness(settings, packs, store, clock))
+    readiness = Readiness(_readiness(settings, store, clock, schedule))
     parts = Parts(settings, clock, packs, store, writer, state, schedule.status, readiness)
     tokens, sign_in = Tokens(state), SignIn(state, timedelta(hours=settings.session_hours))
     server = FastAPI(title="Roomleft", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -119,18 +124,18 @@ def _every_source_has_a_pack(settings: Settings, packs: dict[str, Pack]) -> None
 def _jobs(
     settings: Settings, packs: dict[str, Pack], configs: Sequence[SourceConfig], store: Store, writer: Writer, clock: Clock
 ) -> list[Job]:
-    zones = sorted({pack.zone for pack in packs.values()})
+    zones = sorted({zone for pack in packs.values() for zone in pack.zones()})
     every = timedelta(seconds=settings.collect_every_s)
     return [
         price_job(store, packs),
-        *collect_jobs(configs, store, writer, clock, every=every),
+        *collect_jobs(configs, store, writer, clock, every=every, budget_s=BACK_FILL_S),
         Job("roll up", timedelta(seconds=settings.roll_up_every_s), roll_up_job(store, zones)),
         measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s)),
         Job("retain", timedelta(hours=settings.retain_every_h), retain_job(store, zones), at_start=False),
     ]
 
 
-def _readiness(settings: Settings, packs: dict[str, Pack], store: Store, clock: Clock) -> dict[str, Check]:
+def _readiness(settings: Settings, store: Store, clock: Clock, schedule: Schedule) -> dict[str, Check]:
     expected = [(source.platform, stream) for source in settings.sources for stream in STREAMS if stream != "health"]
 
     def back_filled() -> tuple[bool, str]:
@@ -151,11 +156,9 @@ def _readiness(settings: Settings, packs: dict[str, Pack], store: Store, clock: 
         # Only a measurement begun after the roll-up counts: the first ones saw half of the history.
         if not measured_after:
             measured_after.append(clock.now())
-        limits = sum(len(pack.limit_list()) for pack in packs.values())
-        found = store.select(
-            "SELECT count(DISTINCT limit_id) AS n FROM headroom WHERE as_of >= $after", {"after": measured_after[0]}
-        )["n"][0].as_py()
-        return found >= limits, f"{found} of {limits} limits measured"
+        (last,) = (status.last_run for status in schedule.status() if status.name == MEASURE)
+        done = last is not None and last.outcome is Outcome.OK and last.started_at >= measured_after[0]
+        return done, "every limit is measured" if done else "waits for the next measurement"
 
     return {"back-fill": back_filled, "roll-up": rolled_up, "first headroom": measured}
 
@@ -164,7 +167,11 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
     """Listen and serve until interrupted. Prints the sign-in link through `say`. Raises PortInUse, StoreError, PackError."""
     listener = _listen(settings.host, settings.port)
     port = listener.getsockname()[1]
-    app = build(settings, clock)
+    try:
+        app = build(settings, clock)
+    except BaseException:
+        listener.close()
+        raise
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     config = uvicorn.Config(
@@ -220,7 +227,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise PortInUse(
-            f"cannot listen there: {error.strerror}", f"{host}:{port}", "choose another with --port, or --port 0 for a free one"
-        ) from error
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        hint = "choose another with --port, or --port 0 for a free one" if taken else "name an address of this machine with --host"
+        raise PortInUse(f"cannot listen there: {error.strerror}", f"{host}:{port}", hint) from error
     return listener

@@ -10,6 +10,7 @@ from pathlib import Path
 from roomleft.errors import RoomleftError, SettingsError, StoreError
 
 KIND_FILE = "kind"
+KINDS = ("demo", "serve")
 SERVER_FILE = "server.json"
 
 
@@ -28,7 +29,11 @@ def claim(data_dir: Path, kind: str) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         mark = data_dir / KIND_FILE
         if mark.exists():
-            found = mark.read_text(encoding="utf-8").strip()
+            found = mark.read_text(encoding="utf-8", errors="replace").strip()
+            if found not in KINDS:
+                raise SettingsError(
+                    "this file says neither demo nor serve", str(mark), "write the one that the folder is for, alone on one line"
+                )
             if found != kind:
                 raise SettingsError(
                     f"this folder belongs to `{found}`, not `{kind}`",
@@ -71,6 +76,8 @@ def running(data_dir: Path, *, check: bool = True) -> RunningServer | None:
         server = RunningServer(str(note["url"]), str(note["token"]), int(note["pid"]))
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise StoreError("the data folder is not a folder", str(data_dir), "set ROOMLEFT_DATA_DIR to another path") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RoomleftError(
             "server.json cannot be read", str(data_dir / SERVER_FILE), "remove it and start the server again"

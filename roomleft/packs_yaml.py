@@ -57,6 +57,10 @@ class PackFaults(PackError):
         self.file = file
         self.problems = tuple(problems)
 
+    def each(self) -> list[PackError]:
+        """Every fault as an error of its own."""
+        return [PackError(one.what, where_of(self.file, one), one.hint) for one in self.problems]
+
     def __str__(self) -> str:
         lines = []
         for one in self.problems:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from roomleft.errors import SettingsError
 
@@ -132,7 +133,11 @@ def load_settings(
 def _read_file(path: Path, values: dict[str, Any], sources: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"the settings file cannot be read: {error.strerror}", str(path), "name a file you may read") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path), "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"not valid TOML: {error}", str(path), "fix the line named") from error
     for name, value in document.items():
         if name == "sources":
@@ -228,9 +233,17 @@ def _words(value: Any) -> tuple[str, ...]:
 
 def _source(slug: str, keys: dict[str, str]) -> Source:
     url = keys.get("url", "")
-    if not re.match(r"https?://[^/\s]+", url):
+    if not _is_address(url):
         raise SettingsError(f"{url!r} is not a URL", f"sources.{slug}.url", "write for example https://platform.example/api")
     return Source(slug, url.rstrip("/"), keys.get("token", ""))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:  # a port that is no number, or above 65535
+        return False
 
 
 def _unknown(name: str, where: str, known: list[str] | tuple[str, ...]) -> SettingsError:

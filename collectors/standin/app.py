@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def build(platforms: Mapping[str, StandIn], token: str, sleep: Sleep = asyncio.s
     """The ASGI app. `sleep` waits real seconds for the faults that are slow."""
     app = FastAPI(title="Roomleft stand-in platforms", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)
-    contract = orjson.dumps(yaml.safe_load(CONTRACT.read_text(encoding="utf-8")))
+    contract = _contract()
 
     async def authorise(request: Request) -> None:
         given = request.headers.get("authorization", "").encode("utf-8", "replace")
@@ -52,6 +53,12 @@ def build(platforms: Mapping[str, StandIn], token: str, sleep: Sleep = asyncio.s
     app.add_exception_handler(HTTPException, _refuse_http)
     app.add_exception_handler(FaultAnswer, _answer_fault)
     return app
+
+
+@cache
+def _contract() -> bytes:
+    """docs/openapi.yaml as JSON."""
+    return orjson.dumps(yaml.safe_load(CONTRACT.read_text(encoding="utf-8")))
 
 
 def _routes(name: str, standin: StandIn, contract: bytes, sleep: Sleep) -> APIRouter:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from roomleft import __version__
 from roomleft.cli.output import fail
@@ -27,12 +28,25 @@ Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a fre
 
 
 def main() -> None:
-    """Run the command line. A RoomleftError ends as three lines (what, where, what to do) and exit code 1."""
+    """Run the command line. An error ends as three lines (what, where, what to do): exit code 1, or 2 for words it does not know."""
     try:
-        cli(prog_name="roomleft")
+        sys.exit(cli(prog_name="roomleft", standalone_mode=False))
+    except TyperException as error:
+        _misspelt(error)
+        sys.exit(error.exit_code)
     except RoomleftError as error:
         fail(error)
         sys.exit(1)
+
+
+def _misspelt(error: TyperException) -> None:
+    """An unknown command or option, or a value that does not fit."""
+    words = error.format_message().rstrip(".")
+    if not words:  # no command at all: the help is already printed
+        return
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else "roomleft"
+    fail(RoomleftError(words, where, f"`bin/{where} --help` lists what there is"))
 
 
 def _version(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from roomleft.cli.ask import located
+from roomleft.cli.ask import located, own_store
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, print_json
 from roomleft.clock import Clock
@@ -163,7 +163,7 @@ def _into_store(settings: Settings, plan: ImportPlan, totals: Totals, reasons: l
                 yield _settle(*committing.popleft(), totals)
         while committing:
             yield _settle(*committing.popleft(), totals)
-        roll_up(store, clock.now(), sorted({pack.zone for pack in packs.values()}))
+        roll_up(store, clock.now(), sorted({zone for pack in packs.values() for zone in pack.zones()}))
     finally:
         writer.close()
         store.close()
@@ -185,17 +185,14 @@ def run_start_over(platform: str, stream: str) -> None:
         Client(server).post("/api/v1/start-over", json={"platform": platform, "stream": stream})
     else:
         from collectors.start_over import start_over
-        from warehouse.store import Store
         from warehouse.writer import Writer
 
-        clock = Clock()
         known = load_packs(settings.packs_dir, settings.packs or None)
-        store = Store.open(settings.warehouse_url, now=clock)
-        writer = Writer(store, clock)
-        writer.start()
-        try:
-            start_over(writer, platform, stream, known)
-        finally:
-            writer.close()
-            store.close()
+        with own_store(settings) as store:
+            writer = Writer(store, Clock())
+            writer.start()
+            try:
+                start_over(writer, platform, stream, known)
+            finally:
+                writer.close()
     err.print(f"{platform} {stream} is read from its beginning at the next run", soft_wrap=True)

@@ -13,18 +13,21 @@ from rich.console import Console
 from rich.table import Table
 
 from roomleft.errors import RoomleftError
+from roomleft.packs_yaml import PackFaults
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 
 
 def fail(error: RoomleftError) -> None:
-    """An error as three lines: what, where, what to do."""
-    sys.stderr.write(f"error: {error.what}\n")
-    if error.where:
-        sys.stderr.write(f"  where: {error.where}\n")
-    if error.hint:
-        sys.stderr.write(f"  to do: {error.hint}\n")
+    """An error as three lines: what, where, what to do. A pack's faults are told one after another."""
+    parts = error.each() if isinstance(error, PackFaults) else [error]
+    for part in parts:
+        sys.stderr.write(f"error: {part.what}\n")
+        if part.where:
+            sys.stderr.write(f"  where: {part.where}\n")
+        if part.hint:
+            sys.stderr.write(f"  to do: {part.hint}\n")
 
 
 def print_json(value: Any) -> None:

@@ -11,6 +11,7 @@ from roomleft.cli.output import err
 from roomleft.clock import Clock
 from roomleft.datadir import claim, running
 from roomleft.errors import PackError, StoreLocked
+from roomleft.packs_yaml import nearest
 from roomleft.settings import Settings, load_settings
 
 
@@ -20,7 +21,7 @@ def run_demo(packs: Sequence[str], days: int, faults: Sequence[str], speed: floa
 
     settings = load_settings(overrides={"port": port, "packs": tuple(packs) or None}, demo=True)
     _alone(settings)
-    packs = _playable(settings)
+    packs = _playable(settings, faults)
     settings = replace(settings, packs=packs)
     claim(settings.data_dir, "demo")
     err.print(f"Roomleft demo in {settings.data_dir}", soft_wrap=True)
@@ -34,8 +35,8 @@ def run_demo(packs: Sequence[str], days: int, faults: Sequence[str], speed: floa
         demo.save(settings.data_dir, replace(plan, newest=clock.now().isoformat()))
 
 
-def _playable(settings: Settings) -> tuple[str, ...]:
-    """The packs to play: those asked for, else all that describe a stand-in."""
+def _playable(settings: Settings, faults: Sequence[str]) -> tuple[str, ...]:
+    """The packs to play: those asked for, else all that describe a stand-in. Refuses faults that none of them has."""
     from roomleft.packs import load_packs
 
     packs = load_packs(settings.packs_dir, settings.packs or None)
@@ -44,6 +45,11 @@ def _playable(settings: Settings) -> tuple[str, ...]:
         raise PackError(
             "this pack describes no stand-in", f"packs/{mute[0]}.yaml", "only packs with a `standin:` section can be played"
         )
+    known = {(slug, name) for slug, pack in packs.items() if pack.standin for name in pack.standin.faults}
+    for asked in faults:
+        slug, _, name = asked.rpartition(":")
+        if not any(slug in ("", one) and name == fault for one, fault in known):
+            raise PackError(f"no platform has the fault {asked!r}", "--fault", nearest(name, {fault for _, fault in known}, "known"))
     return tuple(slug for slug in packs if slug not in mute)
 
 

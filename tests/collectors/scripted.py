@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import orjson
 
 Answer = Callable[[socket.socket, str], None]
+TRICKLE_S = 16.0
 """Writes one answer to a connection; gets the request's first line."""
 
 
@@ -43,7 +44,7 @@ def trickle(before: bytes, drop: bytes) -> Answer:
     def answer(connection: socket.socket, _: str) -> None:
         connection.sendall(before)
         connection.settimeout(0.02)
-        ends_at = time.monotonic() + 10
+        ends_at = time.monotonic() + TRICKLE_S
         while time.monotonic() < ends_at:
             connection.sendall(drop)
             try:

@@ -77,13 +77,16 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("tokens true", {"input_tokens": True}, "input_tokens", "whole number"),
     ("half a token", {"output_tokens": 12.5}, "output_tokens", "whole number, not 12.5"),
     ("negative", {"output_tokens": -1}, "output_tokens", "must not be negative"),
-    ("beyond 2^53", {"output_tokens": 2**53 + 2}, "output_tokens", "absurdly large"),
+    ("beyond a million million", {"output_tokens": 10**12 + 1}, "output_tokens", "at most 1,000,000,000,000"),
     ("beyond 2^63", {"output_tokens": 2**63}, "output_tokens", "absurdly large"),
     ("beyond everything", {"output_tokens": 10**30}, "output_tokens", "absurdly large"),
     ("NaN", {"latency_ms": math.nan}, "latency_ms", "not a finite number"),
     ("NaN in words", {"latency_ms": "NaN"}, "latency_ms", "not a finite number"),
     ("Inf", {"cost_hint": math.inf}, "cost_hint", "not a finite number"),
     ("NaN tokens", {"input_tokens": math.nan}, "input_tokens", "not a finite number"),
+    ("a latency of weeks", {"latency_ms": 1.7e308}, "latency_ms", "above 1e+09"),
+    ("NUL", {"model": "a\0b"}, "model", "NUL"),
+    ("NUL in attributes", {"attributes": {"a": "\0"}}, "attributes", "NUL"),
     ("negative latency", {"latency_ms": -0.1}, "latency_ms", "must not be negative"),
     ("complexity", {"complexity": 1.1}, "complexity", "above 1"),
     ("cached above input", {"input_tokens": 10, "cache_read_tokens": 6, "cache_write_tokens": 5}, "input_tokens", "cached tokens"),
@@ -132,7 +135,7 @@ def test_a_bad_record_is_refused_by_name_and_costs_its_neighbours_nothing(
 
 
 @pytest.mark.parametrize(
-    ("value", "field", "stored"), [(12.0, "output_tokens", 12), (2**53, "output_tokens", 2**53), (0, "requests", None)]
+    ("value", "field", "stored"), [(12.0, "output_tokens", 12), (10**12, "output_tokens", 10**12), (0, "requests", None)]
 )
 def test_the_edges_of_counts(value: object, field: str, stored: object) -> None:
     found = judged({**GOOD, field: value})
@@ -177,12 +180,20 @@ def test_one_bad_line_in_a_long_body_is_found_by_its_line() -> None:
     assert sorted(found.rejected.column("line").to_pylist()) == [1235, 3000]
 
 
+@pytest.mark.parametrize("line", [b"null", b"5", b'"text"', b"true"])
+@pytest.mark.parametrize("beside", [b"", orjson.dumps(GOOD) + b"\n"], ids=["alone", "beside a good one"])
+def test_a_line_that_is_no_object_costs_only_itself(line: bytes, beside: bytes) -> None:
+    # Arrow's JSON reader ends the process at a line `null`.
+    found = usage_table(beside + line, source="s", platform="arena", known_platforms={"arena"}, now=NOW)
+    assert (found.usage.num_rows, found.rejected.num_rows) == (int(bool(beside)), 1)
+
+
 def test_a_json_array_is_accepted_and_a_broken_one_is_an_error() -> None:
     found = usage_table(
         orjson.dumps([GOOD, {**GOOD, "id": "c2"}]), source="s", platform="arena", known_platforms={"arena"}, now=NOW
     )
     assert found.usage.num_rows == 2
-    with pytest.raises(InputError, match="JSON array is broken"):
+    with pytest.raises(InputError, match="byte 2: the JSON array breaks in record 1"):
         usage_table(b"[{]", source="s", platform="arena", known_platforms={"arena"}, now=NOW)
 
 
