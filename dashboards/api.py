@@ -14,12 +14,15 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import exposition
 from starlette.exceptions import HTTPException
 
+from collectors.fields import nearest, shown
+from collectors.json_array import is_array, read_array
 from collectors.refused import Normalised
 from collectors.samples_rows import samples_table
 from collectors.small_rows import business_table
 from collectors.start_over import start_over
 from collectors.usage_rows import usage_table
 from roomleft.errors import InputError, QueueFull, RoomleftError
+from roomleft.limits import State
 from roomleft.metrics import REGISTRY
 from roomleft.timespan import parse_instant
 from warehouse.state import SignIn
@@ -35,6 +38,8 @@ SLICE_ROWS = 10_000
 BODIES_AT_ONCE = 4
 """How many pushed bodies are in memory at the same time; the next sender waits."""
 SHOWN_REJECTS = 100
+KEPT_OUT = "{} contradict what is stored under their id, or cost an absurd amount: each is in the table `rejected` with its reason"
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 DESCRIBED_PUSH = (
     "A JSON array or NDJSON of usage records (docs/platform-api.md), gzip allowed. Answers after commit. Sending the same records "
     "again adds nothing. A refused record costs only itself; it is listed and kept in `rejected`."
@@ -73,6 +78,12 @@ def install_errors(app: FastAPI) -> None:
         told = RoomleftError(str(error.detail), f"{request.method} {request.url.path}", "see /api/docs")
         return answer({"error": told.as_dict()}, error.status_code, error.headers)
 
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # The server logs it with its traceback; the sender learns no more than that it was not their fault.
+        place = f"{request.method} {request.url.path}"
+        return error_answer(RoomleftError("something unexpected went wrong here", place, "see the server's log; please report it"))
+
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -85,6 +96,7 @@ def _push(router: APIRouter, parts: Parts) -> None:
     at_once = asyncio.Semaphore(BODIES_AT_ONCE)
 
     async def take(request: Request, platform: str | None, kind: str) -> Response:
+        _known_platform(parts, platform)
         async with at_once:
             body = await read_body(request, parts.settings.body_limit_mb * 2**20)
             source = _source_of(request)
@@ -109,18 +121,29 @@ def _push(router: APIRouter, parts: Parts) -> None:
 
 def _business(body: bytes, **who: Any) -> Normalised:
     """Business days come a few hundred at a time; they are read record by record."""
-    try:
-        records = (
-            orjson.loads(body)
-            if body.lstrip()[:1] == b"["
-            else [orjson.loads(line) for line in body.splitlines() if line.strip()]
-        )
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error}", "body", "send a JSON array, or one JSON object a line") from error
+    if is_array(body):
+        return business_table(read_array(body), **who)
+    records = []
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        try:
+            records += [orjson.loads(line)] if line.strip() else []
+        except orjson.JSONDecodeError as error:
+            raise InputError(
+                f"line {number} is not JSON: {error}", f"body: line {number}", "send a JSON array, or one JSON object a line"
+            ) from error
     return business_table(records, **who)
 
 
 READERS: dict[str, Callable[..., Normalised]] = {"usage": usage_table, "samples": samples_table, "business": _business}
+
+
+def _known_platform(parts: Parts, platform: str | None) -> None:
+    if platform is not None and platform not in parts.packs:
+        raise InputError(
+            f"unknown platform {shown(platform)}{nearest(platform, parts.packs)}",
+            "the parameter platform",
+            "platforms are the packs in use",
+        )
 
 
 def _source_of(request: Request) -> str:
@@ -152,17 +175,22 @@ async def _store(parts: Parts, source: str, kind: str, judged: Normalised) -> Re
         counts["rows_added"] += receipt.added
         counts["rows_duplicate"] += receipt.duplicate
         counts["rows_rejected"] += receipt.conflict
-    shown = rejected.slice(0, SHOWN_REJECTS).select(["line", "field", "reason"]).to_pylist()
+    told = rejected.slice(0, SHOWN_REJECTS).select(["line", "field", "reason"]).to_pylist()
+    if kept_out := counts["rows_rejected"] - rejected.num_rows:
+        told.append({"line": None, "field": None, "reason": KEPT_OUT.format(kept_out)})
     if rejected.num_rows and not rows.num_rows:
         return error_answer(
-            InputError("no record was accepted", "body", "see `rejected` for each line's reason"), **counts, rejected=shown
+            InputError("no record was accepted", "body", "see `rejected` for each line's reason"), **counts, rejected=told
         )
-    return answer({**counts, "rejected": shown})
+    return answer({**counts, "rejected": told})
 
 
 def _read(router: APIRouter, parts: Parts) -> None:
     @router.get("/api/v1/headroom", summary="Every limit with its headroom, worst first", tags=["read"])
     async def headroom(platform: str | None = None, state: str | None = None) -> Response:
+        _known_platform(parts, platform)
+        if state is not None and state not in set(State):
+            raise InputError(f"unknown state {shown(state)}", "the parameter state", f"one of {', '.join(State)}")
         rows = await asyncio.to_thread(headroom_rows, parts.store, parts.packs, parts.clock.now())
         kept = [row for row in rows if platform in (None, row["platform"]) and state in (None, row["state"])]
         return answer(kept)
@@ -174,6 +202,7 @@ def _read(router: APIRouter, parts: Parts) -> None:
         by: Annotated[str, Query(description=f"one of {', '.join(DIMENSIONS)}")] = "provider",
         platform: str | None = None,
     ) -> Response:
+        _known_platform(parts, platform)
         start, end = _range(since, until, parts.clock.now())
         rows = await asyncio.to_thread(usage_by, parts.store, start, end, by=by, platform=platform)
         return answer({"since": start, "until": end, "by": by, "platform": platform, "rows": rows})
@@ -202,7 +231,10 @@ def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetim
 
 def _instant(name: str, text: str) -> datetime:
     try:
-        return parse_instant(text)
+        at = parse_instant(text)
+        if not FIRST_YEAR <= at.year <= LAST_YEAR:
+            raise InputError(f"{text} is absurd", hint=f"years {FIRST_YEAR} to {LAST_YEAR}")
+        return at
     except InputError as error:
         raise InputError(error.what, f"the parameter {name}", error.hint) from error
 

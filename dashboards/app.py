@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html
-from fastapi import FastAPI
+from dash.backends._fastapi import reset_current_request, set_current_request
+from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse
 
 from dashboards import drawer, exports, notices
 from dashboards.block import Pages
@@ -62,9 +64,24 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     _frame(app, pages)
     for page in (overview, cost, platform_home, drawer, notices):
         page.register(app, pages)
+    _page_routes(server, app)
     # Over WebSocket, callbacks are unknown until Dash's first HTTP request; the first page after a restart would lack its styles.
     app._setup_server()
     return app
+
+
+def _page_routes(server: FastAPI, app: Dash) -> None:
+    """Every page's own address. Dash's catch-all would answer them too, but only where the server runs the lifespan protocol."""
+
+    async def page(request: Request) -> HTMLResponse:
+        token = set_current_request(request)
+        try:
+            return HTMLResponse(app.index())
+        finally:
+            reset_current_request(token)
+
+    for path in ("/cost", "/platforms", "/platforms/{rest:path}"):
+        server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
 
 def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
@@ -101,7 +118,7 @@ def _frame(app: Dash, pages: Pages) -> None:
         filters = parse(path, search)
         return nav_links(filters), nav_links(filters), controls(filters, parts.packs, parts.clock.now())
 
-    @app.callback(Output(Id.CLOCK, "data"), Input(Id.TICK, "n_intervals"))
+    @app.callback(Output(Id.CLOCK, "data"), Input(Id.TICK, "data"))
     async def clock(_tick: int | None) -> dict[str, float]:
         return {"now": parts.clock.now().timestamp(), "speed": getattr(parts.clock, "speed", 1.0)}
 

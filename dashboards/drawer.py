@@ -128,7 +128,7 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Shell.DRAWER, "children"),
         Input(Shell.URL, "search"),
-        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )

@@ -104,6 +104,8 @@ def reason(check: Mapping[str, Any]) -> str:
 def reading(value: float, unit: str | None) -> str:
     """A check's value with its unit."""
     unit = unit or ""
+    if unit.startswith("1/"):
+        return f"{wording.count(value)}{wording.THIN}{unit[1:]}"
     worded = wording.amount(value, unit)
     noun = wording.unit_word(unit)
     return f"{worded} {noun}".strip()

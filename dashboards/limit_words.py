@@ -12,6 +12,8 @@ from roomleft.limits import Kind, NextStep, State
 from roomleft.money import MINUS
 
 DASH = "–"
+TIME_UNITS = wording.SECOND_UNITS | {"ms", "minutes", "hours"}
+"""An error budget in these is said as time left; in others as a share of the budget."""
 
 
 class Words(NamedTuple):
@@ -41,7 +43,7 @@ def left(row: LimitRow) -> Words:
             text = wording.amount(remaining, unit)
         return Words(text, f"{'below' if below else 'above'} {limit}" if not below else f"under {limit}")
     text = wording.amount(remaining, unit)
-    if row.limit.kind is Kind.SLO and unit in wording.RATIO_UNITS and row.headroom.fraction_left is not None:
+    if row.limit.kind is Kind.SLO and row.limit.window and unit not in TIME_UNITS and row.headroom.fraction_left is not None:
         return Words(wording.percent(row.headroom.fraction_left), "of budget")
     # A lower bound of use is an upper bound of what is left.
     return Words(f"≤{wording.THIN}{text}" if row.headroom.lower_bound else text, beside)
@@ -89,7 +91,7 @@ def pace(row: LimitRow) -> str:
         return DASH
     if 0 < rate < 0.05:
         return f"<{wording.THIN}0.1×"
-    return f"{rate:,.0f}×" if rate >= 99.5 else f"{rate:.1f}×"
+    return f"{rate:,.0f}×" if rate >= 99.5 or rate == 0 else f"{rate:.1f}×"
 
 
 def next_step(step: NextStep | None) -> Words:

@@ -87,7 +87,7 @@ def register(app: Dash, pages: Pages) -> None:
     """Connects the notices."""
     parts = pages.parts
 
-    @app.callback(Output(Shell.NOTICES, "children"), Input(Shell.TICK, "n_intervals"))
+    @app.callback(Output(Shell.NOTICES, "children"), Input(Shell.TICK, "data"))
     async def show(_tick: int | None) -> Any:
         try:
             jobs = await pages.read("jobs", parts.jobs)

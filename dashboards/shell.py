@@ -15,7 +15,6 @@ from dashboards.components.marks import badge, link
 from dashboards.filters import RANGES, Filters
 from roomleft.packs import Pack
 
-TICK_MS = 5000
 NAVIGATION = (("/", "Overview"), ("/platforms", "Platforms"), ("/cost", "Cost"))
 """Only what exists."""
 
@@ -61,7 +60,7 @@ def shell(*, demo: bool) -> html.Div:
     return html.Div(
         [
             dcc.Location(id=Id.URL, refresh=False),
-            dcc.Interval(id=Id.TICK, interval=TICK_MS),
+            dcc.Store(id=Id.TICK),
             dcc.Store(id=Id.THEME),
             dcc.Store(id=Id.CLOCK),
             html.A("Skip to the content", href="#main", className="skip"),

@@ -47,8 +47,11 @@ def count(value: Number) -> str:
         text = f"{size / 1e3:,.0f}{THIN}k"
     elif size >= 100 or size == int(size):
         text = f"{size:,.0f}"
+    elif size >= 1:
+        text = _trim(size, 1 if size >= 10 else 2)
     else:
-        text = _trim(size, 1 if size >= 10 else 2 if size >= 1 else 4)
+        # Two figures that matter; what is smaller than a hundred-thousandth is nothing.
+        text = _trim(float(f"{size:.2g}"), 5)
     return _signed(text, float(value) < 0)
 
 

@@ -2,6 +2,8 @@
 (function () {
   "use strict";
   var THIN = "\u202f";
+  var TICK_MS = 5000, PATIENCE_MS = 30000;
+  var ticks = 0, asking = 0, asked = 0; // rounds so far, answers awaited, when the last round began
   var contact = null; // {server: epoch s, at: performance ms, speed}
 
   function go(href) {
@@ -36,6 +38,26 @@
       if (word) word.textContent = stale ? "Stale " + age(silent) + ", reconnecting" : "Live";
       if (tail) tail.textContent = stale ? "" : age(silent) + " ago";
     }
+  }
+
+  // Data is asked for again every five seconds, but never before the last round is answered: a new question makes Dash drop
+  // the answer to the old one, and a slow server would never be heard. A tab nobody looks at asks nothing.
+  var plainFetch = window.fetch;
+  window.fetch = function (input) {
+    var counted = String(input && input.url || input).indexOf("_dash-update-component") >= 0;
+    var answer = plainFetch.apply(this, arguments);
+    if (!counted) return answer;
+    asking += 1;
+    var over = function () { asking -= 1; };
+    answer.then(over, over);
+    return answer;
+  };
+
+  function tick() {
+    var since = performance.now() - asked;
+    if (document.hidden || !window.dash_clientside.set_props || since < TICK_MS || (asking > 0 && since < PATIENCE_MS)) return;
+    asked = performance.now();
+    window.dash_clientside.set_props("tick", { data: ++ticks });
   }
 
   function toast(words) {
@@ -114,7 +136,7 @@
         setTheme(next);
       } else if (what === "copy-link") copy(location.href, "Link copied");
       else if (what === "copy") copy(act.dataset.copy, "Copied");
-      else if (what === "again") window.dash_clientside.set_props("tick", { n_intervals: Math.floor(Math.random() * 1e9) });
+      else if (what === "again") window.dash_clientside.set_props("tick", { data: ++ticks });
       else if (what === "close-drawer") go(withQuery({ limit: null }));
       else if (what === "dates") {
         var fields = act.closest("details").querySelectorAll("input[type=date]");
@@ -151,7 +173,8 @@
     if (!kept) setTheme(event.matches ? "dark" : "light");
   });
 
-  setInterval(count, 1000);
+  setInterval(function () { count(); tick(); }, 1000);
+  document.addEventListener("visibilitychange", tick);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     roomleft: {

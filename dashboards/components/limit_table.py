@@ -45,7 +45,7 @@ def chips(rows: Sequence[LimitRow], filters: Filters, *, csv_href: str) -> html.
     order = filters.chosen("sort", ORDERS)
     sort = html.Details(
         [
-            html.Summary(f"{ORDERS[order]} ▾", className="chip"),
+            html.Summary(ORDERS[order], className="chip"),
             html.Div(
                 [link(words, filters.href(sort=key), "menu-item", current=key == order) for key, words in ORDERS.items()],
                 className="menu right",

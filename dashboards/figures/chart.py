@@ -104,8 +104,7 @@ def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> lis
         "connectgaps": False,
     }
     if not line.partial or len(xs) < 2:
-        mode = "lines+markers" if sum(value is not None for value in ys) == 1 else "lines"
-        return [{**base, "mode": mode, "x": xs, "y": ys}]
+        return [{**base, **_drawn(ys), "x": xs, "y": ys}]
     dotted = {
         **base,
         "line": {**base["line"], "dash": "dot"},
@@ -114,7 +113,14 @@ def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> lis
         "hovertemplate": None,
     }
     hollow = {"size": [0, 6], "color": "rgba(0,0,0,0)", "line": {"color": line.colour, "width": 1.5}}
-    return [{**base, "mode": "lines", "x": xs[:-1], "y": ys[:-1]}, {**dotted, "x": xs[-2:], "y": ys[-2:], "marker": hollow}]
+    return [{**base, **_drawn(ys[:-1]), "x": xs[:-1], "y": ys[:-1]}, {**dotted, "x": xs[-2:], "y": ys[-2:], "marker": hollow}]
+
+
+def _drawn(ys: Sequence[float | None]) -> dict[str, Any]:
+    """Lines; with small points too where a value between two gaps would have no line to be seen by."""
+    fenced = [None, *ys, None]
+    alone = any(value is not None and fenced[n] is None and fenced[n + 2] is None for n, value in enumerate(ys))
+    return {"mode": "lines+markers", "marker": {"size": 3.5}} if alone else {"mode": "lines"}
 
 
 def spread(places: Sequence[float], gap: float = LABEL_GAP, low: float = 0.0, high: float = float(HEIGHT)) -> list[float]:

@@ -12,13 +12,13 @@ from dashboards.theme import Tones
 from dashboards.wording import BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
 
 NAMED = 4
-OTHER_WORDS = "Other"
+NO_SHARE = 0.05
 
 
-def y_axis(unit: str) -> dict[str, Any]:
-    """Tick words of a unit."""
+def y_axis(unit: str, height: float) -> dict[str, Any]:
+    """Tick words of a unit, over an axis that spans `height`."""
     if unit in RATIO_UNITS:
-        return {"tickformat": ",.0%"}
+        return {"tickformat": ",.0%" if height > 0.05 else ",.1%" if height > 0.005 else ",.2%"}
     if unit in MONEY_UNITS:
         return {"tickprefix": "$", "tickformat": ",~f"}
     if unit in BYTE_UNITS:
@@ -48,14 +48,24 @@ def line_chart(
     drawn = [*values, *(mark.value for mark in thresholds)]
     top, bottom = nice_top(max(drawn, default=1.0)), 0.0
     if unit in {*RATIO_UNITS, "percent"} and drawn and min(drawn) > 0.6 * max(drawn):
-        bottom = min(drawn) - (max(drawn) - min(drawn)) * 0.15 - max(drawn) * 0.005
-        top = max(drawn) + (max(drawn) - min(drawn)) * 0.08 + max(drawn) * 0.005
+        spread = max(drawn) - min(drawn)
+        bottom = min(drawn) - spread * 0.15 - max(drawn) * 0.005
+        top = max(drawn) + spread * 0.08 + max(drawn) * 0.005
+    if unit in RATIO_UNITS and drawn:
+        # No share is above one; and an axis of no failures at all must not look like 100 %.
+        top = min(top, 1.0) if max(drawn) <= 1 else top
+        top = NO_SHARE if max(drawn) == 0 else top
     if values and min(values) < 0:
         bottom = min(values) * 1.08
     figure: Figure = {
         "data": [],
         "layout": layout(
-            tones, span, zone, height=height, key=key, y={**y_axis(unit), "range": [bottom, top], "rangemode": "normal"}
+            tones,
+            span,
+            zone,
+            height=height,
+            key=key,
+            y={**y_axis(unit, top - bottom), "range": [bottom, top], "rangemode": "normal"},
         ),
     }
     labels: list[tuple[str, float, str]] = []

@@ -293,7 +293,7 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.TOTAL, "children"),
         Input(Shell.URL, "search"),
-        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )
@@ -320,7 +320,7 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.GROUPS, "children"),
         Input(Shell.URL, "search"),
-        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )
@@ -334,7 +334,7 @@ def register(app: Dash, pages: Pages) -> None:
         return await pages.guard(make)
 
     @app.callback(
-        Output(Id.USERS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.USERS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_users(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()

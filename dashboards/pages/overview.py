@@ -157,7 +157,7 @@ def register(app: Dash, pages: Pages) -> None:
         return rows
 
     @app.callback(
-        Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_limits(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
@@ -168,7 +168,7 @@ def register(app: Dash, pages: Pages) -> None:
         return await pages.guard(make)
 
     @app.callback(
-        Output(Id.TOP, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.TOP, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_top(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
@@ -182,7 +182,7 @@ def register(app: Dash, pages: Pages) -> None:
                 lambda: reads.cost_total(parts.store, Filters(PATH, platform=of_platform.platform), (month, now)),
             )
             sources = await pages.read("sources", lambda: reads.sources(parts.store))
-            late = [job.name for job in parts.jobs() if job.late or job.outcome == "failed"]
+            late = [job.name for job in await pages.read("jobs", parts.jobs) if job.late or job.outcome == "failed"]
             facts = [month_fact(spent, rows, filters, now), fresh_fact(rows, now), sources_fact(sources, late, now)]
             said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
             return [verdict_block(said, filters.problems), html.Div(facts, className="facts")]

@@ -184,7 +184,7 @@ def register(app: Dash, pages: Pages) -> None:
         checks = await pages.read(("health", slug), lambda: reads.health(parts.store, slug, now))
         return said(parts.packs[slug], checks, now)
 
-    @app.callback(Output(Id.COMPONENTS, "children"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname"))
+    @app.callback(Output(Id.COMPONENTS, "children"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname"))
     async def show_components(_tick: int | None, path: str | None) -> Any:
         now = parts.clock.now()
 

@@ -84,7 +84,7 @@ def register(app: Dash, pages: Pages) -> None:
     parts = pages.parts
 
     @app.callback(
-        Output(Id.LIST, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.LIST, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_list(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
@@ -101,7 +101,7 @@ def register(app: Dash, pages: Pages) -> None:
         return await pages.guard(make)
 
     @app.callback(
-        Output(Id.HEAD, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.HEAD, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_head(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()

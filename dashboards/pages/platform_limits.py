@@ -80,7 +80,7 @@ def register(app: Dash, pages: Pages) -> None:
     parts = pages.parts
 
     @app.callback(
-        Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_limits(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
@@ -100,7 +100,7 @@ def register(app: Dash, pages: Pages) -> None:
         return await pages.guard(make)
 
     @app.callback(
-        Output(Id.DEPLOYS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "n_intervals"), State(Shell.URL, "pathname")
+        Output(Id.DEPLOYS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_deploys(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]

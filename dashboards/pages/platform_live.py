@@ -58,6 +58,8 @@ def live_body(
     last = rows[-1]["bucket_start"] if rows else None
     filling = last is not None and (now - last).total_seconds() < STEP_S
 
+    rows = with_empty_minutes(rows, span[0])
+
     def line(name: str, colour: str, value: Any, *, partial: bool = True) -> Line:
         return Line(name, [(row["bucket_start"], value(row)) for row in rows], colour, filling and partial)
 
@@ -106,6 +108,19 @@ def live_body(
     )  # fmt: skip
 
 
+def with_empty_minutes(rows: Sequence[Mapping[str, Any]], since: datetime) -> list[Mapping[str, Any]]:
+    """The rows with the minutes without a call between them: no calls is zero, of no calls there is no latency and no share of errors."""
+    if not rows:
+        return []
+    step = timedelta(seconds=STEP_S)
+    found = {row["bucket_start"]: row for row in rows}
+    last = rows[-1]["bucket_start"]
+    first = last - (last - since) // step * step
+    empty = {"requests": 0, "failed_requests": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
+    buckets = [first + step * n for n in range(int((last - first) / step) + 1)]
+    return [found.get(bucket, {**empty, "bucket_start": bucket}) for bucket in buckets]
+
+
 def _rate(value: float) -> str:
     return f"{wording.count(round(value, 2) if value < 10 else round(value, 1))}{wording.THIN}/s"
 
@@ -129,7 +144,7 @@ def register(app: Dash, pages: Pages) -> None:
 
     @app.callback(
         Output(Id.BODY, "children"),
-        Input(Shell.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.URL, "search"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),

@@ -18,7 +18,7 @@ PAGES = {
     "/platforms/scribe/limits": ".limit-row.ok",
     "/platforms/scribe/deploys?range=7d": ".plain-table",
 }
-WAIT_MS = 60_000
+WAIT_MS = 20_000
 
 
 def visit(window: Window, address: str, selector: str) -> Page:
@@ -137,3 +137,11 @@ def test_ages_keep_counting(site: str, open_window: OpenWindow) -> None:
     age = page.locator(".limit-row.exhausted .age")
     before = age.inner_text()
     expect(age).not_to_have_text(before, timeout=10_000)
+
+
+def test_a_slow_server_is_heard_out(site: str, open_window: OpenWindow) -> None:
+    """Answers slower than the refresh must still reach the page: asking again would make Dash drop them."""
+    page = open_window().page
+    page.route("**/_dash-update-component*", lambda route: (page.wait_for_timeout(900), route.continue_()))
+    page.goto(site, timeout=WAIT_MS)
+    expect(page.locator(".verdict h1")).to_be_visible(timeout=WAIT_MS * 2)

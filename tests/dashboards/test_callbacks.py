@@ -41,6 +41,7 @@ def test_the_page_is_english_and_carries_no_script_of_its_own(pages: Driven) -> 
      ("/platforms/scribe/live", "live-body"), ("/platforms/scribe/limits", "platform-limits"), ("/platforms/scribe/deploys", "platform-deploys")],
 )  # fmt: skip
 def test_every_address_has_its_page(pages: Driven, path: str, marker: str) -> None:
+    assert "_dash-config" in pages.client.get(path).text, "a page opened by its address, in a server without lifespan"
     assert f'"{marker}"' in json.dumps(pages.call("page.children", path))
 
 

@@ -15,6 +15,7 @@ from dashboards.figures.chart import CONFIG, HEIGHT, LABEL_GAP, Line, Mark, spre
 from dashboards.figures.cost_chart import OTHER, PALE, cost_chart, groups
 from dashboards.figures.series import coloured, line_chart
 from dashboards.figures.sparkline import room_line
+from dashboards.pages.platform_live import with_empty_minutes
 from dashboards.theme import DARK, LIGHT
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -151,3 +152,28 @@ def test_cost_bars_golden() -> None:
 
 def test_a_fifth_group_keeps_its_own_name() -> None:
     assert list(groups([cost_row(name, EDGES[0], "1") for name in "abcde"])) == list("abcde")
+
+
+def test_a_value_between_two_gaps_is_still_seen() -> None:
+    (trace,) = line_chart([Line("a", [(EDGES[0], None), (EDGES[1], 2.0), (EDGES[2], None)], "#000")], SPAN, ZONE, LIGHT)["data"]
+    assert trace["mode"] == "lines+markers"
+
+
+def test_no_failures_do_not_look_like_all_of_them() -> None:
+    chart = line_chart([Line("a", [(EDGES[0], 0.0), (EDGES[1], 0.0)], "#000")], SPAN, ZONE, LIGHT, unit="ratio")
+    assert chart["layout"]["yaxis"]["range"] == [0, 0.05]
+
+
+def test_a_share_never_goes_above_one() -> None:
+    chart = line_chart([Line("a", [(EDGES[0], 0.999), (EDGES[1], 1.0)], "#000")], SPAN, ZONE, LIGHT, unit="ratio")
+    assert chart["layout"]["yaxis"]["range"][1] == 1.0
+
+
+def test_minutes_without_a_call_are_zero_calls_and_no_latency() -> None:
+    row = {"requests": 3, "failed_requests": 1, "p50_ms": 9.0, "p95_ms": 9.0, "p99_ms": 9.0}
+    filled = with_empty_minutes(
+        [{**row, "bucket_start": NOW - timedelta(minutes=5)}, {**row, "bucket_start": NOW - timedelta(minutes=2)}],
+        NOW - timedelta(minutes=7),
+    )
+    assert [each["requests"] for each in filled] == [0, 0, 3, 0, 0, 3]
+    assert filled[0]["p50_ms"] is None

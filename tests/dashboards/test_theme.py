@@ -13,7 +13,7 @@ from tests.fixtures.need import lacking
 
 ASSETS = Path(app.__file__).parent / "assets"
 SHARED = ("page", "surface", "text", "dim", "line", "track", "accent", "ok", "tight", "exhausted", "unknown")
-SYMBOLS = "–—−≤≥±×·…’“”▾✓→%$€" + wording.THIN + "\u00a0"
+SYMBOLS = "–—−≤≥±×·…’“”✓→%$€" + wording.THIN + "\u00a0"
 
 
 def css_colours(selector: str) -> dict[str, str]:

@@ -34,8 +34,10 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (Decimal("1487"), "worlds", "1,487"),
         (Decimal("836000"), "characters", f"836{THIN}k"),
         (Decimal("2000000"), "characters", f"2{THIN}M"),
+        (Decimal("0.9098"), "gb", f"0.91{THIN}GB"),
+        (Decimal("-0.2615"), "fps", f"\u22120.26{THIN}fps"),
         (Decimal("0"), "images", "0"),
-        (Decimal("-0.00001"), "images", "0"),
+        (Decimal("-0.000001"), "images", "0"),
     ],
 )
 def test_amounts_carry_their_unit(value: Decimal, unit: str, words: str) -> None:
