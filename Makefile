@@ -28,7 +28,7 @@ demo: install
 	bin/roomleft demo $(ARGS)
 
 test: install-dev
-	$(PY) -m pytest -m "not peers" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PY) -m pytest -m "not peers" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install-dev
 	$(PY) -m ruff check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.clock",
@@ -18,3 +20,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, bytes) or (isinstance(val, str) and len(val) > LONGEST_NAME):
         return argname
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a file runs whole on one worker, and the other would wait for it in the end."""
+    items.sort(key=lambda item: not any(item.iter_markers("chaos")) and not any(item.iter_markers("browser")))

@@ -54,7 +54,7 @@ def chaos(folder: Path, kills: int, seed: int, say: Callable[[str], None] = lamb
     """Kill a server `kills` times while it works. The killing thread waits a random, seeded time after the first acknowledgement."""
     rng = random.Random(seed)
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    waiting = list(batches(seed, max(40, kills * 8), rows, until))
+    waiting = list(batches(seed, max(20, kills * 4), rows, until))
     everything = [ndjson(batch) for batch in waiting]
     server = Server(folder / "killed")
     at = acknowledged = resent = done = 0

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,22 @@ from roomleft import datadir
 from roomleft.settings import ROOT
 
 START_S = 60.0
+JOBS_ALL_THE_TIME = {"ROOMLEFT_ROLL_UP_EVERY_S": "0.3", "ROOMLEFT_MEASURE_EVERY_S": "0.5"}
 
 
 class Server:
-    """`python -m roomleft serve` on a free port, with jobs that run all the time."""
+    """`python -m roomleft serve` on a free port, with jobs that run all the time unless other `settings` are given."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] = JOBS_ALL_THE_TIME) -> None:
         self.data_dir = data_dir
+        self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
         self.http: httpx.Client | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers /healthz."""
         env = {key: value for key, value in os.environ.items() if not key.startswith("ROOMLEFT_")}
-        env |= {
-            "ROOMLEFT_DATA_DIR": str(self.data_dir), "ROOMLEFT_PORT": "0", "ROOMLEFT_ROLL_UP_EVERY_S": "0.3", "ROOMLEFT_MEASURE_EVERY_S": "0.5",
-        }  # fmt: skip
+        env |= {"ROOMLEFT_DATA_DIR": str(self.data_dir), "ROOMLEFT_PORT": "0", **self.settings}
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "roomleft", "serve"], cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
