@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
@@ -44,17 +45,39 @@ def read_columns(data: bytes, lines: int) -> pa.Table | None:
     # Arrow's reader ends the whole process at a line that is only `null`, so it is given lines that begin as objects and no others.
     if ESCAPED_NUL in data or data.startswith(b"{") + data.count(b"\n{") != lines:
         return None
+    first = _schema_of_first(data)
+    table = _read(data, first)
+    if table is None or any(name in READ.names and name not in first.names for name in table.column_names):
+        # Later records have fields that the first has not: their types must not be guessed.
+        table = _read(data, READ)
+    if table is None or table.num_rows != lines:
+        return None
+    for field in READ:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(lines, field.type))
+    return table.combine_chunks()
+
+
+def _schema_of_first(data: bytes) -> pa.Schema:
+    """The first record's fields in its order: parsing to these takes two thirds of the time that parsing to all of `READ` takes."""
+    try:
+        record = orjson.loads(data.partition(b"\n")[0])
+    except orjson.JSONDecodeError:
+        return READ
+    return pa.schema([READ.field(name) for name in record if name in READ.names]) if isinstance(record, dict) else READ
+
+
+def _read(data: bytes, schema: pa.Schema) -> pa.Table | None:
     try:
         str(data, "utf-8")
-        table = pyarrow.json.read_json(
+        return pyarrow.json.read_json(
             io.BytesIO(data),
             # One block: a record then never straddles two, and on a busy machine it is also the fastest.
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=READ, unexpected_field_behavior="infer"),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
         return None
-    return table.combine_chunks() if table.num_rows == lines else None
 
 
 def clean_columns(

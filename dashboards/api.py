@@ -38,7 +38,9 @@ SLICE_ROWS = 10_000
 BODIES_AT_ONCE = 4
 """How many pushed bodies are in memory at the same time; the next sender waits."""
 SHOWN_REJECTS = 100
-KEPT_OUT = "{} contradict what is stored under their id, or cost an absurd amount: each is in the table `rejected` with its reason"
+KEPT_OUT = (
+    "{} contradict what is stored under their id, or cost an absurd amount: each is in the table `rejected` with its reason"
+)
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 DESCRIBED_PUSH = (
     "A JSON array or NDJSON of usage records (docs/platform-api.md), gzip allowed. Answers after commit. Sending the same records "
@@ -82,7 +84,9 @@ def install_errors(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:
         # The server logs it with its traceback; the sender learns no more than that it was not their fault.
         place = f"{request.method} {request.url.path}"
-        return error_answer(RoomleftError("something unexpected went wrong here", place, "see the server's log; please report it"))
+        return error_answer(
+            RoomleftError("something unexpected went wrong here", place, "see the server's log; please report it")
+        )
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: Exception) -> Response:

@@ -25,6 +25,8 @@ from warehouse.tables import HEADROOM
 log = logging.getLogger(__name__)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+SETTLED_AFTER = timedelta(minutes=30)
+"""Buckets younger than this are always being changed by live events."""
 MEASURE = "measure"
 """The job's name."""
 NOTICEABLE = 0.001
@@ -36,9 +38,16 @@ class Paces:
     """Paces that move by the day, kept for an hour: looking back 14 days at every measurement would tell nothing new."""
 
     kept: dict[tuple[str, str], tuple[datetime, Pace]] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    """Stores whose history was once read and rolled up to its end. Half a history looks like growth or decline that never was."""
 
     def of(self, meters: Meters, limit: Limit) -> Pace:
-        """The pace of a limit as of the meters' instant. Raises StoreError."""
+        """The pace of a limit as of the meters' instant; none while its store's history is still being read. Raises StoreError."""
+        where = meters.store.where
+        if where not in self.settled:
+            if meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER)[0]["waiting"]:
+                return Pace.none("no pace: history is still being read")
+            self.settled.add(where)
         if changes_by_the_minute(limit):
             return pace_of(meters, limit)
         key = (meters.store.where, limit.limit_id)

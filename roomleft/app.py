@@ -228,6 +228,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
-        hint = "choose another with --port, or --port 0 for a free one" if taken else "name an address of this machine with --host"
+        hint = (
+            "choose another with --port, or --port 0 for a free one" if taken else "name an address of this machine with --host"
+        )
         raise PortInUse(f"cannot listen there: {error.strerror}", f"{host}:{port}", hint) from error
     return listener

@@ -134,7 +134,9 @@ def _read_file(path: Path, values: dict[str, Any], sources: dict[str, dict[str, 
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"the settings file cannot be read: {error.strerror}", str(path), "name a file you may read") from error
+        raise SettingsError(
+            f"the settings file cannot be read: {error.strerror}", str(path), "name a file you may read"
+        ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"not UTF-8 text: {error.reason} at byte {error.start}", str(path), "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

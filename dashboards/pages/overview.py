@@ -167,9 +167,7 @@ def register(app: Dash, pages: Pages) -> None:
 
         return await pages.guard(make)
 
-    @app.callback(
-        Output(Id.TOP, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
-    )
+    @app.callback(Output(Id.TOP, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname"))
     async def show_top(search: str | None, _tick: int | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
 

@@ -64,5 +64,7 @@ def run_token_link() -> None:
     """Print a sign-in link for the running server."""
     settings, server = located()
     if server is None:
-        raise RoomleftError("no server is running", str(settings.data_dir), "start one with `bin/roomleft serve` or `demo`; it prints a link")
+        raise RoomleftError(
+            "no server is running", str(settings.data_dir), "start one with `bin/roomleft serve` or `demo`; it prints a link"
+        )
     sys.stdout.write(Client(server).post("/api/v1/sign-in-link")["url"] + "\n")

@@ -49,7 +49,9 @@ def _playable(settings: Settings, faults: Sequence[str]) -> tuple[str, ...]:
     for asked in faults:
         slug, _, name = asked.rpartition(":")
         if not any(slug in ("", one) and name == fault for one, fault in known):
-            raise PackError(f"no platform has the fault {asked!r}", "--fault", nearest(name, {fault for _, fault in known}, "known"))
+            raise PackError(
+                f"no platform has the fault {asked!r}", "--fault", nearest(name, {fault for _, fault in known}, "known")
+            )
     return tuple(slug for slug in packs if slug not in mute)
 
 

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.sync_api import expect
 
 from dashboards.app import build_pages
 from tests.dashboards.sample_rows import sample_parts
+
+# What is expected comes in its own time: a busy machine is slow, not wrong.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from collectors import usage_rows
 from collectors.refused import Normalised
-from collectors.usage_columns import columns_of, usage_from
+from collectors.usage_columns import columns_of, read_columns, usage_from
 from collectors.usage_rows import usage_table
 from collectors.usage_strict import clean
 from roomleft.errors import InputError
@@ -262,3 +262,13 @@ def test_the_edge_of_the_future_is_ten_minutes() -> None:
     at = [NOW + timedelta(minutes=10), NOW + timedelta(minutes=10, microseconds=1)]
     found = judged(*({**GOOD, "id": str(i), "occurred_at": t.isoformat()} for i, t in enumerate(at)))
     assert found.usage.column("event_id").to_pylist() == ["0"]
+
+
+def test_a_field_that_only_later_records_have_keeps_its_type() -> None:
+    first = {"id": "a", "occurred_at": "2026-11-20T11:00:00Z", "platform": "scribe"}
+    second = {**first, "id": "b", "user_id": "2026-11-20T11:00:00Z", "latency_ms": 7}
+    body = b"\n".join(orjson.dumps(record) for record in (first, second))
+    read = read_columns(body, 2)
+    assert read is not None
+    assert read.column("user_id").to_pylist() == [None, "2026-11-20T11:00:00Z"]
+    assert read.column("latency_ms").to_pylist() == [None, 7.0]

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from collectors.fetch import Patience
 from collectors.platform_api import STREAMS, PlatformApi, SourceConfig
 from collectors.progress import progress
 from jobs.collect import StreamReader
@@ -114,6 +115,47 @@ def test_every_stream_is_read_twice_and_stored_once(standin: str, tmp_path: Path
     ).to_pylist()
     assert own == [{"n": len(samples)}]
     assert all(row.up and row.caught_up for row in progress(store, clock.now()))
+    writer.close()
+    store.close()
+
+
+@pytest.mark.parametrize("fault", ["rate_limited", "broken", "hang", "garbage", "duplicate_pages"])
+def test_under_a_fault_the_failure_is_told_and_afterwards_nothing_is_lost_or_doubled(
+    standin: str, tmp_path: Path, fault: str
+) -> None:
+    def switch(on: bool) -> None:
+        httpx.put(f"{standin}/faults/{fault}", json={"on": on}, headers={"Authorization": "Bearer t"}).raise_for_status()
+
+    clock = FixedClock(EPOCH)
+    store = Store.open(f"duckdb:///{tmp_path / 'w.duckdb'}", now=clock)
+    writer = Writer(store, clock, group_ms=1)
+    writer.start()
+    expected = sorted(str(record["id"]) for record in everything(standin, "/usage"))
+    # A run ends after its first page: the fault comes in the middle of the stream.
+    hasty = Patience(read_timeout_s=0.3 if fault == "hang" else 20.0, attempts=1)
+    source = SourceConfig(PACK, standin, "t", page_size=len(expected) // 2, patience=hasty)
+    StreamReader(PlatformApi(source), "usage", store, writer, clock, budget_s=0).run()
+    clock.advance(timedelta(minutes=1))
+    switch(True)
+    try:
+        during = StreamReader(PlatformApi(source), "usage", store, writer, clock, budget_s=60).run()
+    finally:
+        switch(False)
+    if fault == "duplicate_pages":
+        assert during.duplicate > 0
+    else:
+        assert during.error is not None
+        assert during.error.what
+        assert during.error.where.endswith("/usage")
+        assert during.error.hint
+        assert during.added == 0
+        shown = {row.stream: (row.up, row.last_error) for row in progress(store, clock.now())}
+        assert shown["usage"][0] is False
+        assert during.error.what in str(shown["usage"][1])
+    clock.advance(timedelta(minutes=1))
+    after = StreamReader(PlatformApi(source), "usage", store, writer, clock, budget_s=60).run()
+    assert (after.error, after.caught_up, after.conflict) == (None, True, 0)
+    assert sorted(store.select("SELECT event_id FROM ai_usage").column("event_id").to_pylist()) == expected
     writer.close()
     store.close()
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from analytics.meters import Meters
-from jobs.measure import measure, measure_job
+from jobs.measure import Paces, measure, measure_job
 from jobs.price import price, price_job
 from jobs.schedule import Did
 from roomleft.clock import FixedClock
@@ -23,7 +23,7 @@ from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
 from roomleft.packs import Pack, load_packs
 from warehouse import tables
 from warehouse.store import Store
-from warehouse.writer import Batch, Writer
+from warehouse.writer import Batch, Cursor, Writer
 
 PACKS = Path(__file__).parent.parent.parent / "packs"
 MINUTE = timedelta(minutes=1)
@@ -85,6 +85,32 @@ def test_rows_are_stored_on_change_and_each_minute(store: Store, clock: FixedClo
     clock.advance(MINUTE)
     measure(store, packs, clock.now())
     assert len(stored(store, "scribe.database_query")) == 3
+
+
+def test_half_a_history_has_no_pace_and_a_whole_one_is_asked_at_once(
+    store: Store, clock: FixedClock, packs: dict[str, Pack]
+) -> None:
+    def basis(paces: Paces) -> str:
+        clock.advance(MINUTE)
+        give(store, clock, "content_stored_bytes", "infrastructure", 5e11)
+        rows = {row.limit_id: row for row in measure(store, packs, clock.now(), paces)}
+        return rows["scribe.content"].basis
+
+    def read(caught_up: bool) -> None:
+        writer = Writer(store, clock, group_ms=0)
+        writer.start()
+        writer.write(Batch("scribe", cursor=Cursor("scribe", "samples", "c", None, None, None, caught_up)))
+        writer.close()
+
+    paces = Paces()
+    read(False)
+    assert basis(paces) == "no pace: history is still being read"
+    read(True)
+    whole = basis(paces)
+    assert "days needed" in whole
+    # A stream that falls behind later does not take the pace away again.
+    read(False)
+    assert basis(paces) == whole
 
 
 def test_measuring_twice_at_one_instant_stores_once(store: Store, clock: FixedClock, packs: dict[str, Pack]) -> None:

@@ -188,7 +188,7 @@ def test_a_wrong_parameter_is_named(http: httpx.Client, path: str, named: str) -
 
 def test_a_bad_token_is_401_and_a_missing_scope_403(http: httpx.Client, tmp_path: Path) -> None:
     for given in ({}, {"authorization": "Bearer nope"}, {"authorization": "Basic abc"}):
-        answer = httpx.post(f"{http.base_url}api/v1/usage", content=b"[]", headers=given)
+        answer = httpx.post(str(http.base_url).rstrip("/") + "/api/v1/usage", content=b"[]", headers=given)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
         assert all(answer.json()["error"].values())

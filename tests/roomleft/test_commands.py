@@ -109,7 +109,9 @@ def test_what_cannot_be_done_is_told_and_nothing_is_made(
     assert not (tmp_path / "data" / "demo.json").exists()
 
 
-@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("demo", "--port", "0"), ("status",), ("token", "list")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("serve", "--port", "0"), ("demo", "--port", "0"), ("status",), ("token", "list")], ids=" ".join
+)
 def test_a_data_folder_that_is_a_file(tell: Callable[..., Told], tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "data").write_text("x")
     assert "not a folder" in three_lines(tell(*words))

@@ -54,6 +54,7 @@ def test_a_source_from_the_file_or_the_environment(tmp_path: Path) -> None:
         ("port = ", "roomleft.toml", "fix the line"),
         ("sources = 3", "sources", "[sources.PLATFORM]"),
         ("[sources.a]\nurl = 'nowhere'", "sources.a.url", "https://"),
+        ("[sources.a]\nurl = 'http://x:99999'", "sources.a.url", "https://"),
         ("[sources.a]\nurl = 'http://x'\ntokn = 'y'", "sources.a.tokn", "did you mean token?"),
         ("[sources.a]\nurl = 'http://x'\ntoken_env = 'ABSENT'", "token_env", "export ABSENT"),
     ],
