@@ -195,7 +195,7 @@ def _read(router: APIRouter, parts: Parts) -> None:
         _known_platform(parts, platform)
         if state is not None and state not in set(State):
             raise InputError(f"unknown state {shown(state)}", "the parameter state", f"one of {', '.join(State)}")
-        rows = await asyncio.to_thread(headroom_rows, parts.store, parts.packs, parts.clock.now())
+        rows = await asyncio.to_thread(headroom_rows, parts.store, parts.packs, parts.clock.now(), parts.slack)
         kept = [row for row in rows if platform in (None, row["platform"]) and state in (None, row["state"])]
         return answer(kept)
 

@@ -139,7 +139,7 @@ def register(app: Dash, pages: Pages) -> None:
             return None
 
         async def make() -> Any:
-            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now))
+            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
             row = next((each for each in rows if each.key == key), None)
             if row is None:
                 closed = link("Close", filters.href(limit=None), "button")

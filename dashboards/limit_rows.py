@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from dashboards.headroom_rows import STALE_AFTER
 from roomleft.limits import WORST_FIRST, Direction, Freshness, Headroom, Kind, Limit, State
+
+STALE_AFTER = timedelta(minutes=3)
+"""A row older than this was not measured lately: what it says may no longer be so."""
 
 FULL = 1.25
 """What a headroom bar's whole width stands for: 125 % of the limit. More is clamped."""
@@ -100,17 +102,22 @@ def headroom_of(row: Mapping[str, Any]) -> Headroom:
     )
 
 
-def believed(headroom: Headroom, now: datetime) -> Headroom:
+def believed(headroom: Headroom, now: datetime, slack: timedelta = timedelta(0)) -> Headroom:
     """The same, or unknown when the row itself is too old to believe."""
-    if now - headroom.as_of <= STALE_AFTER:
+    if now - headroom.as_of <= STALE_AFTER + slack:
         return headroom
     minutes = int((now - headroom.as_of).total_seconds() // 60)
     return replace(headroom, state=State.UNKNOWN, reason=f"not measured for {minutes} min; it was {headroom.state}")
 
 
-def limit_rows(stored: Iterable[Mapping[str, Any]], limits: Iterable[Limit], now: datetime) -> list[LimitRow]:
-    """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out."""
-    newest = {row["limit_id"]: believed(headroom_of(row), now) for row in stored}
+def limit_rows(
+    stored: Iterable[Mapping[str, Any]], limits: Iterable[Limit], now: datetime, slack: timedelta = timedelta(0)
+) -> list[LimitRow]:
+    """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out.
+
+    `slack` is how much older than three minutes a row may be: a clock that runs fast leaves less time to measure in.
+    """
+    newest = {row["limit_id"]: believed(headroom_of(row), now, slack) for row in stored}
     return sorted(
         (LimitRow(limit, newest.get(limit.limit_id) or never_measured(limit, now)) for limit in limits), key=worst_first
     )

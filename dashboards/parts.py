@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
-from roomleft.clock import Now
+from roomleft.clock import Pacer
 from roomleft.packs import Pack
 from roomleft.settings import Settings
 from warehouse.state import StateDb
@@ -14,6 +15,9 @@ from warehouse.store import Store
 from warehouse.writer import Writer
 
 from .readiness import Readiness
+
+SLACK = timedelta(seconds=30)
+"""What reading, rolling up and measuring may take on the wall, together."""
 
 
 class JobState(Protocol):
@@ -37,10 +41,15 @@ class Parts:
     """The running parts. `jobs` answers how each job stands; it is a function so that pages need not know the scheduler."""
 
     settings: Settings
-    clock: Now
+    clock: Pacer
     packs: Mapping[str, Pack]
     store: Store
     writer: Writer
     state: StateDb
     jobs: Callable[[], Sequence[JobState]]
     readiness: Readiness
+
+    @property
+    def slack(self) -> timedelta:
+        """How much later than on the wall's clock data may come in: on a clock that runs fast, work takes more of its time."""
+        return SLACK * (self.clock.speed - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,8 +61,12 @@ class Paces:
         return pace
 
 
-def measure(store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces | None = None) -> list[Headroom]:
+def measure(
+    store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces | None = None, slack: timedelta = timedelta(0)
+) -> list[Headroom]:
     """The headroom of every limit, in the packs' order; rows that changed or are a minute old are stored.
+
+    `slack` is how much older than its meter allows a reading may be, on a clock that runs faster than the work can.
 
     A meter that fails makes its own limit `unknown`, with the error as the reason; the rest go on. Raises StoreError if storing fails.
     """
@@ -70,7 +74,7 @@ def measure(store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces
     rows: list[Headroom] = []
     for pack in packs.values():
         meters = Meters(store, pack, now)
-        rows.extend(_measured(meters, limit, paces) for limit in pack.limit_list())
+        rows.extend(_measured(meters, limit, paces, slack) for limit in pack.limit_list())
     stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
     due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
     if due:
@@ -83,12 +87,12 @@ def measure(store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces
     return rows
 
 
-def measure_job(store: Store, packs: Mapping[str, Pack], *, every: timedelta) -> Job:
-    """The job that measures."""
+def measure_job(store: Store, packs: Mapping[str, Pack], *, every: timedelta, slack: timedelta = timedelta(0)) -> Job:
+    """The job that measures. `slack` as in `measure`."""
     paces = Paces()
 
     def run(now: datetime) -> Did:
-        rows = measure(store, packs, now, paces)
+        rows = measure(store, packs, now, paces, slack)
         unknown = sum(row.state is State.UNKNOWN for row in rows)
         return Did(f"{len(rows)} limits measured" + (f", {unknown} unknown" if unknown else ""), len(rows))
 
@@ -106,10 +110,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _measured(meters: Meters, limit: Limit, paces: Paces) -> Headroom:
+def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> Headroom:
     try:
         sized, impossible = priced_per(meters, limit)
         reading = impossible or meters.read(limit.meter_id, sized)
+        reading = replace(reading, stale_after=reading.stale_after + slack)
     except RoomleftError as error:
         return headroom(limit, _failed(error.what), Pace.none(""), meters.now)
     except Exception as error:

@@ -25,7 +25,7 @@ from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
 from dashboards.auth_rules import hosts_for
-from dashboards.parts import Parts
+from dashboards.parts import SLACK, Parts
 from dashboards.readiness import Check, Readiness
 from jobs.collect import collect_jobs
 from jobs.measure import MEASURE, measure_job
@@ -130,7 +130,7 @@ def _jobs(
         price_job(store, packs),
         *collect_jobs(configs, store, writer, clock, every=every, budget_s=BACK_FILL_S),
         Job("roll up", timedelta(seconds=settings.roll_up_every_s), roll_up_job(store, zones)),
-        measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s)),
+        measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s), slack=SLACK * (clock.speed - 1)),
         Job("retain", timedelta(hours=settings.retain_every_h), retain_job(store, zones), at_start=False),
     ]
 

@@ -12,6 +12,13 @@ class Now(Protocol):
     def now(self) -> datetime: ...
 
 
+class Pacer(Now, Protocol):
+    """A clock that also says how many times faster than the wall it runs."""
+
+    @property
+    def speed(self) -> float: ...
+
+
 class Clock:
     """An aware UTC clock that may run `speed` times faster than the wall.
 

@@ -47,7 +47,10 @@ class Component(Strict):
 
 
 class Signal(Strict):
-    """One chart of a component's page. `show` turns counters into rates; `by` draws a line for each value of a label."""
+    """One chart of a component's page. `show` turns counters into rates; `by` draws a line for each value of a label.
+
+    `live`: the Live tab shows it too, as it comes in.
+    """
 
     component: Service
     title: Words
@@ -60,6 +63,7 @@ class Signal(Strict):
     across: Literal["sum", "mean", "max", "min"] = "mean"
     limit: Ident | None = None
     threshold: Ident | None = None
+    live: bool = False
 
 
 class Threshold(Strict):

@@ -153,7 +153,7 @@ def register(app: Dash, pages: Pages) -> None:
     parts = pages.parts
 
     async def limits(now: datetime) -> list[LimitRow]:
-        rows: list[LimitRow] = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now))
+        rows: list[LimitRow] = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
         return rows
 
     @app.callback(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,16 +12,13 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboards import health_words, reads, signals, wording
 from dashboards.block import Pages
 from dashboards.components import states
-from dashboards.components.chart_card import chart_card, graph
 from dashboards.components.marks import age, badge, glyph, link
-from dashboards.figures.chart import Mark
-from dashboards.figures.series import coloured, line_chart
-from dashboards.filters import Filters, parse
+from dashboards.components.signal_card import signal_card
+from dashboards.filters import parse
 from dashboards.health_words import STATUS_STATE, STATUS_WORDS, ComponentHealth, PlatformHealth
 from dashboards.shell import Id as Shell
-from dashboards.theme import Tones, tones
+from dashboards.theme import tones
 from roomleft.packs import Pack
-from roomleft.packs_parts import Signal
 
 SLOW_TICK_MS = 30_000
 MOST_REASONS = 5
@@ -113,64 +110,6 @@ def chosen_component(pack: Pack, health: PlatformHealth, asked: str) -> str:
     if ranked:
         return ranked[0].component_id
     return next(iter(sorted(having)), "")
-
-
-def signal_card(
-    signal: Signal,
-    pack: Pack,
-    rows: Sequence[Mapping[str, Any]],
-    step_s: int,
-    filters: Filters,
-    deploys: Sequence[Mapping[str, Any]],
-    now: datetime,
-    tone: Tones,
-) -> html.Div:
-    """One signal: newest value, its threshold in words, and the chart."""
-    drawn = signals.draw(signal, rows, step_s)
-    unit = "" if signal.unit in wording.MONEY_UNITS | wording.RATIO_UNITS else _unit_title(signal.unit)
-    if not drawn.lines:
-        since = wording.moment(filters.span(now)[0], now, filters.zone)
-        return chart_card(
-            signal.title,
-            unit,
-            "–",
-            f"{pack.slug} sent no {signal.series} since {since}",
-            states.empty("No samples in this range."),
-            None,
-            now,
-        )
-    threshold = pack.thresholds.get(signal.threshold) if signal.threshold else None
-    lines: list[Mark] = []
-    context = "no threshold"
-    if threshold is not None and threshold.unit == signal.unit:
-        lines.append(Mark(threshold.title, float(threshold.amount), tone.exhausted))
-        crossed = drawn.newest is not None and (
-            drawn.newest > threshold.amount if threshold.side == "above" else drawn.newest < threshold.amount
-        )
-        context = (
-            f"{'is past' if crossed else 'within'} {threshold.title.lower()} {wording.amount(threshold.amount, signal.unit)}"
-        )
-    if drawn.beside is not None:
-        lines.append(Mark("limit", drawn.beside, tone.text))
-        context = f"of {wording.amount(drawn.beside, signal.unit)}"
-    if signal.by and len(drawn.lines) > 4:
-        context += f" · 3 of {len(drawn.lines)} by {signal.by} named, the highest"
-    elif signal.by and len(drawn.lines) > 1:
-        context += f" · {signal.across} of {len(drawn.lines)}"
-    figure = line_chart(
-        coloured(drawn.lines, tone), filters.span(now), filters.zone, tone,
-        unit=signal.unit, thresholds=lines, deploys=deploys, key=f"{pack.slug}{signal.series}{filters.range}",
-    )  # fmt: skip
-    value = wording.amount(drawn.newest, signal.unit) if drawn.newest is not None else "–"
-    name = f"signal-{pack.slug}-{signal.component}-{signal.title.lower().replace(' ', '-')}"
-    label = f"{signal.title} of {pack.title}: {value} now, {context}"
-    return chart_card(
-        signal.title, unit, value, context, graph(figure, name, label), drawn.newest_at, now, old=health_words.silent_after(pack)
-    )
-
-
-def _unit_title(unit: str) -> str:
-    return {"requests_per_second": "per second", "gb": "GB", "tb": "TB"}.get(unit, unit.replace("_", " "))
 
 
 def register(app: Dash, pages: Pages) -> None:

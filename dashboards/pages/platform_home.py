@@ -91,7 +91,7 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             checks = await pages.read("health", lambda: reads.health(parts.store, None, now))
-            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now))
+            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
             cards = []
             for slug, pack in parts.packs.items():
                 own = [row for row in checks if row["platform"] == slug]

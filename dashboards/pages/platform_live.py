@@ -1,28 +1,34 @@
-"""A platform's Live tab: calls a second, errors and latency now, pushed each second over a WebSocket; polled where there is none."""
+"""A platform's Live tab: its live signals, then rate, errors and latency of its AI calls; pushed each second over a WebSocket, polled
+where there is none."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
 
-from dashboards import reads, wording
+from dashboards import reads, signals, wording
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph
+from dashboards.components.signal_card import signal_card
 from dashboards.figures.chart import Line
 from dashboards.figures.series import line_chart
-from dashboards.filters import parse
+from dashboards.filters import Filters, parse
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones, tones
+from roomleft.packs import Pack
+from roomleft.packs_parts import Signal
 
 NOW_SPAN = timedelta(minutes=5)
 CHART_SPAN = timedelta(minutes=60)
+CHART_RANGE = "1h"
 STEP_S = 60
 PUSH_EVERY_S = 1.0
 OLD = timedelta(minutes=2)
@@ -48,7 +54,7 @@ def slug_of(path: str | None) -> str | None:
 def live_body(
     slug: str, now_row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], now: datetime, zone: Any, tone: Tones
 ) -> Any:
-    """The three cards."""
+    """The three cards of AI calls. Fewer than one call a second are counted by the minute."""
     requests, at = now_row["requests"], now_row["last_at"]
     if not rows and not requests:
         return states.empty(f"No AI call of {slug} in the last {wording.age(CHART_SPAN)}.")
@@ -63,20 +69,21 @@ def live_body(
     def line(name: str, colour: str, value: Any, *, partial: bool = True) -> Line:
         return Line(name, [(row["bucket_start"], value(row)) for row in rows], colour, filling and partial)
 
-    def per_second(row: Mapping[str, Any], what: str) -> float:
-        # The bucket still filling is divided by the time it has had, so that it does not dip.
-        elapsed = min(float(STEP_S), max(1.0, (now - row["bucket_start"]).total_seconds()))
-        return float(row[what]) / elapsed
+    rate = requests / seconds
+    per, unit_s = rate_unit(rate)
+
+    def calls_per_unit(row: Mapping[str, Any]) -> float:
+        # The bucket still filling is divided by the time it has had, so that it does not dip. By the minute it is taken as it is: a call
+        # in its first second is not sixty a minute.
+        elapsed = min(float(STEP_S), max(float(unit_s), (now - row["bucket_start"]).total_seconds()))
+        return float(row["requests"]) / elapsed * unit_s
 
     def error_share(row: Mapping[str, Any]) -> float | None:
         return row["failed_requests"] / row["requests"] if row["requests"] else None
 
-    rate = requests / seconds
     failed = now_row["failed_requests"] / requests if requests else None
     over = f"over the last {wording.age(NOW_SPAN)}"
-    rate_figure = line_chart(
-        [line("calls", tone.accent, lambda row: per_second(row, "requests"))], span, zone, tone, key=f"live-rate-{slug}"
-    )
+    rate_figure = line_chart([line("calls", tone.accent, calls_per_unit)], span, zone, tone, key=f"live-rate-{per}-{slug}")
     error_figure = line_chart(
         [line("errors", tone.accent, error_share)], span, zone, tone, unit="ratio", key=f"live-errors-{slug}"
     )
@@ -96,8 +103,8 @@ def live_body(
         )
     return html.Div(
         [
-            chart_card("AI calls", "per second", _rate(rate), f"{wording.plural(requests, 'call')} {over}",
-                       graph(rate_figure, "live-chart-rate", f"AI calls a second of {slug}"), at, now, old=OLD),
+            chart_card("AI calls", f"per {per}", rate_words(rate), f"{wording.plural(requests, 'call')} {over}",
+                       graph(rate_figure, "live-chart-rate", f"AI calls a {per} of {slug}"), at, now, old=OLD),
             chart_card("Latency of AI calls", "ms", latency_value, latency_context,
                        graph(latency_figure, "live-chart-latency", f"Latency percentiles of {slug}"), at, now, old=OLD),
             chart_card("Failed AI calls", "share", wording.percent(failed, 2) if failed is not None else "–",
@@ -121,13 +128,45 @@ def with_empty_minutes(rows: Sequence[Mapping[str, Any]], since: datetime) -> li
     return [found.get(bucket, {**empty, "bucket_start": bucket}) for bucket in buckets]
 
 
-def _rate(value: float) -> str:
-    return f"{wording.count(round(value, 2) if value < 10 else round(value, 1))}{wording.THIN}/s"
+def rate_unit(per_second: float) -> tuple[str, int]:
+    """The unit a rate is told in, and its seconds: the minute for less than one a second."""
+    return ("second", 1) if per_second >= 1 else ("minute", 60)
+
+
+def rate_words(per_second: float) -> str:
+    """`4.2 /s`, `0.2 /min`."""
+    per, unit_s = rate_unit(per_second)
+    value = per_second * unit_s
+    return (
+        f"{wording.count(round(value, 2) if value < 10 else round(value, 1))}{wording.THIN}/{'s' if per == 'second' else 'min'}"
+    )
+
+
+def live_signals(pack: Pack) -> list[Signal]:
+    """The signals a pack wants here, in its order."""
+    return [signal for signal in pack.signals if signal.live]
 
 
 def register(app: Dash, pages: Pages) -> None:
     """Connects the tab: a push each second, and a poll for browsers whose WebSocket does not get through."""
     parts = pages.parts
+
+    async def signal_cards(slug: str, filters: Filters, tone: Tones, now: datetime) -> list[Any]:
+        """The cards of the live signals. Readers in one zone and theme share them: they are drawn in a thread, once a second."""
+        pack = parts.packs[slug]
+        own = live_signals(pack)
+        if not own:
+            return []
+        names, span = signals.names_of(own), filters.span(now)
+        rows, step_s = await pages.read(
+            ("live-samples", slug), lambda: reads.live_samples(parts.store, slug, names, now, CHART_SPAN, pack.interval)
+        )
+        deploys = await pages.read(("deploys", slug, CHART_RANGE), lambda: reads.deploys(parts.store, slug, span))
+        cards: list[Any] = await pages.read(
+            ("live-signals", slug, filters.zone.key, tone.name),
+            lambda: [signal_card(signal, pack, rows, step_s, filters, deploys, now, tone) for signal in own],
+        )
+        return cards
 
     async def body(path: str | None, search: str | None, theme: str | None) -> Any:
         slug = slug_of(path)
@@ -138,7 +177,9 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             now_row = await pages.read(("live-now", slug), lambda: reads.live_now(parts.store, slug, now, NOW_SPAN))
             rows = await pages.read(("live", slug), lambda: reads.live(parts.store, slug, now, CHART_SPAN, STEP_S))
-            return live_body(slug, now_row, rows, now, filters.zone, tones(theme))
+            calls = live_body(slug, now_row, rows, now, filters.zone, tones(theme))
+            cards = await signal_cards(slug, replace(filters, range=CHART_RANGE), tones(theme), now)
+            return [html.Div(cards, className="grid3"), html.Div(calls, className="section-title")] if cards else calls
 
         return await pages.guard(make)
 

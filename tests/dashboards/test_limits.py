@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from dashboards import limit_words
 from dashboards.components.headroom_bar import LIMIT_AT, pieces
-from dashboards.headroom_rows import STALE_AFTER
-from dashboards.limit_rows import LimitRow, kept, limit_rows, sorted_by
+from dashboards.limit_rows import STALE_AFTER, LimitRow, kept, limit_rows, sorted_by
 from roomleft.limits import State
 from tests.dashboards.sample_rows import NOW, SAMPLES, headroom_row
 
@@ -47,6 +46,12 @@ def test_a_row_too_old_to_believe_is_unknown() -> None:
     (row,) = limit_rows([headroom_row(SAMPLES[1])], [LIMITS[1]], late)
     assert row.state is State.UNKNOWN
     assert "it was tight" in row.headroom.reason
+
+
+def test_a_clock_that_runs_fast_leaves_a_row_longer_to_be_measured_again() -> None:
+    late = NOW + STALE_AFTER + timedelta(minutes=20)
+    (row,) = limit_rows([headroom_row(SAMPLES[1])], [LIMITS[1]], late, slack=timedelta(minutes=30))
+    assert row.headroom.state is limit_rows([headroom_row(SAMPLES[1])], [LIMITS[1]], NOW)[0].headroom.state
 
 
 def test_a_row_of_a_limit_no_longer_in_a_pack_is_left_out() -> None:

@@ -113,6 +113,18 @@ def test_half_a_history_has_no_pace_and_a_whole_one_is_asked_at_once(
     assert basis(paces) == whole
 
 
+def test_on_a_fast_clock_a_reading_may_be_older(store: Store, clock: FixedClock, packs: dict[str, Pack]) -> None:
+    give(store, clock, "query_time_ms", "database", 20, ago=timedelta(minutes=20))
+
+    def state(slack: timedelta) -> State:
+        rows = {row.limit_id: row.state for row in measure(store, packs, clock.now(), Paces(), slack)}
+        return rows["scribe.database_query"]
+
+    assert state(timedelta(0)) is State.UNKNOWN
+    assert state(timedelta(minutes=10)) is State.UNKNOWN
+    assert state(timedelta(minutes=29)) is State.OK
+
+
 def test_measuring_twice_at_one_instant_stores_once(store: Store, clock: FixedClock, packs: dict[str, Pack]) -> None:
     measure(store, packs, clock.now())
     measure(store, packs, clock.now())
