@@ -18,9 +18,10 @@ ROLLED = timedelta(minutes=15)
 CHART_POINTS = 240
 
 
-def limits(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[LimitRow]:
-    """Every limit with its newest headroom, worst first."""
-    return limit_rows(store.rows("headroom_now"), [limit for pack in packs.values() for limit in pack.limit_list()], now)
+def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timedelta = timedelta(0)) -> list[LimitRow]:
+    """Every limit with its newest headroom, worst first. `slack` as in `limit_rows`."""
+    known = [limit for pack in packs.values() for limit in pack.limit_list()]
+    return limit_rows(store.rows("headroom_now"), known, now, slack)
 
 
 def limit_history(store: Store, limit_id: str, now: datetime, span: timedelta = timedelta(days=7)) -> list[Row]:
@@ -94,6 +95,15 @@ def samples(store: Store, platform: str, names: Sequence[str], span: tuple[datet
     # From the start of a step: the first one would otherwise be the mean of a few readings only.
     whole = datetime.fromtimestamp(since.timestamp() // step_s * step_s, UTC)
     return store.rows(table, platform=platform, names=list(names), since=whole, until=until, step_s=step_s), step_s
+
+
+def live_samples(
+    store: Store, platform: str, names: Sequence[str], now: datetime, span: timedelta, step: timedelta
+) -> tuple[list[Row], int]:
+    """Raw readings by series over the last `span`, in steps as long as they are apart, and that step in seconds."""
+    step_s = max(1, round(step.total_seconds()))
+    whole = datetime.fromtimestamp((now - span).timestamp() // step_s * step_s, UTC)
+    return store.rows("page_samples_raw", platform=platform, names=list(names), since=whole, until=now, step_s=step_s), step_s
 
 
 def live(store: Store, platform: str, now: datetime, span: timedelta, step_s: int) -> list[Row]:

@@ -11,6 +11,9 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
+from dashboards.wording import RATIO_UNITS
+from roomleft.limits import Direction
+from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
 
 Points = list[tuple[datetime, float | None]]
@@ -28,6 +31,37 @@ class Drawn:
     newest_at: datetime | None
     beside: float | None = None
     """The newest value of the series named by `of`, for a signal shown as a value against another."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """Where a signal's limit lies on its chart, in the signal's unit; `over` is the rolling window it is kept over, if it has one."""
+
+    value: float
+    at_least: bool
+    over: timedelta | None
+
+
+def limit_line(signal: Signal, pack: Pack) -> LimitLine | None:
+    """The line of the signal's `limit`; None where the two cannot be compared: other units, other labels, an amount for each user."""
+    if signal.limit is None:
+        return None
+    spec = pack.limit_spec(signal.limit)
+    labels = getattr(pack.meters.get(spec.meter), "labels", {})
+    if spec.per_user or (labels and labels != signal.labels):
+        return None
+    amount = float(pack.amount_of(spec))
+    if spec.amount_per is not None:
+        # An objective leaves a share of bad events, which is what a ratio of two counters shows.
+        value = amount if spec.objective_percent is not None and signal.show == "ratio" else None
+    elif spec.unit == signal.unit:
+        value = amount
+    else:
+        value = amount / 100 if spec.unit == "percent" and signal.unit in RATIO_UNITS else None
+    if value is None:
+        return None
+    over = spec.window.rolling if spec.window is not None else None
+    return LimitLine(value, spec.direction is Direction.AT_LEAST, over)
 
 
 def names_of(signals: Iterable[Signal]) -> list[str]:

@@ -86,7 +86,9 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
 
         async def make() -> Any:
-            rows = kept(await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack)), platform=slug)
+            rows = kept(
+                await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack)), platform=slug
+            )
             listed = sorted_by(kept(rows, state=filters.get("state"), kind=filters.get("kind")), filters.chosen("sort", ORDERS))
             csv = filters.on("/export/limits.csv").href(platform=slug, limit=None, range=None, tz=None)
             if not listed:

@@ -137,9 +137,7 @@ def rate_words(per_second: float) -> str:
     """`4.2 /s`, `0.2 /min`."""
     per, unit_s = rate_unit(per_second)
     value = per_second * unit_s
-    return (
-        f"{wording.count(round(value, 2) if value < 10 else round(value, 1))}{wording.THIN}/{'s' if per == 'second' else 'min'}"
-    )
+    return f"{wording.count(round(value, 2 if value < 10 else 1))}{wording.THIN}/{'s' if per == 'second' else 'min'}"
 
 
 def live_signals(pack: Pack) -> list[Signal]:

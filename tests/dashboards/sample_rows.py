@@ -153,7 +153,7 @@ COMPONENTS = [
     Component(id="ai", title="AI services", summary="OpenRouter and Gemini", critical=True),
 ]
 SIGNALS = [
-    Signal(component="database", title="Query time", series="query_time_ms", unit="ms", threshold="query_time"),
+    Signal(component="database", title="Query time", series="query_time_ms", unit="ms", threshold="query_time", live=True),
     Signal(
         component="database",
         title="Replication lag",
@@ -325,6 +325,15 @@ def sample_rows_1m(rng: random.Random, now: datetime) -> tuple[list[dict[str, An
     return series, samples
 
 
+def raw_sample_rows(series: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Rows of samples over the last two hours, a minute apart, the newest eight seconds old: query times of 80 ms that end at 120 ms."""
+    (key,) = (row["series_id"] for row in series if row["name"] == "query_time_ms")
+    times = [now - timedelta(minutes=back, seconds=8) for back in range(120)]
+    return [
+        {"series_id": key, "observed_at": at, "value": 120.0 if n == 0 else 80.0, "ingested_at": at} for n, at in enumerate(times)
+    ]
+
+
 def deploy_rows(now: datetime) -> list[dict[str, Any]]:
     """Rows of deploys."""
     return [
@@ -360,6 +369,7 @@ def fill(store: Store, now: datetime = NOW, *, seed: int = 4) -> None:
         insert("health_checks", check_rows(now))
         insert("series", series)
         insert("samples_1m", samples)
+        insert("samples", raw_sample_rows(series, now))
         insert("deploys", deploy_rows(now))
 
     store.run(work)

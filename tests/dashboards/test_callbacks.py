@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboards.parts import Parts
+from dashboards.snapshot import Snapshots
 from roomleft.errors import QueryTimeout
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.sample_rows import NOW, SampleJob, sample_parts
@@ -174,6 +175,44 @@ def test_live_counts_the_last_five_minutes(pages: Driven) -> None:
     assert "199 calls over the last" in words or "200 calls over the last" in words
     assert "p95" in words
     assert "No AI call of arena" in texts(pages.call("live-body.children", "/platforms/arena/live"))
+
+
+def test_live_shows_the_live_signals_above_the_calls(pages: Driven) -> None:
+    body = pages.call("live-body.children", "/platforms/scribe/live")
+    cards = found(body, className="card")
+    assert [texts(found(card, className="card-head")[0]["props"]["children"][0]) for card in cards] == [
+        "Query time ms", "AI calls per minute", "Latency of AI calls ms", "Failed AI calls share",
+    ]  # fmt: skip
+    words = texts(cards[0])
+    assert "120\u202fms" in words
+    assert "is past slow query 100\u202fms" in words
+    (shape,) = found_figure(cards[0])["layout"]["shapes"]
+    assert shape["y0"] == 100.0
+    (line,) = found_figure(cards[0])["data"]
+    assert (len(line["y"]), line["y"][-1]) == (60, 120.0), "an hour of raw readings, not of the minutes rolled up"
+
+
+def found_figure(card: Any) -> Any:
+    """The figure of a card's chart."""
+    return card["props"]["children"][-1]["props"]["children"]["props"]["figure"]
+
+
+@pytest.mark.parametrize("calls_only", [True, False])
+def test_many_viewers_of_live_ask_the_warehouse_once(
+    make_pages: MakePages, monkeypatch: pytest.MonkeyPatch, calls_only: bool
+) -> None:
+    slug = "arena" if calls_only else "scribe"
+    monkeypatch.setattr("dashboards.block.Snapshots", lambda: Snapshots(timer=lambda: 0.0))
+    driven = make_pages(sample_parts())
+    asked: list[str] = []
+    rows = driven.parts.store.rows
+    driven.parts.store.rows = lambda name, **given: (asked.append(name), rows(name, **given))[1]  # type: ignore[method-assign]
+    for theme in ("light", "dark", "light"):
+        driven.call("live-body.children", f"/platforms/{slug}/live", theme=theme)
+    expected = (
+        ["page_live_now", "page_live"] if calls_only else ["page_live_now", "page_live", "page_samples_raw", "page_deploys"]
+    )
+    assert asked == expected
 
 
 def test_a_failing_job_is_a_banner(make_pages: MakePages) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from dashboards.cost_tables import change, in_cents, summarise
 from dashboards.health_words import platform_health
-from dashboards.signals import draw
+from dashboards.pages.platform_live import live_signals, rate_unit, rate_words
+from dashboards.signals import draw, limit_line
+from roomleft.packs import load_pack
 from roomleft.packs_parts import Component, Signal
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -110,6 +113,45 @@ def test_series_are_put_together_as_the_pack_says(across: str, newest: float) ->
 def test_labels_and_components_must_match() -> None:
     rows = [reading(0, 1, '{"x":"a"}'), reading(0, 9, '{"x":"b"}'), {**reading(0, 99, '{"x":"a"}'), "component": "other"}]
     assert draw(signal(labels={"x": "a"}), rows, 60).newest == 1.0
+
+
+SCRIBE = load_pack(Path(__file__).parents[2] / "packs" / "scribe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Requests a second", (10_000, False, None)),
+        ("API errors", (0.001, False, timedelta(days=30))),
+        ("Hit ratio by layer", (0.9, True, None)),
+        ("API latency p95", None),
+        ("Quota used by service", None),
+        ("Active worlds", None),
+    ],
+    ids=["same unit", "objective's share", "percent as a ratio", "other unit", "of one service only", "no limit"],
+)
+def test_a_limit_is_drawn_in_the_signals_unit_or_not_at_all(
+    title: str, line: tuple[float, bool, timedelta | None] | None
+) -> None:
+    (own,) = (each for each in SCRIBE.signals if each.title == title)
+    drawn = limit_line(own, SCRIBE)
+    assert (None if drawn is None else (drawn.value, drawn.at_least, drawn.over)) == line
+
+
+def test_the_live_tab_shows_what_the_pack_calls_live() -> None:
+    assert [each.title for each in live_signals(SCRIBE)] == [
+        "Requests a second", "API latency p95", "API errors", "Concurrent users", "Query time", "Hit ratio by layer",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("per_second", "unit", "words"),
+    [(0, "minute", "0\u202f/min"), (1 / 300, "minute", "0.2\u202f/min"), (0.5, "minute", "30\u202f/min"),
+     (1, "second", "1\u202f/s"), (4.25, "second", "4.25\u202f/s"), (1234.5, "second", "1,234\u202f/s")],
+)  # fmt: skip
+def test_slow_rates_are_told_by_the_minute(per_second: float, unit: str, words: str) -> None:
+    assert rate_unit(per_second)[0] == unit
+    assert rate_words(per_second) == words
 
 
 def test_no_readings_draw_nothing() -> None:

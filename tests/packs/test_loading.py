@@ -52,6 +52,17 @@ def test_the_file_must_be_named_after_the_slug(tmp_path: Path) -> None:
         load_pack(tmp_path / "other.yaml")
 
 
+def test_a_signal_is_live_only_where_the_pack_says_so(tmp_path: Path) -> None:
+    text = (HERE / "good" / "tiny.yaml").read_text()
+    path = tmp_path / "tiny.yaml"
+    for written, live in (("threshold: slow}", False), ("threshold: slow, live: true}", True)):
+        path.write_text(text.replace("threshold: slow}", written, 1))
+        assert load_pack(path).signals[0].live is live
+    path.write_text(text.replace("threshold: slow}", "threshold: slow, live: perhaps}", 1))
+    with pytest.raises(PackFaults, match=r"signals\[0\]\.live, line 12"):
+        load_pack(path)
+
+
 def test_faults_of_two_packs_are_told_together() -> None:
     with pytest.raises(PackError) as caught:
         load_packs(HERE / "bad", only=["unknown-unit", "unknown-meter"])
