@@ -52,9 +52,9 @@ def claim(data_dir: Path, kind: str) -> None:
         ) from error
 
 
-def announce(data_dir: Path, server: RunningServer) -> None:
-    """Write server.json, readable by its owner only."""
-    path = data_dir / SERVER_FILE
+def announce(data_dir: Path, server: RunningServer, name: str = SERVER_FILE) -> None:
+    """Write server.json (or `name`), readable by its owner only."""
+    path = data_dir / name
     draft = path.with_suffix(".tmp")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -69,10 +69,10 @@ def withdraw(data_dir: Path, pid: int) -> None:
         (data_dir / SERVER_FILE).unlink(missing_ok=True)
 
 
-def running(data_dir: Path, *, check: bool = True) -> RunningServer | None:
+def running(data_dir: Path, *, check: bool = True, name: str = SERVER_FILE) -> RunningServer | None:
     """The server that announced itself there and whose process is alive; None otherwise."""
     try:
-        note = json.loads((data_dir / SERVER_FILE).read_text(encoding="utf-8"))
+        note = json.loads((data_dir / name).read_text(encoding="utf-8"))
         server = RunningServer(str(note["url"]), str(note["token"]), int(note["pid"]))
     except FileNotFoundError:
         return None

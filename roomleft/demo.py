@@ -14,12 +14,15 @@ from pathlib import Path
 from select import select
 
 from roomleft.clock import Clock
+from roomleft.datadir import RunningServer, announce
 from roomleft.errors import RoomleftError
 from roomleft.settings import ROOT, Source
 from roomleft.timespan import parse_instant
 
 START_TIMEOUT_S = 30.0
 DEMO_FILE = "demo.json"
+FAULT_LOG = "faults.json"
+STAND_IN_FILE = "standin.json"
 SEED = 7
 
 
@@ -43,11 +46,7 @@ def plan(data_dir: Path, packs: Sequence[str], days: int, wall: datetime) -> Dem
         made = DemoPlan(tuple(packs), days, SEED, wall.isoformat(), wall.isoformat())
         save(data_dir, made)
         return made
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        kept = DemoPlan(tuple(found["packs"]), int(found["days"]), int(found["seed"]), str(found["epoch"]), str(found["newest"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise RoomleftError("this file is damaged", str(path), "remove the demo folder to begin a new demo") from error
+    kept = kept_plan(data_dir)
     if (kept.packs, kept.days) != (tuple(packs), days):
         raise RoomleftError(
             f"this folder plays {', '.join(kept.packs)} over {kept.days} days",
@@ -55,6 +54,16 @@ def plan(data_dir: Path, packs: Sequence[str], days: int, wall: datetime) -> Dem
             f"ask for that, remove {data_dir}, or set ROOMLEFT_DATA_DIR to another folder",
         )
     return kept
+
+
+def kept_plan(data_dir: Path) -> DemoPlan:
+    """The plan that a demo folder holds. Raises RoomleftError when it is damaged or absent."""
+    path = data_dir / DEMO_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return DemoPlan(tuple(found["packs"]), int(found["days"]), int(found["seed"]), str(found["epoch"]), str(found["newest"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RoomleftError("this file is damaged", str(path), "remove the demo folder to begin a new demo") from error
 
 
 def save(data_dir: Path, made: DemoPlan) -> None:
@@ -70,8 +79,13 @@ def demo_clock(made: DemoPlan, speed: float, wall: datetime) -> Clock:
 
 
 @contextlib.contextmanager
-def stand_in(made: DemoPlan, clock: Clock, faults: Sequence[str], packs_dir: Path) -> Iterator[tuple[Source, ...]]:
-    """Run the stand-in for the block. Yields one source a platform. Raises RoomleftError if it does not come up."""
+def stand_in(
+    made: DemoPlan, clock: Clock, faults: Sequence[str], packs_dir: Path, data_dir: Path
+) -> Iterator[tuple[Source, ...]]:
+    """Run the stand-in for the block. Yields one source a platform. Raises RoomleftError if it does not come up.
+
+    While it runs, its address and token lie in `data_dir` for the command that switches faults.
+    """
     token = secrets.token_urlsafe(24)
     command = [
         sys.executable,
@@ -86,6 +100,7 @@ def stand_in(made: DemoPlan, clock: Clock, faults: Sequence[str], packs_dir: Pat
     ]
     command += ["--days", str(made.days), "--seed", str(made.seed), "--epoch", made.epoch, "--speed", repr(clock.speed)]
     command += ["--clock-real", clock.real_origin.isoformat(), "--clock-virtual", clock.virtual_origin.isoformat()]
+    command += ["--fault-log", str(data_dir / FAULT_LOG)]
     for fault in faults:
         command += ["--fault", fault]
     # The token goes through the pipe: a command line can be read by every user of the machine.
@@ -97,8 +112,10 @@ def stand_in(made: DemoPlan, clock: Clock, faults: Sequence[str], packs_dir: Pat
         process.stdin.write(token + "\n")
         process.stdin.flush()
         url = _address(process)
+        announce(data_dir, RunningServer(url, token, process.pid), STAND_IN_FILE)
         yield tuple(Source(slug, f"{url}/{slug}", token) for slug in made.packs)
     finally:
+        (data_dir / STAND_IN_FILE).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             assert process.stdin is not None
             process.stdin.close()  # The stand-in ends when its input does.

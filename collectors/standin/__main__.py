@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from collectors.standin.app import build
+from collectors.standin.fault_file import keep
 from collectors.standin.standin import StandIn
 from roomleft.clock import Clock
 from roomleft.errors import InputError, PackError, PortInUse, RoomleftError, SettingsError
@@ -48,6 +49,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clock-virtual", type=_instant, help="... the clock shows this instant")
     parser.add_argument("--speed", type=float, default=1.0, help="virtual seconds a real second")
     parser.add_argument("--fault", action="append", default=[], metavar="[PLATFORM:]NAME", help="on from the start; repeatable")
+    parser.add_argument("--fault-log", type=Path, help="file that remembers the faults of earlier runs")
     return parser.parse_args(argv)
 
 
@@ -90,6 +92,9 @@ def _platforms(arguments: argparse.Namespace, clock: Clock) -> dict[str, StandIn
         if pack.standin is None:
             raise PackError("the pack has no standin section", f"{slug}.yaml", "add one, or leave the platform out of --packs")
         platforms[slug] = StandIn(pack.standin, arguments.seed, arguments.epoch or clock.virtual_origin, arguments.days, clock)
+    if arguments.fault_log:
+        logs = {slug: platform.faults for slug, platform in platforms.items()}
+        keep(arguments.fault_log, logs, {slug: platform.now_us() for slug, platform in platforms.items()})
     for asked in arguments.fault:
         slug, _, name = asked.rpartition(":")
         chosen = [p for s, p in platforms.items() if slug in ("", s) and name in p.faults.shapes]

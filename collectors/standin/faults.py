@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from collectors.standin.instants import DAY, MINUTE
@@ -37,6 +37,8 @@ class FaultLog:
     def __init__(self, shapes: Mapping[str, FaultShape], incidents: tuple[Window, ...] = ()) -> None:
         self.shapes = dict(shapes)
         self.forgettings = 0  # how often cursors were forgotten
+        self.changed: Callable[[], None] = lambda: None  # told after every switch
+        self._incidents = len(incidents)
         self._windows = list(incidents)
         self._lock = threading.Lock()
 
@@ -51,6 +53,18 @@ class FaultLog:
                 self.forgettings += any(e.cursors for e in self.shapes[name].effects)
             elif not on and current is not None:
                 self._windows[current] = Window(name, self._windows[current].from_us, now_us)
+
+        self.changed()
+
+    def restore(self, window: Window) -> None:
+        """Take up a window of an earlier run."""
+        with self._lock:
+            self._windows.append(window)
+            self.forgettings += any(e.cursors for e in self.shapes[window.name].effects)
+
+    def switched(self) -> tuple[Window, ...]:
+        """The windows that somebody switched, without the incidents of the shape."""
+        return tuple(self._windows[self._incidents :])
 
     def is_on(self, name: str, at_us: int) -> bool:
         """Whether the fault is on at the instant."""

@@ -79,6 +79,18 @@ def demo(
 
 
 @cli.command()
+def fault(
+    name: Annotated[str | None, typer.Argument(help="The fault; all are listed when absent.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Switch it off again.")] = False,
+    platform: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
+) -> None:
+    """Break a running demo's platform, or mend it."""
+    from roomleft.cli.faults import run_fault
+
+    run_fault(name, off, platform)
+
+
+@cli.command()
 def serve(
     port: Port = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback unless told otherwise.")] = None,

@@ -42,6 +42,10 @@ class Client:
         """The JSON answer to a POST; `accept` are statuses whose answer is wanted although they say that something is wrong."""
         return self._answer("POST", path, accept, json=json, content=content, headers=headers)
 
+    def put(self, path: str, *, json: Any) -> Any:
+        """The JSON answer to a PUT."""
+        return self._answer("PUT", path, json=json)
+
     def _answer(self, method: str, path: str, accept: Collection[int] = (), **request: Any) -> Any:
         try:
             response = self.http.request(method, path, **request)

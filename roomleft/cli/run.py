@@ -29,7 +29,7 @@ def run_demo(packs: Sequence[str], days: int, faults: Sequence[str], speed: floa
     plan = demo.plan(settings.data_dir, packs, days, wall)
     clock = demo.demo_clock(plan, speed, wall)
     try:
-        with demo.stand_in(plan, clock, faults, settings.packs_dir) as sources:
+        with demo.stand_in(plan, clock, faults, settings.packs_dir, settings.data_dir) as sources:
             _run(replace(settings, sources=sources), clock)
     finally:
         demo.save(settings.data_dir, replace(plan, newest=clock.now().isoformat()))
