@@ -43,8 +43,8 @@ KEPT_OUT = (
 )
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 DESCRIBED_PUSH = (
-    "A JSON array or NDJSON of usage records (docs/platform-api.md), gzip allowed. Answers after commit. Sending the same records "
-    "again adds nothing. A refused record costs only itself; it is listed and kept in `rejected`."
+    "A JSON array or NDJSON of {rows} (docs/platform-api.md), gzip allowed. Each names its platform, or the parameter `platform` names it "
+    "for all. Answers after commit. Sending the same again adds nothing. A refused record costs only itself; it is listed and kept in `rejected`."
 )
 
 
@@ -110,15 +110,19 @@ def _push(router: APIRouter, parts: Parts) -> None:
             del body
             return await _store(parts, source, kind, judged)
 
-    @router.post("/api/v1/usage", summary="Push usage records", description=DESCRIBED_PUSH, tags=["push"])
+    @router.post(
+        "/api/v1/usage", summary="Push usage records", description=DESCRIBED_PUSH.format(rows="usage records"), tags=["push"]
+    )
     async def push_usage(request: Request, platform: str | None = None) -> Response:
         return await take(request, platform, "usage")
 
-    @router.post("/api/v1/samples", summary="Push samples", description=DESCRIBED_PUSH, tags=["push"])
+    @router.post("/api/v1/samples", summary="Push samples", description=DESCRIBED_PUSH.format(rows="samples"), tags=["push"])
     async def push_samples(request: Request, platform: str | None = None) -> Response:
         return await take(request, platform, "samples")
 
-    @router.post("/api/v1/business", summary="Push business days", description=DESCRIBED_PUSH, tags=["push"])
+    @router.post(
+        "/api/v1/business", summary="Push business days", description=DESCRIBED_PUSH.format(rows="business days"), tags=["push"]
+    )
     async def push_business(request: Request, platform: str | None = None) -> Response:
         return await take(request, platform, "business")
 
