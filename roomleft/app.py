@@ -151,13 +151,18 @@ def _readiness(settings: Settings, store: Store, clock: Clock, schedule: Schedul
         return waiting == 0, f"{waiting} changed buckets wait"
 
     measured_after: list[datetime] = []
+    successes: set[datetime | None] = set()
 
     def measured() -> tuple[bool, str]:
         # Only a measurement begun after the roll-up counts: the first ones saw half of the history.
         if not measured_after:
             measured_after.append(clock.now())
-        (last,) = (status.last_run for status in schedule.status() if status.name == MEASURE)
+        (status,) = (status for status in schedule.status() if status.name == MEASURE)
+        last = status.last_run
+        successes.add(status.last_success_at)
         done = last is not None and last.outcome is Outcome.OK and last.started_at >= measured_after[0]
+        # On a fast clock the newest run is always one that still runs; of three successes the last began after the first look.
+        done = done or len(successes) > 2
         return done, "every limit is measured" if done else "waits for the next measurement"
 
     return {"back-fill": back_filled, "roll-up": rolled_up, "first headroom": measured}
