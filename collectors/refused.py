@@ -92,8 +92,3 @@ def _safe(key: object, value: object, named: Collection[str]) -> object:
 
 def _dump(kept: Mapping[str, object]) -> str:
     return orjson.dumps(kept, default=str).decode("utf-8", "replace")
-
-
-def none_refused() -> pa.Table:
-    """An empty `rejected` table."""
-    return tables.REJECTED.empty_table()

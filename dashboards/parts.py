@@ -51,5 +51,10 @@ class Parts:
 
     @property
     def slack(self) -> timedelta:
-        """How much later than on the wall's clock data may come in: on a clock that runs fast, work takes more of its time."""
-        return SLACK * (self.clock.speed - 1)
+        """`slack_of` the clock."""
+        return slack_of(self.clock)
+
+
+def slack_of(clock: Pacer) -> timedelta:
+    """How much later than on the wall's clock data may come in: on a clock that runs fast, work takes more of its time."""
+    return SLACK * max(clock.speed - 1, 0)

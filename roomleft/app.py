@@ -25,10 +25,10 @@ from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
 from dashboards.auth_rules import hosts_for
-from dashboards.parts import SLACK, Parts
+from dashboards.parts import Parts, slack_of
 from dashboards.readiness import Check, Readiness
 from jobs.collect import collect_jobs
-from jobs.measure import MEASURE, measure_job
+from jobs.measure import MEASURE, SETTLED_AFTER, measure_job
 from jobs.price import price, price_job
 from jobs.retain import retain_job
 from jobs.roll_up import roll_up_job
@@ -45,8 +45,6 @@ from warehouse.store import Store
 from warehouse.writer import Writer
 
 log = logging.getLogger("roomleft")
-SETTLED_AFTER = timedelta(minutes=30)
-"""Buckets younger than this are always being changed by live events; readiness does not wait for them."""
 
 
 BACK_FILL_S = 60.0
@@ -130,7 +128,7 @@ def _jobs(
         price_job(store, packs),
         *collect_jobs(configs, store, writer, clock, every=every, budget_s=BACK_FILL_S),
         Job("roll up", timedelta(seconds=settings.roll_up_every_s), roll_up_job(store, zones)),
-        measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s), slack=SLACK * (clock.speed - 1)),
+        measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s), slack=slack_of(clock)),
         Job("retain", timedelta(hours=settings.retain_every_h), retain_job(store, zones), at_start=False),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -27,8 +28,6 @@ SHOWN = (
 def located() -> tuple[Settings, RunningServer | None]:
     """The settings that hold for the data folder a command speaks of, and its server if one runs."""
     settings = load_settings()
-    import os
-
     named = settings.data_dir if "ROOMLEFT_DATA_DIR" in os.environ or settings.data_dir != Path("var").resolve() else None
     data_dir, server = find(named)
     if data_dir != settings.data_dir:
