@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal, DecimalException
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 from typing import Any
 
 from pydantic import BaseModel
@@ -98,12 +98,25 @@ def namespace(pack: Pack) -> dict[str, Any]:
         "states": pack.states,
         "tiers": {tier.name: tier for tier in pack.tiers},
         "personas": {persona.name: persona for persona in pack.personas},
-        "costs": {"items": {item.id: item for item in pack.costs.items}} if pack.costs else {},
+        "costs": {"items": {item.id: item for item in pack.cost_items()}},
+        "cost_tiers": {
+            tier.id: {
+                "daily_users": tier.daily_users,
+                "items": {item.id: item for item in tier.items},
+                "total": sum((item.usd_per_month for item in tier.items), Decimal(0)),
+                "holds": tier.holds,
+                "planned": tier.planned,
+            }
+            for tier in pack.cost_tiers
+        },
+        "alternatives": {each.id: each for each in pack.alternatives},
+        "scaling": pack.scaling,
     }
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Decimal:
-    """An arithmetic expression over `names`, exactly: + - * / **, brackets, paths, and total, days, hours, minutes, minimum, maximum.
+    """An arithmetic expression over `names`, exactly: + - * / **, brackets, paths, and total, days, hours, minutes, minimum,
+    maximum, ceiling, floor, rounded (half up, to so many digits).
 
     Raises PackError for anything else: it is read as a tree, nothing in it is ever run.
     """
@@ -130,6 +143,8 @@ OPERATORS: Mapping[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] = 
     ast.Pow: lambda a, b: a**b,
 }
 SPANS = {"days": 86_400, "hours": 3_600, "minutes": 60}
+ROUNDINGS = {"ceiling": ROUND_CEILING, "floor": ROUND_FLOOR}
+FUNCTIONS = ("total", *SPANS, "minimum", "maximum", *ROUNDINGS, "rounded")
 
 
 def _value(node: ast.expr, text: str, names: Mapping[str, Any]) -> Value:
@@ -157,7 +172,7 @@ def _value(node: ast.expr, text: str, names: Mapping[str, Any]) -> Value:
     raise PackError(
         f"'{ast.unparse(node)}' is not arithmetic",
         text,
-        "only + - * / **, paths and total, days, hours, minutes, minimum, maximum",
+        f"only + - * / **, paths and {', '.join(FUNCTIONS)}",
     )
 
 
@@ -177,7 +192,13 @@ def _call(name: str, args: list[ast.expr], text: str, names: Mapping[str, Any]) 
     if name in ("minimum", "maximum") and args:
         numbers = [_number(arg, text, names) for arg in args]
         return min(numbers) if name == "minimum" else max(numbers)
-    raise PackError(f"unknown function '{name}'", text, nearest(name, ["total", *SPANS, "minimum", "maximum"]))
+    if name in ROUNDINGS and len(args) == 1:
+        return _number(args[0], text, names).to_integral_value(ROUNDINGS[name])
+    if name == "rounded" and len(args) == 2 and isinstance(args[1], ast.Constant) and type(args[1].value) is int:
+        if not 0 <= args[1].value <= 12:
+            raise PackError("rounded takes 0 to 12 digits", text)
+        return _number(args[0], text, names).quantize(Decimal(1).scaleb(-args[1].value), ROUND_HALF_UP)
+    raise PackError(f"unknown function '{name}'", text, nearest(name, FUNCTIONS))
 
 
 def _number(node: ast.expr, text: str, names: Mapping[str, Any]) -> Decimal:

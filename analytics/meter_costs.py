@@ -28,7 +28,7 @@ def infrastructure_usd(pack: Pack, since: datetime, until: datetime, parts: Sequ
     while at < until:
         begin, end = month.bounds(at)
         whole = Decimal((end - begin).total_seconds())
-        for item in pack.costs.items:
+        for item in pack.cost_items():
             if parts is not None and item.id not in parts:
                 continue
             low = max(since, begin, midnight(item.valid_from, zone) if item.valid_from else begin)

@@ -9,23 +9,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from analytics.meter_business import BusinessFreshness, business, business_freshness
 from analytics.meter_costs import infrastructure_cost
 from analytics.meter_health import failing_minutes
 from analytics.meter_samples import Rises, gauge, rises
 from analytics.meter_usage import UsageFreshness, count_or_cost, distinct_users, usage_freshness, worst_user
+from analytics.wording import span_text
 from roomleft.errors import PackError, RoomleftError
 from roomleft.limits import Limit, Reading
 from roomleft.packs import Pack
 from roomleft.packs_meters import (
+    BusinessMeter,
     CostMeter,
     CountMeter,
+    DifferenceMeter,
     DistinctUsersMeter,
     FailingMinutesMeter,
     GaugeMeter,
+    GrowthMeter,
     IncreaseMeter,
     InfrastructureCostMeter,
     Meter,
     PercentileMeter,
+    PromqlMeter,
     RatioMeter,
     SqlMeter,
     TotalMeter,
@@ -57,6 +63,7 @@ class Meters:
         self._readings: dict[tuple[str, Window | None, bool], Reading] = {}
         self._series: list[dict[str, object]] | None = None
         self._usage: UsageFreshness | None = None
+        self._business: BusinessFreshness | None = None
         self._past: dict[datetime, Meters] = {}
 
     def at(self, instant: datetime) -> Meters:
@@ -66,6 +73,8 @@ class Meters:
             other._series = self.series()
             # What has come in by now says what there was then.
             other._usage = UsageFreshness(instant if self.usage().observed_at else None, self.usage().first_at)
+            known = self.business()
+            other._business = replace(known, observed_at=instant if known.observed_at else None)
             self._past[instant] = other
         return self._past[instant]
 
@@ -90,6 +99,12 @@ class Meters:
             self._usage = usage_freshness(self.store, self.pack, self.now)
         return self._usage
 
+    def business(self) -> BusinessFreshness:
+        """How fresh the platform's business days are."""
+        if self._business is None:
+            self._business = business_freshness(self)
+        return self._business
+
     def stale_after(self, meter: Meter) -> timedelta:
         """How old a meter's data may be: as the pack says, else three readings, at least five minutes."""
         return meter.stale_after or max(FRESH_FOR, 3 * self.pack.interval)
@@ -111,14 +126,14 @@ class Meters:
         """What the meter says for the limit."""
         key = (meter_id, limit.window, limit.per_user)
         if key not in self._readings:
-            self._readings[key] = self._read(self.meter(meter_id), limit)
+            self._readings[key] = self._read(meter_id, self.meter(meter_id), limit)
         return self._readings[key]
 
     def rises(self, meter: IncreaseMeter, start: datetime) -> Rises:
         """How a counter rose since `start`, step by step."""
         return rises(self, meter, start)
 
-    def _read(self, meter: Meter, limit: Limit) -> Reading:
+    def _read(self, meter_id: str, meter: Meter, limit: Limit) -> Reading:
         match meter:
             case CostMeter() | CountMeter():
                 return worst_user(self, meter, limit) if limit.per_user else count_or_cost(self, meter, limit)
@@ -126,6 +141,10 @@ class Meters:
                 return distinct_users(self, meter, limit)
             case GaugeMeter():
                 return gauge(self, meter)
+            case PromqlMeter():
+                return gauge(self, answers_of(meter_id, meter))
+            case BusinessMeter():
+                return business(self, meter, limit)
             case IncreaseMeter():
                 return self._increase(meter, limit)
             case FailingMinutesMeter():
@@ -140,6 +159,10 @@ class Meters:
                 return self._ratio(meter, limit)
             case TotalMeter():
                 return self._total(meter, limit)
+            case DifferenceMeter():
+                return self._difference(meter, limit)
+            case GrowthMeter():
+                return self._growth(meter, limit)
 
     def _increase(self, meter: IncreaseMeter, limit: Limit) -> Reading:
         start, _, _ = self.span(meter, limit)
@@ -201,6 +224,50 @@ class Meters:
         if joined.amount is None:
             return joined
         return _with(joined, sum((part.amount for part in parts if part.amount is not None), Decimal(0)))
+
+    def _difference(self, meter: DifferenceMeter, limit: Limit) -> Reading:
+        part, less = self.read(meter.part, limit), self.read(meter.less, limit)
+        joined = _joined(part, less, now=self.now)
+        if joined.amount is None:
+            return joined
+        assert part.amount is not None, "a joined reading has every amount"
+        assert less.amount is not None, "a joined reading has every amount"
+        return _with(joined, part.amount - less.amount)
+
+    def _growth(self, meter: GrowthMeter, limit: Limit) -> Reading:
+        then = self.at(self.now - meter.over)
+        now, before = self._over(meter.of, meter.over, limit), then._over(meter.of, meter.over, limit)
+        if now.amount is None:
+            return now
+        span, named = span_text(meter.over), meter.of.replace("_", " ")
+        whole = before.covers is None and before.observed_at is not None and before.observed_at >= then.now - max(meter.over, DAY)
+        if before.amount is None or not whole:
+            return _without(now, f"the {span} before the last {span} have no complete {named} to compare with")
+        if before.amount <= 0:
+            return _without(now, f"no {named} in the {span} before the last {span} to compare with")
+        return replace(now, amount=(now.amount / before.amount - 1) * 100, lower_bound=now.lower_bound or before.lower_bound)
+
+    def _over(self, meter_id: str, over: timedelta, limit: Limit) -> Reading:
+        """A meter over the last `over`: what adds up in a window of that length, what is read as its mean in that time."""
+        meter = self.meter(meter_id)
+        if isinstance(meter, (GaugeMeter, PromqlMeter, PercentileMeter)):
+            return self._read(meter_id, meter.model_copy(update={"over": over}), limit)
+        return self.read(meter_id, replace(limit, window=Window(Period.ROLLING, span=over), per_user=False))
+
+
+def answers_of(meter_id: str, meter: PromqlMeter) -> GaugeMeter:
+    """The stored answers of a PromQL query, as the gauge they are read as."""
+    return GaugeMeter(
+        kind="gauge",
+        unit=meter.unit,
+        series=f"promql:{meter_id}",
+        # An answer comes each `step`, so a shorter span may hold none.
+        over=max(meter.over, 2 * meter.step),
+        over_time=meter.over_time,
+        across=meter.across,
+        scale=meter.scale,
+        stale_after=meter.stale_after or max(FRESH_FOR, 3 * meter.step),
+    )
 
 
 def priced_per(meters: Meters, limit: Limit) -> tuple[Limit, Reading | None]:

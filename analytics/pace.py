@@ -2,7 +2,8 @@
 
 Three kinds of past, by what the limit is:
 - a calendar window fills: what was used on each of the last 14 complete days of the window's zone;
-- a rolling window fills and empties: the rates of the last hour, 6 hours and 3 days, lowest to highest;
+- a rolling window fills and empties: the rates of the last hour, 6 hours and 3 days, lowest to highest
+  (business days have no hours: the last 14 complete days);
 - a level drifts: robust slopes (Theil-Sen) between its values on the last 14 complete days.
 Fewer than 7 days of data give no pace.
 """
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from analytics.meter_business import MEANS, business_steps
 from analytics.meter_costs import infrastructure_usd
 from analytics.meter_health import bad_minutes
 from analytics.meter_usage import usage_steps
@@ -22,6 +24,7 @@ from roomleft.limits import Limit, Pace
 from roomleft.packs import Pack
 from roomleft.packs_meters import (
     COMPOSED,
+    BusinessMeter,
     CostMeter,
     CountMeter,
     DistinctUsersMeter,
@@ -53,9 +56,10 @@ def pace_of(meters: Meters, limit: Limit) -> Pace:
         return Pace.none("no pace for a limit that every user has apart")
     if isinstance(meter, SqlMeter):
         return Pace.none("no pace for a figure that a query works out")
-    if limit.window is None or meter.kind in COMPOSED:
+    means = isinstance(meter, BusinessMeter) and meter.of in MEANS
+    if limit.window is None or meter.kind in COMPOSED or means:
         return _level_pace(meters, limit)
-    if limit.window.span is not None:
+    if limit.window.span is not None and not isinstance(meter, BusinessMeter):
         return _rolling_pace(meters, meter, limit)
     return _filling_pace(meters, meter, limit)
 
@@ -75,10 +79,15 @@ def _filling_pace(meters: Meters, meter: Meter, limit: Limit) -> Pace:
     assert limit.window is not None, "only a limit with a window fills"
     if isinstance(meter, InfrastructureCostMeter):
         return _fixed_pace(meters, meter, limit)
-    if not isinstance(meter, (CostMeter, CountMeter, IncreaseMeter, FailingMinutesMeter)):
+    if not isinstance(meter, (CostMeter, CountMeter, IncreaseMeter, FailingMinutesMeter, BusinessMeter)):
         return Pace.none(f"no pace for a meter of kind {meter.kind}")
-    days = _complete_days(meters.now, limit.window.zone)
-    steps, first_at = _steps(meters, meter, days[0][0])
+    zone = limit.window.zone if limit.window.span is None else ZoneInfo(meters.pack.zone)
+    days = _complete_days(meters.now, zone)
+    if isinstance(meter, BusinessMeter):
+        steps = business_steps(meters, meter, days[0][0], zone)
+        first_at = steps[0][0] if steps else None
+    else:
+        steps, first_at = _steps(meters, meter, days[0][0])
     seen = [(start, end) for start, end in days if first_at is not None and first_at <= start]
     if len(seen) < ENOUGH_DAYS:
         return Pace.none(_too_few(len(seen)))
@@ -106,7 +115,10 @@ def _steps(meters: Meters, meter: Meter, since: datetime) -> tuple[list[tuple[da
 def _fixed_pace(meters: Meters, meter: InfrastructureCostMeter, limit: Limit) -> Pace:
     assert limit.window is not None, "checked by the caller"
     tomorrow = meters.now + timedelta(days=1)
-    rate = float(infrastructure_usd(meters.pack, meters.now, tomorrow, meter.parts))
+    # Not past the window's end: the next month's days may be shorter, and so cost more each.
+    until = min(tomorrow, limit.window.bounds(meters.now)[1]) if limit.window.span is None else tomorrow
+    cost = infrastructure_usd(meters.pack, meters.now, until, meter.parts)
+    rate = float(cost) * SECONDS_A_DAY / (until - meters.now).total_seconds()
     return Pace(rate, rate, rate, "fixed monthly costs")
 
 

@@ -62,18 +62,37 @@ class UsageScript(Strict):
     input_tokens: Annotated[int, Field(ge=0)] = 0
     output_tokens: Annotated[int, Field(ge=0)] = 0
     images: Annotated[int, Field(ge=0)] = 0
+    characters: Annotated[int, Field(ge=0)] = 0
+    audio_seconds: Annotated[Exact, Field(ge=0)] = Decimal(0)
     latency_ms: float | None = None
 
 
+class BusinessScript(Strict):
+    """Business days of a tier: `days` of them alike, from the one that `at` lies in on; each is known from its beginning."""
+
+    at: Offset = timedelta(0)
+    days: Annotated[int, Field(ge=1, le=400)] = 1
+    tier: str = "free"
+    active_users: Annotated[int, Field(ge=0)] = 0
+    new_users: Annotated[int, Field(ge=0)] = 0
+    returning_users: Annotated[int, Field(ge=0)] = 0
+    converted_users: Annotated[int, Field(ge=0)] = 0
+    revenue_usd: Exact = Decimal(0)
+    satisfaction: float | None = None
+
+
 class Load(Strict):
-    """What a platform sends, from `at` on: readings by series, answers of health checks by component, AI calls."""
+    """What a platform sends, from `at` on: readings by series, answers of health checks by component, AI calls, business days."""
 
     at: Offset = timedelta(0)
     every: Offset = timedelta(minutes=1)
     series: dict[str, str] = Field(default_factory=dict)
     health: dict[str, str] = Field(default_factory=dict)
     usage: list[UsageScript] = Field(default_factory=list)
-    read_until: Offset | None = Field(None, description="until when the usage was read to its end, calls or none")
+    business: list[BusinessScript] = Field(default_factory=list)
+    read_until: Offset | None = Field(
+        None, description="until when usage and business days were read to their end, if there was any or none"
+    )
 
 
 class Wanted(Strict):

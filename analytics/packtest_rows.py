@@ -6,18 +6,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from roomleft.errors import PackError
 from roomleft.packs import Pack
 from roomleft.packs_yaml import nearest
+from roomleft.timespan import midnight
 from warehouse import tables
 from warehouse.writer import Batch, Cursor
 
 if TYPE_CHECKING:
-    from analytics.packtest import Load
+    from analytics.packtest import BusinessScript, Load
 
 SERIES = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{(.*)\})?")
 LABEL = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*"([^"]*)"\s*(?:,|$)')
@@ -101,6 +104,7 @@ class Rows:
     samples: list[dict[str, Any]] = field(default_factory=list)
     health: list[dict[str, Any]] = field(default_factory=list)
     usage: list[dict[str, Any]] = field(default_factory=list)
+    business: list[dict[str, Any]] = field(default_factory=list)
     reads: list[datetime] = field(default_factory=list)
 
     def add(self, load: Load) -> None:
@@ -143,11 +147,13 @@ class Rows:
                         "output_tokens": script.output_tokens,
                         "reasoning_tokens": 0,
                         "images": script.images,
-                        "characters": 0,
-                        "audio_seconds": 0,
+                        "characters": script.characters,
+                        "audio_seconds": script.audio_seconds,
                         "latency_ms": script.latency_ms,
                     }
                 )
+        for day in load.business:
+            self.business.extend(_business_days(self.pack, begin + day.at, day))
         if load.read_until is not None:
             self.reads.append(self.begin + load.read_until)
 
@@ -156,6 +162,7 @@ class Rows:
         samples, self.samples = _split(self.samples, "observed_at", now)
         health, self.health = _split(self.health, "observed_at", now)
         usage, self.usage = _split(self.usage, "occurred_at", now)
+        begun, self.business = _split(self.business, "begins_at", now)
         if samples:
             yield Batch(self.pack.source_name, samples=pa.Table.from_pylist(samples, schema=tables.SAMPLES))
         if health:
@@ -164,6 +171,32 @@ class Rows:
         if usage or read:
             cursor = Cursor(self.pack.source_name, "usage", now.isoformat(), now, self.begin, now, True) if read else None
             yield Batch(self.pack.source_name, usage=pa.Table.from_pylist(usage, schema=tables.USAGE), cursor=cursor)
+        if begun:
+            rows = [{name: row[name] for name in tables.BUSINESS.names} for row in begun]
+            yield Batch(self.pack.source_name, business=pa.Table.from_pylist(rows, schema=tables.BUSINESS))
+        if read:
+            yield Batch(
+                self.pack.source_name, cursor=Cursor(self.pack.source_name, "business", now.date().isoformat(), caught_up=True)
+            )
+
+
+def _business_days(pack: Pack, first: datetime, script: BusinessScript) -> Iterator[dict[str, Any]]:
+    zone = ZoneInfo(pack.zone)
+    for k in range(script.days):
+        day = first.astimezone(zone).date() + timedelta(days=k)
+        yield {
+            "begins_at": midnight(day, zone),
+            "platform": pack.slug,
+            "source": pack.source_name,
+            "day": day,
+            "tier": script.tier,
+            "active_users": script.active_users,
+            "new_users": script.new_users,
+            "returning_users": script.returning_users,
+            "converted_users": script.converted_users,
+            "revenue_usd": script.revenue_usd.quantize(Decimal("0.000000001")),
+            "satisfaction": script.satisfaction,
+        }
 
 
 def _times(begin: datetime, every: timedelta, values: list[Value]) -> Iterator[tuple[datetime, float | str | None]]:

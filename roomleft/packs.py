@@ -19,16 +19,18 @@ from roomleft.packs_check import check_references
 from roomleft.packs_faults import note_validation_errors
 from roomleft.packs_fields import Ident, Slug, Strict, Words, Zone
 from roomleft.packs_meters import Meter
+from roomleft.packs_money import Alternative, CostItem, Costs, CostTier, ProviderPrices
 from roomleft.packs_parts import (
     Advice,
     Component,
-    Costs,
     Figure,
     LimitSpec,
     PeakHours,
     Persona,
-    ProviderPrices,
     Reports,
+    RequestPath,
+    Risk,
+    Scaling,
     Score,
     Signal,
     SourceSpec,
@@ -37,10 +39,11 @@ from roomleft.packs_parts import (
     Threshold,
     TierSpec,
 )
+from roomleft.packs_sources import SourceEntry
 from roomleft.packs_standin import StandinShape
-from roomleft.packs_yaml import PackFaults, nearest, read_yaml
+from roomleft.packs_yaml import Document, PackFaults, nearest, read_yaml
 
-__all__ = ["Pack", "PackFaults", "RateRow", "load_pack", "load_packs"]
+__all__ = ["Pack", "PackFaults", "RateRow", "load_pack", "load_packs", "pack_of"]
 
 MINUTE = timedelta(minutes=1)
 
@@ -69,6 +72,7 @@ class Pack(Strict):
     summary: Words
     zone: Zone = "UTC"
     source: SourceSpec = SourceSpec()
+    sources: list[SourceEntry] = []
     states: Annotated[dict[Ident, StateSpec], Field(min_length=1)]
     components: Annotated[list[Component], Field(min_length=1)]
     signals: list[Signal] = []
@@ -78,6 +82,11 @@ class Pack(Strict):
     targets: list[Target] = []
     prices: list[ProviderPrices] = []
     costs: Costs | None = None
+    cost_tiers: list[CostTier] = []
+    alternatives: list[Alternative] = []
+    scaling: dict[Ident, Scaling] = {}
+    request_paths: dict[Ident, RequestPath] = {}
+    risks: list[Risk] = []
     tiers: list[TierSpec] = []
     personas: list[Persona] = []
     peak_hours: PeakHours | None = None
@@ -153,6 +162,8 @@ class Pack(Strict):
             return spec.amount
         if spec.threshold is not None:
             return self.thresholds[spec.threshold].amount
+        if spec.cost_tier is not None:
+            return sum((item.usd_per_month for item in self.cost_tier(spec.cost_tier).items), Decimal(0))
         assert spec.objective_percent is not None, "the model lets exactly one amount through"
         share = (100 - spec.objective_percent) / Decimal(100)
         if spec.amount_per is not None:
@@ -160,6 +171,21 @@ class Pack(Strict):
         assert spec.window is not None, "the model lets no objective through without a window"
         assert spec.window.rolling is not None, "checked on loading"
         return share * (Decimal(round(spec.window.rolling.total_seconds())) / 60)
+
+    def cost_tier(self, tier_id: str) -> CostTier:
+        """A cost tier by its id."""
+        for tier in self.cost_tiers:
+            if tier.id == tier_id:
+                return tier
+        raise PackError(
+            f"unknown cost tier '{tier_id}'", self.slug, nearest(tier_id, [t.id for t in self.cost_tiers], "cost tiers")
+        )
+
+    def cost_items(self) -> Sequence[CostItem]:
+        """The lines of the monthly infrastructure bill: the pack's own, or those of the cost tier it names."""
+        if self.costs is None:
+            return ()
+        return self.costs.items if self.costs.cost_tier is None else self.cost_tier(self.costs.cost_tier).items
 
     def rates(self, now: datetime) -> list[RateRow]:
         """Every price of the pack, past and future ones too, as rows of `rates` resolved now: from the first instant (UTC) of its day."""
@@ -181,7 +207,7 @@ class Pack(Strict):
     def infrastructure_usd(self, day: date, parts: Sequence[str] | None = None) -> Decimal:
         """What infrastructure costs a month at the prices of `day`; only the items named in `parts`, if given."""
         total = Decimal(0)
-        for item in self.costs.items if self.costs else ():
+        for item in self.cost_items():
             begun = item.valid_from is None or item.valid_from <= day
             if begun and (item.until is None or day < item.until) and (parts is None or item.id in parts):
                 total += item.usd_per_month
@@ -190,7 +216,11 @@ class Pack(Strict):
 
 def load_pack(path: Path) -> Pack:
     """Read one pack. Raises PackFaults with every fault of the file, or PackError if it cannot be read."""
-    document = read_yaml(path)
+    return pack_of(read_yaml(path), path)
+
+
+def pack_of(document: Document, path: Path) -> Pack:
+    """The pack that a read file holds, or that a draft would make of the file at `path`. Raises PackFaults."""
     if not isinstance(document.data, dict):
         document.add("a pack is a map of sections", (), "begin with slug, title and summary")
         document.refuse()

@@ -15,12 +15,24 @@ from roomleft.packs_meters import ACCUMULATING, COMPOSED, PER_USER
 from roomleft.packs_yaml import Document, Place, nearest
 
 Map = dict[str, Any]
+PARTS_OF = {"ratio": ("part", "whole"), "total": ("of",), "difference": ("part", "less"), "growth": ("of",)}
+"""The keys of a composed meter that name other meters."""
 
 
 def check_references(document: Document, data: Map, folder: Path) -> None:
     """Add a fault for every reference to nothing and every limit whose meter does not fit."""
     check = _Check(document, data, folder)
-    for section in (check.names_once, check.components, check.meters, check.limits, check.signals, check.money, check.figures):
+    for section in (
+        check.names_once,
+        check.components,
+        check.meters,
+        check.limits,
+        check.signals,
+        check.sources,
+        check.risks,
+        check.money,
+        check.figures,
+    ):
         section()
 
 
@@ -34,11 +46,18 @@ class _Check:
         self.meter_map = self._map("meters")
         self.threshold_map = self._map("thresholds")
         self.states = set(self._map("states"))
-        self.cost_ids = {item["id"] for item in _maps(self._map("costs").get("items")) if isinstance(item.get("id"), str)}
+        self.cost_tier_ids = self._ids("cost_tiers", "id")
+        self.cost_ids = {item["id"] for item in self._cost_items() if isinstance(item.get("id"), str)}
 
     def _map(self, section: str) -> Map:
         value = self.data.get(section)
         return value if isinstance(value, dict) else {}
+
+    def _cost_items(self) -> list[Map]:
+        """The cost items in force: the pack's own, or those of the cost tier it names."""
+        costs = self._map("costs")
+        chosen = [tier for tier in _maps(self.data.get("cost_tiers")) if tier.get("id") == costs.get("cost_tier")]
+        return _maps(costs.get("items")) or [item for tier in chosen for item in _maps(tier.get("items"))]
 
     def _ids(self, section: str, key: str) -> set[str]:
         return {item[key] for item in _maps(self.data.get(section)) if isinstance(item.get(key), str)}
@@ -60,6 +79,10 @@ class _Check:
             ("tiers", "name"),
             ("personas", "name"),
             ("advice", "id"),
+            ("cost_tiers", "id"),
+            ("alternatives", "id"),
+            ("risks", "id"),
+            ("sources", "name"),
             ("figures", "figure"),
         )
         for section, key in keys:
@@ -78,13 +101,27 @@ class _Check:
                 seen.setdefault(name, index)
 
     def components(self) -> None:
-        for section in ("signals", "limits"):
+        for index, item in _numbered(self.data.get("components")):
+            for number, name in enumerate(_list(item.get("depends_on"))):
+                self._known(name, self.component_ids, "component", ("components", index, "depends_on", number))
+        for section in ("signals", "limits", "sources"):
             for index, item in _numbered(self.data.get(section)):
                 self._known(item.get("component"), self.component_ids, "component", (section, index, "component"))
         for key, item in _entries(self.threshold_map):
             self._known(item.get("component"), self.component_ids, "component", ("thresholds", key, "component"))
         for index, item in _numbered(self._map("costs").get("items")):
             self._known(item.get("component"), self.component_ids, "component", ("costs", "items", index, "component"))
+        for number, tier in _numbered(self.data.get("cost_tiers")):
+            for index, item in _numbered(tier.get("items")):
+                place = ("cost_tiers", number, "items", index, "component")
+                self._known(item.get("component"), self.component_ids, "component", place)
+        for key, rule in _entries(self._map("scaling")):
+            self._known(rule.get("component"), self.component_ids, "component", ("scaling", key, "component"))
+        for key, way in _entries(self._map("request_paths")):
+            for index, hop in _numbered(way.get("hops")):
+                self._known(
+                    hop.get("component"), self.component_ids, "component", ("request_paths", key, "hops", index, "component")
+                )
         for key, meter in _entries(self.meter_map):
             self._known(meter.get("component"), self.component_ids, "component", ("meters", key, "component"))
             for index, name in enumerate(_list(meter.get("components"))):
@@ -94,23 +131,22 @@ class _Check:
         names = set(self.meter_map)
         for key, meter in _entries(self.meter_map):
             place: Place = ("meters", key)
-            parts = [((*place, part), meter.get(part)) for part in ("part", "whole")] if meter.get("kind") == "ratio" else []
-            parts += (
-                [((*place, "of", i), name) for i, name in enumerate(_list(meter.get("of")))]
-                if meter.get("kind") == "total"
-                else []
-            )
+            named = PARTS_OF.get(str(meter.get("kind")), ())
+            parts = [((*place, part), meter.get(part)) for part in named if not isinstance(meter.get(part), list)]
+            parts += [((*place, part, i), name) for part in named for i, name in enumerate(_list(meter.get(part)))]
             for where, name in parts:
                 if not self._known(name, names, "meter", where):
                     continue
                 if self._reaches(str(name), key):
                     self.document.add(f"meter '{key}' is made of itself", where, "a meter's parts must not lead back to it")
-                elif meter.get("kind") == "total" and _differ(self._unit(str(name)), meter.get("unit")):
+                elif meter.get("kind") in ("total", "difference") and _differ(self._unit(str(name)), meter.get("unit")):
                     self.document.add(
-                        f"'{name}' is in {self._unit(str(name))}, the total in {meter.get('unit')}",
+                        f"'{name}' is in {self._unit(str(name))}, the {meter['kind']} in {meter.get('unit')}",
                         where,
                         "add up like with like",
                     )
+                elif meter.get("kind") == "growth" and meter.get("unit") not in ("percent", None):
+                    self.document.add(f"growth is in percent, not {meter.get('unit')}", (*place, "unit"), "write unit: percent")
             if meter.get("kind") == "distinct_users" and isinstance(meter.get("where"), dict) and "component" in meter["where"]:
                 self.document.add(
                     "usage by user does not know the component", (*place, "where", "component"), "leave component out"
@@ -132,20 +168,32 @@ class _Check:
 
     def _parts(self, name: str) -> list[str]:
         meter = self.meter_map.get(name)
-        if not isinstance(meter, dict) or meter.get("kind") not in COMPOSED:
+        if not isinstance(meter, dict):
             return []
-        return [part for part in (meter.get("part"), meter.get("whole"), *_list(meter.get("of"))) if isinstance(part, str)]
+        parts = [meter.get(part) for part in PARTS_OF.get(str(meter.get("kind")), ())]
+        return [name for part in parts for name in (part if isinstance(part, list) else [part]) if isinstance(name, str)]
 
     def _leaves(self, name: str) -> set[str]:
         """The meters a meter is made of in the end, itself included."""
+        return self._reached(name, lambda one: True)
+
+    def _windowless(self, name: str) -> set[str]:
+        """The meters among them that are measured over the limit's window: what `growth` is made of has the growth's own."""
+        return self._reached(name, lambda one: self._kind(one) != "growth")
+
+    def _reached(self, name: str, opens: Callable[[str], bool]) -> set[str]:
         seen: set[str] = set()
         todo = [name]
         while todo:
             one = todo.pop()
             if one not in seen:
                 seen.add(one)
-                todo.extend(self._parts(one))
+                todo.extend(self._parts(one) if opens(one) else ())
         return seen
+
+    def _kind(self, name: str) -> object:
+        meter = self.meter_map.get(name)
+        return meter.get("kind") if isinstance(meter, dict) else None
 
     def _reaches(self, start: str, goal: str) -> bool:
         return goal in self._leaves(start)
@@ -157,6 +205,7 @@ class _Check:
     def _limit(self, item: Map, place: Place) -> None:
         add: Callable[[str, Place, str], None] = self.document.add
         self._known(item.get("threshold"), set(self.threshold_map), "threshold", (*place, "threshold"))
+        self._known(item.get("cost_tier"), self.cost_tier_ids, "cost tier", (*place, "cost_tier"))
         self._known(item.get("state"), self.states, "state", (*place, "state"))
         per_known = self._known(item.get("amount_per"), set(self.meter_map), "meter", (*place, "amount_per"))
         if not self._known(item.get("meter"), set(self.meter_map), "meter", (*place, "meter")):
@@ -180,7 +229,7 @@ class _Check:
         windowless = sorted(
             leaf
             for asked in {name, item["amount_per"] if per_known else name}
-            for leaf in self._leaves(asked)
+            for leaf in self._windowless(asked)
             if isinstance(self.meter_map.get(leaf), dict)
             and self.meter_map[leaf].get("kind") in ACCUMULATING
             and "over" not in self.meter_map[leaf]
@@ -217,6 +266,23 @@ class _Check:
         tiers = self._ids("tiers", "name")
         for index, item in _numbered(self.data.get("personas")):
             self._known(item.get("tier"), tiers, "tier", ("personas", index, "tier"))
+
+    def sources(self) -> None:
+        servers = {str(item.get("name")) for item in _maps(self.data.get("sources")) if item.get("kind") == "prometheus-server"}
+        for key, meter in _entries(self.meter_map):
+            if meter.get("kind") == "promql":
+                self._known(meter.get("source"), servers, "prometheus-server source", ("meters", key, "source"))
+
+    def risks(self) -> None:
+        self._known(self._map("costs").get("cost_tier"), self.cost_tier_ids, "cost tier", ("costs", "cost_tier"))
+        for index, item in _numbered(self.data.get("alternatives")):
+            for number, name in enumerate(_list(item.get("replaces"))):
+                self._known(name, self.cost_ids, "cost item", ("alternatives", index, "replaces", number))
+        for index, item in _numbered(self.data.get("risks")):
+            for number, name in enumerate(_list(item.get("limits"))):
+                self._known(name, self.limit_ids, "limit", ("risks", index, "limits", number))
+        for index, item in _numbered(self.data.get("targets")):
+            self._known(item.get("limit"), self.limit_ids, "limit", ("targets", index, "limit"))
 
     def money(self) -> None:
         seen: set[str] = set()

@@ -50,6 +50,19 @@ UNITS = frozenset(
         "deployments",
         "hours",
         "days",
+        "months",
+        "years",
+        "players",
+        "channels",
+        "jobs",
+        "screenshots",
+        "gpus",
+        "cores",
+        "keys",
+        "series",
+        "bytes_per_second",
+        "operations_per_second",
+        "usd_per_mtok",
     )
 )
 

@@ -99,6 +99,15 @@ class SqlMeter(_Accumulating):
     file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.sql$")]
 
 
+class BusinessMeter(_Accumulating):
+    """What business days say: sums over the window's whole days of `revenue`, `new_users`, `returning_users` and `converted_users`;
+    `daily_users` is the mean of active users a day, `satisfaction` the mean weighted by them."""
+
+    kind: Literal["business"]
+    of: Literal["revenue", "new_users", "returning_users", "converted_users", "daily_users", "satisfaction"]
+    tiers: Some | None = None
+
+
 class GaugeMeter(_Meter):
     """A reading: within each series the `over_time` of the last `over`, then `across` the series; times `scale`."""
 
@@ -106,6 +115,23 @@ class GaugeMeter(_Meter):
     series: Service
     component: Service | None = None
     labels: dict[str, str] = {}
+    over: Span = timedelta(minutes=5)
+    over_time: Literal["last", "mean", "max", "min"] = "mean"
+    across: Literal["sum", "mean", "max", "min"] = "mean"
+    scale: Exact | None = None
+
+
+class PromqlMeter(_Meter):
+    """A PromQL query that a connected Prometheus server evaluates, every `step`, back to its retention; read as a gauge's series are.
+
+    Its answers are stored as the series `promql:METER`, with the labels of the result.
+    """
+
+    kind: Literal["promql"]
+    source: Service
+    query: Annotated[str, Field(min_length=1, max_length=4000)]
+    component: Service | None = None
+    step: Span = timedelta(minutes=1)
     over: Span = timedelta(minutes=5)
     over_time: Literal["last", "mean", "max", "min"] = "mean"
     across: Literal["sum", "mean", "max", "min"] = "mean"
@@ -138,6 +164,22 @@ class TotalMeter(_Meter):
     of: Annotated[list[Ident], Field(min_length=2)]
 
 
+class DifferenceMeter(_Meter):
+    """One meter less another of the same unit."""
+
+    kind: Literal["difference"]
+    part: Ident
+    less: Ident
+
+
+class GrowthMeter(_Meter):
+    """By how many per cent a meter over the last `over` is above the same over the `over` before."""
+
+    kind: Literal["growth"]
+    of: Ident
+    over: Span
+
+
 Meter = Annotated[
     CostMeter
     | CountMeter
@@ -146,16 +188,20 @@ Meter = Annotated[
     | IncreaseMeter
     | FailingMinutesMeter
     | SqlMeter
+    | BusinessMeter
     | GaugeMeter
+    | PromqlMeter
     | PercentileMeter
     | RatioMeter
-    | TotalMeter,
+    | TotalMeter
+    | DifferenceMeter
+    | GrowthMeter,
     Field(discriminator="kind"),
 ]
 
-ACCUMULATING = ("cost", "count", "distinct_users", "infrastructure_cost", "increase", "failing_minutes", "sql")
+ACCUMULATING = ("cost", "count", "distinct_users", "infrastructure_cost", "increase", "failing_minutes", "sql", "business")
 """Kinds that need a window: the limit's, or their own `over`."""
 PER_USER = ("cost", "count")
 """Kinds that a per-user limit may use."""
-COMPOSED = ("ratio", "total")
+COMPOSED = ("ratio", "total", "difference", "growth")
 """Kinds made of other meters."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -38,12 +37,18 @@ class SourceSpec(Strict):
 
 
 class Component(Strict):
-    """A part of the platform whose health is reported. `critical`: the platform is down when it fails."""
+    """A part of the platform whose health is reported. `critical`: the platform is down when it fails.
+
+    `depends_on` names the components that it cannot do without: when they fail, its own trouble is theirs. `redundant`: its
+    checks are of alternatives, so that it is degraded while some of them pass, and down when none does.
+    """
 
     id: Service
     title: Words
     summary: Words
     critical: bool = False
+    depends_on: list[Service] = []
+    redundant: bool = False
 
 
 class Signal(Strict):
@@ -85,7 +90,8 @@ class NextStepSpec(Strict):
 
 
 class LimitSpec(Strict):
-    """Something that can run out. Its amount is given as `amount`, as `objective_percent` of good events, or by a threshold."""
+    """Something that can run out. Its amount is given as `amount`, as `objective_percent` of good events, by a threshold, or as the total
+    of a cost tier."""
 
     id: Ident
     kind: Kind
@@ -94,6 +100,7 @@ class LimitSpec(Strict):
     amount: Annotated[Exact, Field(ge=0)] | None = None
     objective_percent: Percent | None = None
     threshold: Ident | None = None
+    cost_tier: Ident | None = None
     unit: Unit
     meter: Ident
     direction: Direction = Direction.AT_MOST
@@ -108,9 +115,9 @@ class LimitSpec(Strict):
 
     @model_validator(mode="after")
     def _one_amount(self) -> Self:
-        given = [name for name in ("amount", "objective_percent", "threshold") if getattr(self, name) is not None]
+        given = [name for name in ("amount", "objective_percent", "threshold", "cost_tier") if getattr(self, name) is not None]
         if len(given) != 1:
-            todo = "give exactly one of amount, objective_percent and threshold"
+            todo = "give exactly one of amount, objective_percent, threshold and cost_tier"
             raise PydanticCustomError("amount", "{n} amounts", {"n": len(given) or "no", "todo": todo})
         if self.objective_percent is not None and (self.kind is not Kind.SLO or self.window is None):
             raise PydanticCustomError(
@@ -120,96 +127,64 @@ class LimitSpec(Strict):
 
 
 class Target(Strict):
-    """A target that no limit holds: `declared` ones nothing can observe, others that have no source yet."""
+    """A target that no limit holds: `declared` ones nothing can observe, others that have no source yet, or those whose reading
+    is that of a `limit` with another amount (a goal beside what holds today)."""
 
     id: Ident
     title: Words
     value: Exact
     unit: Unit
     declared: bool = False
+    limit: Ident | None = None
     why: Words
 
 
-class Price(Strict):
-    """A model's price from a day on (00:00 UTC). Dollars a unit, or a million tokens; what is not named has no price."""
+class ScalingRule(Strict):
+    """When to add or remove capacity: `share_percent` of the parts have `side` `use_percent` in use, for `hold`."""
 
-    model_config = Strict.model_config | {"populate_by_name": True}
-    valid_from: date = Field(alias="from")
-    usd_per_token: Money | None = Field(None, description="for every kind of token alike")
-    input_usd_per_mtok: Money | None = None
-    cache_read_usd_per_mtok: Money | None = None
-    cache_write_usd_per_mtok: Money | None = None
-    output_usd_per_mtok: Money | None = None
-    usd_per_image: Money | None = None
-    usd_per_character: Money | None = None
-    usd_per_audio_second: Money | None = None
-    usd_per_request: Money | None = None
-
-    @model_validator(mode="after")
-    def _some_price(self) -> Self:
-        mtok = (self.input_usd_per_mtok, self.cache_read_usd_per_mtok, self.cache_write_usd_per_mtok, self.output_usd_per_mtok)
-        if self.usd_per_token is not None and any(price is not None for price in mtok):
-            raise PydanticCustomError(
-                "price", "usd_per_token already prices every token", {"todo": "leave the *_usd_per_mtok keys out"}
-            )
-        if not self.per_unit():
-            raise PydanticCustomError("price", "no price", {"todo": "give for example usd_per_token or usd_per_image"})
-        return self
-
-    def per_unit(self) -> dict[str, Decimal]:
-        """Dollars a unit, by the warehouse's unit names."""
-        million = Decimal(1_000_000)
-        prices: dict[str, Decimal | None] = {}
-        for bucket, mtok in (
-            ("input_uncached_tokens", self.input_usd_per_mtok),
-            ("cache_read_tokens", self.cache_read_usd_per_mtok),
-            ("cache_write_tokens", self.cache_write_usd_per_mtok),
-            ("output_tokens", self.output_usd_per_mtok),
-        ):
-            prices[bucket] = self.usd_per_token if self.usd_per_token is not None else (None if mtok is None else mtok / million)
-        prices["images"] = self.usd_per_image
-        prices["characters"] = self.usd_per_character
-        prices["audio_seconds"] = self.usd_per_audio_second
-        prices["requests"] = self.usd_per_request
-        return {unit: price for unit, price in prices.items() if price is not None}
+    side: Literal["above", "below"]
+    use_percent: Exact
+    share_percent: Exact | None = None
+    hold: Span | None = None
 
 
-class ModelPrices(Strict):
-    """A model's prices over time, oldest first."""
+class Scaling(Strict):
+    """How a component scales: when up, when down, how long between, and the fewest and most parts."""
 
-    title: Words | None = None
-    prices: Annotated[list[Price], Field(min_length=1)]
-
-
-class ProviderPrices(Strict):
-    """One provider's price list, when it was last checked and where it comes from."""
-
-    provider: Service
-    title: Words | None = None
-    checked_on: date
-    source: Words
-    models: Annotated[dict[Service, ModelPrices], Field(min_length=1)]
+    title: Words
+    component: Service
+    up: ScalingRule | None = None
+    down: ScalingRule | None = None
+    cooldown: Span | None = None
+    fewest: Positive | None = None
+    most: Positive | None = None
+    unit: Unit = "instances"
 
 
-class CostItem(Strict):
-    """One line of the monthly infrastructure bill, from a day on, until a day."""
+class Risk(Strict):
+    """A risk the design names, and the limits that watch it."""
 
-    model_config = Strict.model_config | {"populate_by_name": True}
     id: Ident
     title: Words
-    component: Service | None = None
-    usd_per_month: Money
-    valid_from: date | None = Field(None, alias="from")
-    until: date | None = None
+    limits: list[Ident] = []
+    why: Words | None = None
 
 
-class Costs(Strict):
-    """Infrastructure a month, item by item. `assumed`: nobody gave these figures."""
+class Hop(Strict):
+    """One hop of a request: the component that answers it, and the series (ms) that says how long it takes there."""
 
-    assumed: bool = False
-    source: Words
-    zone: Zone = "UTC"
-    items: Annotated[list[CostItem], Field(min_length=1)]
+    component: Service
+    title: Words
+    series: Service
+    labels: dict[str, str] = {}
+
+
+class RequestPath(Strict):
+    """The way of a request through the components, in order; `total` is the series (ms) of the whole way."""
+
+    title: Words
+    hops: Annotated[list[Hop], Field(min_length=2)]
+    total: Service | None = None
 
 
 class TierSpec(Strict):

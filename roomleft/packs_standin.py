@@ -77,7 +77,7 @@ class Lognormal(Strict):
 
 
 class RequestTypeShape(Strict):
-    """One kind of AI request: what it asks for, how heavy and how urgent it is. Image requests carry no tokens."""
+    """One kind of AI request: what it asks for, how heavy and how urgent it is. Image and voice requests carry no tokens."""
 
     name: Name
     component: Name
@@ -88,13 +88,16 @@ class RequestTypeShape(Strict):
     input_tokens: Lognormal | None = None
     output_tokens: Lognormal | None = None
     makes_images: bool = False
+    characters: Lognormal | None = Field(None, description="of a voice request: characters that are spoken")
+    audio_seconds: Lognormal | None = Field(None, description="of a request that is priced by the second of audio")
 
     @model_validator(mode="after")
-    def _either_tokens_or_images(self) -> Self:
+    def _one_quantity(self) -> Self:
         _whole(f"request type {self.name}: urgency", self.urgency)
         has_tokens = self.input_tokens is not None and self.output_tokens is not None
-        if has_tokens == self.makes_images:
-            raise ValueError(f"request type {self.name}: give either input_tokens and output_tokens, or makes_images: true")
+        if [has_tokens, self.makes_images, self.characters is not None, self.audio_seconds is not None].count(True) != 1:
+            todo = "input_tokens and output_tokens, makes_images: true, characters, or audio_seconds"
+            raise ValueError(f"request type {self.name}: give exactly one of {todo}")
         return self
 
 

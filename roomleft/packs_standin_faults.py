@@ -99,10 +99,15 @@ class FaultEffect(Strict):
 
 
 class FaultShape(Strict):
-    """A fault: words for people and the changes it makes."""
+    """A fault: words for people and the changes it makes.
+
+    `shows_on` names the components whose checks turn worse while it is on; those that depend on them may follow, no other does.
+    Empty for a fault of money or of the way the platform is read.
+    """
 
     description: str
     effects: list[FaultEffect] = Field(min_length=1)
+    shows_on: list[str] = Field(default_factory=list)
 
     def series_names(self) -> Iterator[str]:
         """Series that the fault changes."""
@@ -123,6 +128,7 @@ class FaultShape(Strict):
 
     def component_names(self) -> Iterator[str]:
         """Components whose health or samples the fault changes."""
+        yield from self.shows_on
         for effect in self.effects:
             if effect.health:
                 yield effect.health.component

@@ -91,7 +91,7 @@ def nearest(name: object, valid: Iterable[object], what: str = "valid") -> str:
     if close:
         return f"did you mean '{close[0]}'?"
     if not names:
-        return f"there are no {what} names here" if what != "valid" else "nothing is valid here"
+        return f"there are no {what}" if what != "valid" else "nothing is valid here"
     shown = names if len(names) <= 30 else [*names[:30], f"and {len(names) - 30} more"]
     return f"{what}: {', '.join(shown)}"
 

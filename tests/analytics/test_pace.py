@@ -129,6 +129,19 @@ def test_infrastructure_of_a_whole_month_costs_exactly_its_items(scribe: Pack) -
         assert abs(parts - 6640) < Decimal("1e-20")
 
 
+@pytest.mark.parametrize("day", [datetime(2026, 10, 31, 12, tzinfo=UTC), datetime(2026, 2, 28, 23, 50, tzinfo=UTC)])
+def test_a_budget_that_equals_its_fixed_cost_is_full_at_the_month_s_end_and_not_before(store: Store, day: datetime) -> None:
+    coach = load_pack(PACKS / "coach.yaml")
+    limit = coach.limit("infrastructure_budget")
+    used = read(store, coach, limit.meter_id, limit, day).amount
+    per_day = recent_pace(store, coach, limit, day).per_day_p50
+    assert used is not None
+    assert per_day is not None
+    assert limit.window is not None
+    left = (limit.window.bounds(day)[1] - day) / DAY
+    assert float(used) + per_day * left == pytest.approx(29, abs=1e-9)
+
+
 @given(st.lists(st.floats(-1e9, 1e9), min_size=7, max_size=14))
 def test_rates_are_in_order(values: list[float]) -> None:
     pace = slopes(list(enumerate(values)), "test")
