@@ -5,6 +5,7 @@ One `Fetcher` belongs to one source and one thread. What it gives up on becomes 
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import time
 import zlib
@@ -12,15 +13,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import httpcore
 import httpx
 import orjson
 
 from collectors.deadline import Deadline, DeadlineTransport
+from collectors.page_records import Records, taken_apart
 from roomleft.clock import Clock, Now
 from roomleft.errors import CollectError
 
+T = TypeVar("T")
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 HINTS = {
     401: "the source does not accept the token: set the one it expects",
@@ -69,9 +73,10 @@ class Fetcher:
         self._client = httpx.Client(
             transport=self._transport,
             headers={
-                "Authorization": f"Bearer {token}",
+                **({"Authorization": f"Bearer {token}"} if token else {}),
                 "Accept": "application/json, application/health+json",
-                "Accept-Encoding": "gzip",
+                # Within one machine there is no network to spare, only processors.
+                "Accept-Encoding": "identity" if _is_this_machine(base_url) else "gzip",
             },
             timeout=httpx.Timeout(self.patience.read_timeout_s, connect=self.patience.connect_timeout_s),
             follow_redirects=False,
@@ -88,10 +93,19 @@ class Fetcher:
 
     def get(self, path: str, params: Mapping[str, str] | None = None, also_good: Collection[int] = ()) -> dict[str, object]:
         """The JSON object at `path`. Statuses in `also_good` count as answers. Retries what may pass; raises CollectError."""
+        return self._get(path, params, also_good, _document)
+
+    def get_page(self, path: str, params: Mapping[str, str] | None = None) -> tuple[Mapping[str, object], Records | None]:
+        """A page's fields and its records (None when it holds no list of them). Raises CollectError as `get` does."""
+        return self._get(path, params, (), _page_document)
+
+    def _get(
+        self, path: str, params: Mapping[str, str] | None, also_good: Collection[int], read: Callable[[bytes, str, str], T]
+    ) -> T:
         url = httpx.URL(self._base_url + path, params=dict(params or {}))
         for attempt in range(1, self.patience.attempts + 1):
             try:
-                return self._once(url, also_good)
+                return self._once(url, also_good, read)
             except CollectError as error:
                 # A source that asks for a longer wait than a caller can sit out gets it: the caller comes back later.
                 too_long = (error.retry_after_s or 0.0) > self.patience.longest_wait_s
@@ -107,7 +121,7 @@ class Fetcher:
         # Full jitter: sources that failed together are not asked again together.
         return self._jitter.uniform(0, min(longest, self.patience.backoff_s * 2 ** (attempt - 1)))
 
-    def _once(self, url: httpx.URL, also_good: Collection[int]) -> dict[str, object]:
+    def _once(self, url: httpx.URL, also_good: Collection[int], read: Callable[[bytes, str, str], T]) -> T:
         where = str(url.copy_with(query=None))
         self._deadline.start(self.patience.total_timeout_s)
         try:
@@ -126,7 +140,7 @@ class Fetcher:
             raise CollectError(
                 f"the connection failed: {error or type(error).__name__}", where, "is the source up, and is the address right?"
             ) from error
-        return _document(body, kind, where)
+        return read(body, kind, where)
 
     def _refusal(self, answer: httpx.Response, where: str) -> CollectError:
         status = answer.status_code
@@ -182,19 +196,45 @@ class Fetcher:
         return bytes(body)
 
 
+def _is_this_machine(base_url: str) -> bool:
+    host = httpx.URL(base_url).host
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _page_document(body: bytes, kind: str, where: str) -> tuple[Mapping[str, object], Records | None]:
+    _refuse_other_than_json(kind, where)
+    apart = taken_apart(body)
+    if apart is not None:
+        return apart
+    document = _document(body, kind, where)
+    records = document.get("records")
+    return document, Records(body, None, len(records), records) if isinstance(records, list) else None
+
+
 def _document(body: bytes, kind: str, where: str) -> dict[str, object]:
+    _refuse_other_than_json(kind, where)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(error, where) from error
+    if not isinstance(document, dict):
+        raise CollectError("the answer is not a JSON object", where, "is this the platform API's address?", retryable=False)
+    return document
+
+
+def _not_json(error: orjson.JSONDecodeError, where: str) -> CollectError:
+    return CollectError(f"the body is not JSON: {error}", where, "the answer was cut short or damaged")
+
+
+def _refuse_other_than_json(kind: str, where: str) -> None:
     media = kind.split(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
         raise CollectError(
             f"the content type is {kind[:60]!r}, not JSON", where, "is this the platform API's address?", retryable=False
         )
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise CollectError(f"the body is not JSON: {error}", where, "the answer was cut short or damaged") from error
-    if not isinstance(document, dict):
-        raise CollectError("the answer is not a JSON object", where, "is this the platform API's address?", retryable=False)
-    return document
 
 
 def _said(answer: httpx.Response, limit: int) -> str:

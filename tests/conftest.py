@@ -7,7 +7,10 @@ import pytest
 pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.clock",
+    "tests.fixtures.pages",
     "tests.fixtures.postgres",
+    "tests.fixtures.prometheus",
+    "tests.fixtures.redis",
     "tests.fixtures.shared",
 ]
 
