@@ -28,6 +28,31 @@ COLLECT_REQUESTS = Counter(
     "roomleft_collect_requests", "Requests to sources by stream and outcome.", ["source", "stream", "outcome"], registry=REGISTRY
 )
 SOURCE_UP = Gauge("roomleft_source_up", "1 if the source's last read worked, 0 if not.", ["source", "stream"], registry=REGISTRY)
+SCRAPE_SECONDS = Histogram(
+    "roomleft_scrape_seconds",
+    "How long a scrape took, from request to the write queue.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+SCRAPE_LAG_SECONDS = Histogram(
+    "roomleft_scrape_lag_seconds",
+    "How long after its slot a scrape began.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    registry=REGISTRY,
+)
+SCRAPE_MISSED_SLOTS = Counter(
+    "roomleft_scrape_missed_slots",
+    "Slots at which a target was still busy with an earlier scrape.",
+    ["source"],
+    registry=REGISTRY,
+)
+SCRAPED_SAMPLES = Gauge("roomleft_scraped_samples", "Samples on the target's last page.", ["source"], registry=REGISTRY)
+SCRAPE_KEPT_OUT_SAMPLES = Counter(
+    "roomleft_scrape_kept_out_samples",
+    "Samples whose own timestamps were not believed: ahead or old.",
+    ["source", "reason"],
+    registry=REGISTRY,
+)
 HEADROOM_FRACTION_LEFT = Gauge(
     "roomleft_headroom_fraction_left",
     "Room left of a limit: 1 unused, 0 at the limit, below 0 beyond.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks.demo import demo
 from tests.benchmarks.ingest import sample_ratios, usage_ratio, viewers
 from tests.benchmarks.reads import filled, percentiles, screens
+from tests.benchmarks.scrape import hold, parsing
 from tests.benchmarks.timing import Result, show
 
 MANY = 10_000_000
@@ -20,7 +21,7 @@ FEW = 100_000
 def main() -> None:
     """Measure, then print. Takes some minutes: ten million events are made first."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--only", choices=("ingest", "reads", "viewers", "demo"), help="measure one part")
+    options.add_argument("--only", choices=("ingest", "reads", "viewers", "demo", "scrape"), help="measure one part")
     options.add_argument("--events", type=int, default=MANY, help="how many events the reading measurements store")
     chosen = options.parse_args()
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -31,6 +32,7 @@ def main() -> None:
             "reads": lambda: _reads(folder, now, chosen.events),
             "viewers": lambda: viewers(folder, now),
             "demo": lambda: demo(folder),
+            "scrape": lambda: [*parsing(), *hold(folder)],
         }
         results: list[Result] = []
         for part, measure in parts.items():
@@ -50,4 +52,5 @@ def _reads(folder: Path, now: datetime, events: int) -> list[Result]:
         many.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,8 @@ class Newest:
         newest = tx.execute(
             "SELECT series_id, epoch_us(max(observed_at)) AS at FROM samples GROUP BY series_id ORDER BY series_id"
         )
-        self._ids, self._times = newest["series_id"].to_numpy(), newest["at"].to_numpy()
+        # Times are changed in place later, which a view of Arrow's memory does not allow.
+        self._ids, self._times = newest["series_id"].to_numpy(), np.array(newest["at"].to_numpy(), dtype=np.int64)
         self._loaded = True
 
     def maybe_stored(self, ids: Ids, times: Times) -> npt.NDArray[np.bool_]:
@@ -71,9 +72,15 @@ class Newest:
         """Remembers newly stored readings. Call it after their commit."""
         if not self._loaded or not len(ids):
             return
-        # Few series among many readings: first the batch's own newest, then a merge with all others'.
         ids, times = _newest_of_each(ids, times)
-        self._ids, self._times = _newest_of_each(np.concatenate([self._ids, ids]), np.concatenate([self._times, times]))
+        at = np.searchsorted(self._ids, ids)
+        known = at < len(self._ids)
+        known[known] = self._ids[at[known]] == ids[known]
+        self._times[at[known]] = np.maximum(self._times[at[known]], times[known])
+        # Sorting all series again at every commit would cost more than everything else once there are many.
+        if not known.all():
+            self._ids = np.insert(self._ids, at[~known], ids[~known])
+            self._times = np.insert(self._times, at[~known], times[~known])
 
 
 def _newest_of_each(ids: Ids, times: Times) -> tuple[Ids, Times]:

@@ -72,10 +72,10 @@ class SeriesBook:
             return
         numbers, rows = np.unique(which, return_index=True)
         first = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
-        for number, fingerprint in fingerprints.items():
-            row = first[number]
-            platform, component, name = (str(samples.column(column)[row].as_py()) for column in NAMED_BY)
-            labels = dict(samples.column("labels")[row].as_py() or ())
+        found = samples.select((*NAMED_BY, "labels")).take(pa.array([first[number] for number in fingerprints])).to_pylist()
+        for fingerprint, row in zip(fingerprints.values(), found, strict=True):
+            platform, component, name = (str(row[column]) for column in NAMED_BY)
+            labels = dict(row["labels"] or ())
             series = tables.series_id(platform, component, name, labels)
             self._ids[fingerprint] = series
             if series not in self.stored:

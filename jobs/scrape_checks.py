@@ -1,0 +1,70 @@
+"""The checks a scrape answers: whether the page was read, and whether its clock can be believed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from collectors.scrape import Scraped
+from collectors.scrape_target import ScrapeTarget
+from collectors.scrape_times import WORDS
+from warehouse import tables
+
+SAME_ANSWER_EVERY = timedelta(minutes=1)
+"""A check that goes on saying the same is stored this often. One that fails is stored every time: failing minutes are counted from it."""
+WORDS_LIMIT = 1000
+
+
+class Checks:
+    """Which of a target's answers are news."""
+
+    def __init__(self, target: ScrapeTarget) -> None:
+        self._target = target
+        self._said: dict[str, tuple[str, datetime]] = {}
+
+    def of(self, scraped: Scraped, at: datetime) -> pa.Table | None:
+        """The checks of one scrape that are worth storing (schema tables.HEALTH); None if there are none."""
+        answers = [self._read(scraped)]
+        clock = f"clock of {self._target.name}"
+        if scraped.kept_out:
+            words = "; ".join(WORDS[reason].format(n=count) for reason, count in sorted(scraped.kept_out.items()))
+            answers.append((clock, "warn", f"{words}: kept out"))
+        elif clock in self._said and scraped.error is None and not scraped.unknown:
+            answers.append((clock, "pass", "its times are believable again"))
+        rows = [
+            {
+                "platform": self._target.platform,
+                "component": self._target.component,
+                "check_name": name,
+                "observed_at": at,
+                "status": status,
+                "value": None,
+                "unit": None,
+                "words": words[:WORDS_LIMIT],
+            }
+            for name, status, words in answers
+            if self._is_news(name, status, at)
+        ]
+        if not scraped.kept_out and scraped.error is None and not scraped.unknown:
+            self._said.pop(clock, None)
+        return pa.Table.from_pylist(rows, schema=tables.HEALTH) if rows else None
+
+    def forget(self) -> None:
+        """What was said last did not get through."""
+        self._said.clear()
+
+    def _read(self, scraped: Scraped) -> tuple[str, str, str]:
+        name = f"reads {self._target.name}"
+        if scraped.unknown:
+            return name, "unknown", scraped.unknown
+        if scraped.error is not None:
+            return name, "fail", str(scraped.error)
+        return name, "pass", f"{scraped.sample_count:,} samples"
+
+    def _is_news(self, name: str, status: str, at: datetime) -> bool:
+        last = self._said.get(name)
+        if status != "fail" and last is not None and last[0] == status and timedelta(0) <= at - last[1] < SAME_ANSWER_EVERY:
+            return False
+        self._said[name] = (status, at)
+        return True

@@ -1,0 +1,1 @@
+"""Exposition pages: both formats, the strict way and the fast way."""
