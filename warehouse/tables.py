@@ -99,7 +99,7 @@ HEALTH = _schema(
     {"platform": pa.string(), "component": pa.string(), "check_name": pa.string(), "observed_at": INSTANT, "status": pa.string()},
     {"value": pa.float64(), "unit": pa.string(), "words": pa.string()},
 )
-"""One check's answer: status pass, warn or fail, and its words."""
+"""One check's answer: status pass, warn, fail or unknown (it could not be made), and its words."""
 
 BUSINESS = _schema(
     {
@@ -131,9 +131,10 @@ REJECTED = _schema(
 
 CURSORS = _schema(
     {"source": pa.string(), "stream": pa.string(), "position": pa.string(), "caught_up": pa.bool_(), "recorded_at": INSTANT},
-    {"read_to": INSTANT, "newest_at": INSTANT, "oldest_at": INSTANT},
+    {"read_to": INSTANT, "newest_at": INSTANT, "oldest_at": INSTANT, "read_from": INSTANT, "live": pa.bool_()},
 )
-"""How far a stream of a source had been read; the newest `recorded_at` wins."""
+"""How far a stream of a source had been read; the newest `recorded_at` wins. `read_from`: from there to `read_to` everything was read (null:
+from the oldest record). `live`: its newest record had been reached (null: where `caught_up`)."""
 
 RATES = _schema(
     {
