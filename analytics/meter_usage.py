@@ -25,7 +25,7 @@ LOOK_BACK = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class UsageFreshness:
-    """Until when usage is complete (`observed_at`, None: there never was any), and when it began."""
+    """Until when usage is complete (`observed_at`, None: there never was any), and from when on: its beginning, or what was read so far."""
 
     observed_at: datetime | None
     first_at: datetime | None
@@ -42,7 +42,11 @@ def usage_freshness(store: Store, pack: Pack, now: datetime) -> UsageFreshness:
     if source["dirty_since"] is not None:
         # What arrived since then is stored but not rolled up, so no rollup speaks for a later time.
         known = min(known, source["dirty_since"])
-    return UsageFreshness(min(known, now), span["first_at"])
+    first_at: datetime | None = span["first_at"]
+    if first_at is not None and source["read_from"] is not None:
+        # Newest first: a straggler of an older day may be here already, the day itself is not.
+        first_at = max(first_at, source["read_from"])
+    return UsageFreshness(min(known, now), first_at)
 
 
 def filters(where: Where, *, per_user: bool = False) -> dict[str, list[str] | None]:

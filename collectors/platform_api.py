@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import orjson
+
 from collectors.fetch import Fetcher, Patience
+from collectors.page_records import Records
 from collectors.refused import Normalised
 from collectors.samples_rows import samples_table
 from collectors.small_rows import business_table, deploys_table, health_table, live_health
@@ -40,13 +43,21 @@ class SourceConfig:
 
 @dataclass(frozen=True)
 class Page:
-    """A checked page of a stream. `next` is the cursor after it; times are the stream's first, last and this page's reach."""
+    """A checked page of a stream. `next` is the cursor after it; times are those of the stream's first and newest record.
 
-    records: list[Any]
+    `ranged`: the platform knows ranges of commit times (it echoed the one it was asked for).
+    """
+
+    records: Records
     next: str
     more: bool
     oldest_at: datetime | None
     newest_at: datetime | None
+    ranged: bool = False
+
+    @property
+    def count(self) -> int:
+        return len(self.records)
 
 
 class PlatformApi:
@@ -63,13 +74,26 @@ class PlatformApi:
     def close(self) -> None:
         self._fetcher.close()
 
-    def read_stream(self, stream: str, position: str | None, limit: int | None = None) -> Page:
-        """The page after `position` (None or "": from the beginning). Raises CollectError, also when the page contradicts itself."""
+    def read_stream(
+        self,
+        stream: str,
+        position: str | None,
+        limit: int | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Page:
+        """The page after `position` (None or "": from the beginning), of what was committed in [since, until) where those are given.
+
+        Raises CollectError, also when the page contradicts itself.
+        """
         limit = limit or self.config.page_size
         path = PAGED[stream]
+        edges = {name: at for name, at in (("since", since), ("until", until)) if at is not None}
         asked = {"limit": str(limit)} | ({"after": position} if position else {})
+        asked |= {name: at.isoformat().replace("+00:00", "Z") for name, at in edges.items()}
         try:
-            answer = self._fetcher.get(path, asked)
+            answer, records = self._fetcher.get_page(path, asked)
         except CollectError as error:
             if error.what.startswith("answered 410"):
                 raise CollectError(
@@ -80,10 +104,18 @@ class PlatformApi:
                     retryable=False,
                 ) from error
             raise
-        return _page(answer, position or None, limit, self.config.url.rstrip("/") + path)
+        return _page(answer, records, position or None, limit, edges, self.config.url.rstrip("/") + path)
 
-    def normalised(self, stream: str, records: list[Any], now: datetime) -> Normalised:
-        """A page's records, judged."""
+    def normalised(self, stream: str, records: Sequence[Any], now: datetime) -> Normalised:
+        """A page's records, judged. Raises CollectError when they are not JSON after all."""
+        try:
+            return self._judged(stream, records, now)
+        except orjson.JSONDecodeError as error:
+            raise CollectError(
+                f"the body is not JSON: {error}", self._where(PAGED[stream]), "the answer was cut short or damaged"
+            ) from error
+
+    def _judged(self, stream: str, records: Sequence[Any], now: datetime) -> Normalised:
         who: dict[str, Any] = {"source": self.config.name, "platform": self.config.platform, "now": now}
         if stream == "usage":
             return usage_table(records, known_platforms={self.config.platform}, **who)
@@ -113,12 +145,19 @@ class PlatformApi:
         return self.config.url.rstrip("/") + path
 
 
-def _page(answer: Mapping[str, object], position: str | None, limit: int, where: str) -> Page:
+def _page(
+    answer: Mapping[str, object],
+    records: Records | None,
+    position: str | None,
+    limit: int,
+    edges: Mapping[str, datetime],
+    where: str,
+) -> Page:
     def wrong(what: str) -> CollectError:
         return CollectError(what, where, "nothing of this page was stored; the source breaks the paging contract")
 
-    records, following, more = answer.get("records"), answer.get("next"), answer.get("more")
-    if not isinstance(records, list) or not isinstance(more, bool) or "after" not in answer:
+    following, more = answer.get("next"), answer.get("more")
+    if records is None or not isinstance(more, bool) or "after" not in answer:
         raise wrong("the answer is not a page (after, next, more, records)")
     if (answer["after"] or None) != position:
         raise wrong(f"asked for the page after {_cut(position)}, got the one after {_cut(answer['after'])}")
@@ -126,7 +165,7 @@ def _page(answer: Mapping[str, object], position: str | None, limit: int, where:
         following = ""
     if not isinstance(following, str):
         raise wrong("the page's next cursor is not a string")
-    if len(records) > limit:
+    if len(records) > limit and len(records.parsed()) > limit:
         raise wrong(f"asked for {limit:,} records, got {len(records):,}")
     if records and following == (position or ""):
         raise wrong("the page holds records but its cursor does not move")
@@ -134,7 +173,11 @@ def _page(answer: Mapping[str, object], position: str | None, limit: int, where:
         raise wrong("the page is empty but its cursor moves")
     if more and not records:
         raise wrong("the page is empty but says that more follow")
-    return Page(records, following, more, _time(answer, "oldest_at", wrong), _time(answer, "newest_at", wrong))
+    ranged = bool(edges) and edges.keys() <= answer.keys()
+    for name, at in edges.items():
+        if ranged and _time(answer, name, wrong) != at:
+            raise wrong(f"asked for what was committed {name} {at.isoformat()}, got {name} {_cut(answer[name])}")
+    return Page(records, following, more, _time(answer, "oldest_at", wrong), _time(answer, "newest_at", wrong), ranged)
 
 
 def _time(answer: Mapping[str, object], name: str, wrong: Any) -> datetime | None:

@@ -15,11 +15,14 @@ from collectors import fields
 from collectors.fields import Refusal
 from collectors.instants import instants
 from collectors.json_array import is_array, read_array
+from collectors.lines import table_of
+from collectors.page_records import Records
 from collectors.refused import Normalised, RefusedRows
 from warehouse import tables
 
 FIELDS = ("platform", "component", "name", "labels", "observed_at", "value")
 NAMED = frozenset({"platform", "component", "name", "observed_at"})
+READ = pa.schema([("component", pa.string()), ("name", pa.string()), ("observed_at", pa.string()), ("value", pa.float64())])
 SPECIAL = {"NaN": math.nan, "+Inf": math.inf, "Inf": math.inf, "-Inf": -math.inf}
 """Readings JSON has no number for. They are legal samples; null marks the end of a series."""
 
@@ -34,6 +37,8 @@ def samples_table(
 ) -> Normalised:
     """Sample records (a sequence, or NDJSON bytes) as `tables.SAMPLES` and `tables.REJECTED`; order is kept."""
     refused = RefusedRows(source, "samples", now, NAMED)
+    if isinstance(records, Records) and (quick := _by_lines(records, platform, known_platforms, now)) is not None:
+        return Normalised(quick, refused.table())
     places = list(records) if not isinstance(records, bytes) else _parsed(records, refused)
     table = _by_columns(places, platform, known_platforms, now)
     if table is None:
@@ -79,6 +84,43 @@ def _value(value: object) -> float | None:
         raise Refusal("value", "is absurdly large") from None
 
 
+def _by_lines(records: Records, platform: str | None, known_platforms: Collection[str], now: datetime) -> pa.Table | None:
+    """All records at once and never one by one, or None when any of them needs a closer look."""
+    found = None if records.lines is None else table_of(records.lines, len(records), READ)
+    if found is None or not set(found.column_names) <= set(FIELDS) or platform not in known_platforms:
+        return None
+    try:
+        texts = {name: found.column(name).combine_chunks() for name in ("component", "name", "observed_at", "value")}
+        at, doubtful = instants(texts["observed_at"], now, required=True)
+        # An end of a series (null) cannot be told from a value that was left out.
+        if doubtful.any() or texts["value"].null_count or "platform" in found.column_names:
+            return None
+        names = [_checked(texts[name]) for name in ("component", "name")]
+        labels = _maps(found.column("labels").combine_chunks() if "labels" in found.column_names else None, found.num_rows)
+    except (ValueError, Refusal, pa.ArrowInvalid):
+        return None
+    repeated = pa.repeat(pa.scalar(platform, pa.string()), found.num_rows)
+    return pa.table([repeated, *names, at, labels, texts["value"]], schema=tables.SAMPLES)
+
+
+def _maps(column: pa.Array | None, rows: int) -> pa.Array:
+    """Labels (a struct, to Arrow) as maps, each distinct one judged once."""
+    kind = tables.SAMPLES.field("labels").type
+    if column is None or pa.types.is_null(column.type):
+        return pa.array([[]], kind).take(pa.array(np.zeros(rows, dtype=np.int64)))
+    if not pa.types.is_struct(column.type):
+        raise ValueError("labels are no map")
+    code = np.zeros(rows, dtype=np.int64)
+    for number in range(column.type.num_fields):
+        words = column.field(number).dictionary_encode(null_encoding="encode")
+        code = code * (len(words.dictionary) + 1) + words.indices.to_numpy(zero_copy_only=False)
+        # Numbered anew after each field, so that the numbers stay small.
+        code = np.unique(code, return_inverse=True)[1]
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    distinct = [fields.text_map({"labels": value}, "labels") or [] for value in column.take(pa.array(first)).to_pylist()]
+    return pa.array(distinct, kind).take(pa.array(which))
+
+
 def _by_columns(
     records: Sequence[object], platform: str | None, known_platforms: Collection[str], now: datetime
 ) -> pa.Table | None:
@@ -111,7 +153,10 @@ def _by_columns(
 
 
 def _name(values: list[object]) -> pa.Array:
-    column = pa.array(values, pa.string())
+    return _checked(pa.array(values, pa.string()))
+
+
+def _checked(column: pa.Array) -> pa.Array:
     lengths = np.asarray(pc.fill_null(pc.binary_length(column), 0))
     if len(lengths) and not (lengths.min() >= 1 and lengths.max() <= fields.TEXT_LIMIT):
         raise ValueError("a name is missing or too long")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from collectors import fields
 from collectors.fields import Refusal
+from collectors.instants import instants
+from collectors.lines import table_of
+from collectors.page_records import Records
 from collectors.refused import Normalised, RefusedRows
 from warehouse import tables
 
@@ -17,6 +22,10 @@ SAME_STATUS = {"ok": "pass", "up": "pass", "error": "fail", "down": "fail"}
 """Synonyms that application/health+json allows."""
 DEPLOY_KINDS = ("deploy", "launch", "rollback")
 WORDS_LIMIT = 1000
+READ_HEALTH = pa.schema(
+    [(name, pa.string()) for name in ("observed_at", "component", "check", "status")]
+    + [("value", pa.float64()), ("unit", pa.string()), ("output", pa.string())]
+)
 MEASURES = {"value", "unit", "output"}
 
 Clean = Callable[[Mapping[str, object]], dict[str, object]]
@@ -24,6 +33,9 @@ Clean = Callable[[Mapping[str, object]], dict[str, object]]
 
 def health_table(records: Sequence[Mapping[str, object]], *, source: str, platform: str, now: datetime) -> Normalised:
     """Records of `/health-history` as `tables.HEALTH`. `output`, the issue in words, is cut at 1,000 characters."""
+    quick = _health_by_lines(records, platform, now) if isinstance(records, Records) else None
+    if quick is not None:
+        return Normalised(quick, RefusedRows(source, "health", now).table())
 
     def clean(record: Mapping[str, object]) -> dict[str, object]:
         fields.check_keys(record, ("observed_at", "component", "check", "status", *MEASURES))
@@ -43,6 +55,29 @@ def health_table(records: Sequence[Mapping[str, object]], *, source: str, platfo
     return _normalised(
         records, clean, tables.HEALTH, RefusedRows(source, "health", now, {"observed_at", "component", "check", "status"})
     )
+
+
+def _health_by_lines(records: Records, platform: str, now: datetime) -> pa.Table | None:
+    """All records at once, or None when any of them needs a closer look."""
+    found = None if records.lines is None else table_of(records.lines, len(records), READ_HEALTH)
+    if found is None or set(found.column_names) != set(READ_HEALTH.names):
+        return None
+    columns = {name: found.column(name).combine_chunks() for name in READ_HEALTH.names}
+    try:
+        at, doubtful = instants(columns["observed_at"], now, required=True)
+    except pa.ArrowInvalid:
+        return None
+    doubtful |= ~np.asarray(pc.is_in(columns["status"], value_set=pa.array(HEALTH_STATUSES)))
+    for name, least in (("component", 1), ("check", 1), ("unit", 0)):
+        lengths = pc.binary_length(columns[name])
+        doubtful |= np.asarray(pc.fill_null(pc.or_(pc.less(lengths, least), pc.greater(lengths, fields.TEXT_LIMIT)), least > 0))
+    if doubtful.any():
+        return None
+    unit, words = (pc.if_else(pc.equal(columns[name], ""), None, columns[name]) for name in ("unit", "output"))
+    row = [pa.repeat(pa.scalar(platform, pa.string()), found.num_rows), columns["component"], columns["check"], at]
+    row += [columns["status"], columns["value"], unit, pc.utf8_slice_codeunits(words, 0, WORDS_LIMIT)]
+    names = ("platform", "component", "check_name", "observed_at", "status", "value", "unit", "words")
+    return pa.table(dict(zip(names, row, strict=True))).select(tables.HEALTH.names).cast(tables.HEALTH)
 
 
 def business_table(

@@ -1,4 +1,4 @@
-"""Reading a stream again from its beginning: for a platform that was rebuilt, whose cursors mean nothing any more."""
+"""Reading a stream again, all of it: for a platform that was rebuilt, whose cursors mean nothing any more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from warehouse.writer import Batch, Cursor, Writer
 
 
 def start_over(writer: Writer, platform: str, stream: str, known_platforms: Collection[str]) -> None:
-    """Forget how far a stream was read: the next run begins at its beginning. What is stored already is not doubled.
+    """Forget how far a stream was read: the next run begins anew, as at the first contact. What is stored already is not doubled.
 
     Raises InputError for a platform or stream that there is not.
     """

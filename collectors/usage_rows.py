@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from collectors.fields import Refusal
 from collectors.json_array import is_array, read_array
+from collectors.page_records import Records
 from collectors.refused import Normalised, RefusedRows
 from collectors.usage_columns import clean_columns, columns_of, read_columns, usage_from
 from collectors.usage_fields import NAMED
 from collectors.usage_strict import clean
 
-Records = Sequence[object]
+Originals = Sequence[object]
 SPLIT_FROM = 512
 PIECES = 8
 
@@ -42,8 +43,9 @@ def usage_table(
     is unreadable (a broken JSON array).
     """
     batch = _Batch(source, platform, known_platforms, now)
-    originals, data = _lines(records) if isinstance(records, bytes) else (records, _dumped(records))
-    batch.judge(originals, data, 0)
+    if not (isinstance(records, Records) and records.lines is not None and batch.judge_columns(records, records.lines, 0)):
+        originals, data = _lines(records) if isinstance(records, bytes) else (records, _dumped(records))
+        batch.judge(originals, data, 0)
     for refusal, place, record in batch.refusals:
         batch.refused.add(refusal, _line_number(records, place), record)
     rows = [usage_from(columns_of(batch.closer), source)] if batch.closer or not batch.parts else []
@@ -61,22 +63,11 @@ class _Batch:
         self.closer: list[dict[str, object]] = []
         self.refusals: list[tuple[Refusal, int, object]] = []
 
-    def judge(self, originals: Records, data: bytes | None, first: int) -> None:
+    def judge(self, originals: Originals, data: bytes | None, first: int) -> None:
         """Records that begin at place `first`; `data` is their NDJSON, None when they cannot be written as JSON without loss."""
-        if not originals:
+        if not originals or (data is not None and self.judge_columns(originals, data, first)):
             return
-        read = None if data is None else read_columns(data, len(originals))
-        cleaned = None if read is None else clean_columns(read, **self.judged_by)
-        if cleaned is not None:
-            columns, mask = cleaned
-            keep = pa.array(~mask)
-            self.parts.append(
-                usage_from(
-                    {name: column.filter(keep) for name, column in columns.items()} if mask.any() else columns, self.source
-                )
-            )
-            self._one_by_one(originals, np.flatnonzero(mask).tolist(), first)
-        elif len(originals) >= SPLIT_FROM:
+        if len(originals) >= SPLIT_FROM:
             # Something in here stopped the column reader: look for it in smaller pieces, so that its neighbours stay fast.
             step = -(-len(originals) // PIECES)
             for start in range(0, len(originals), step):
@@ -85,7 +76,21 @@ class _Batch:
         else:
             self._one_by_one(originals, range(len(originals)), first)
 
-    def _one_by_one(self, originals: Records, places: Sequence[int], first: int) -> None:
+    def judge_columns(self, originals: Originals, data: bytes, first: int) -> bool:
+        """Whole columns at once; False, and nothing done, when something in `data` stops that."""
+        read = read_columns(data, len(originals))
+        cleaned = None if read is None else clean_columns(read, **self.judged_by)
+        if cleaned is None:
+            return False
+        columns, mask = cleaned
+        keep = pa.array(~mask)
+        self.parts.append(
+            usage_from({name: column.filter(keep) for name, column in columns.items()} if mask.any() else columns, self.source)
+        )
+        self._one_by_one(originals, np.flatnonzero(mask).tolist(), first)
+        return True
+
+    def _one_by_one(self, originals: Originals, places: Sequence[int], first: int) -> None:
         for place in places:
             record: object = None
             try:
@@ -95,7 +100,7 @@ class _Batch:
                 self.refusals.append((refusal, first + place, record))
 
 
-def _lines(data: bytes) -> tuple[Records, bytes | None]:
+def _lines(data: bytes) -> tuple[Originals, bytes | None]:
     """The records of a body, unparsed where possible, and the NDJSON that holds exactly them."""
     if is_array(data):
         array = read_array(data)
@@ -127,7 +132,7 @@ def _dumped(records: Sequence[object]) -> bytes | None:
         return None
 
 
-def _joined(piece: Records) -> bytes | None:
+def _joined(piece: Originals) -> bytes | None:
     lines = [line for line in piece if isinstance(line, bytes)]
     return b"\n".join(lines) if len(lines) == len(piece) else _dumped(piece)
 

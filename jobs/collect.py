@@ -16,9 +16,11 @@ from datetime import time as time_of_day
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collectors.platform_api import PAGED, STREAMS, PlatformApi, SourceConfig
+from collectors.course import Course
+from collectors.platform_api import PAGED, STREAMS, Page, PlatformApi, SourceConfig
 from collectors.progress import COMPONENT
 from collectors.refused import Normalised
+from jobs.roll_up import ROLL_UP
 from jobs.schedule import Did, Job
 from roomleft.clock import Now
 from roomleft.errors import CollectError, QueueFull
@@ -40,6 +42,7 @@ TIME_COLUMN = {"usage": "occurred_at", "deploys": "deployed_at"}
 EVERY = timedelta(seconds=10)
 SLOWEST = {"health-history": timedelta(minutes=1), "deploys": timedelta(minutes=1), "business": timedelta(hours=1)}
 """Streams that gain nothing from being read more often than this."""
+REACH = ("position", "read_to", "oldest_at", "newest_at", "caught_up", "read_from", "live")
 RESTATED_DAYS = 3
 FIRST_BUSINESS_DAYS = 366
 SAME_HEALTH_EVERY = timedelta(minutes=1)
@@ -53,6 +56,8 @@ BUDGET_S = 5.0
 class Collected:
     """What one run did. `error` is the source's failure, if it failed; what was read before it is stored.
 
+    `first_contact`: the stream's newest day was read for the first time. `settled`: all its history is read now, and was not before.
+
     `waits_s` above zero: the source had asked for quiet (Retry-After) and was not read; so many seconds are left.
     """
 
@@ -63,9 +68,16 @@ class Collected:
     conflict: int = 0
     rejected: int = 0
     caught_up: bool = False
+    first_contact: bool = False
+    settled: bool = False
     queue_full: bool = False
     waits_s: float = 0.0
     error: CollectError | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether there is more to read that can be had at once."""
+        return not (self.caught_up or self.error or self.queue_full or self.waits_s)
 
     @property
     def words(self) -> str:
@@ -120,6 +132,7 @@ class StreamReader:
         if done.waits_s:
             return done
         try:
+            self._begin()
             if self._stream in PAGED:
                 self._read_pages(done)
             elif self._stream == "business":
@@ -136,42 +149,58 @@ class StreamReader:
         self._record(done)
         return done
 
+    def _begin(self) -> None:
+        """A stream that nobody has read yet is noted as unread: what is stored so far must not look like all there is."""
+        if not self._store.rows("latest_cursor", source=self._source, stream=self._stream):
+            self._submit(Batch(self._source, cursor=Cursor(self._source, self._stream, "", None, None, None, False)))
+
     def _read_pages(self, done: Collected) -> None:
+        """Live first, then history for as long as the budget lasts; the very first run reads the newest day and no more."""
         ends_at = self._monotonic() + self._budget_s
-        cursor = self._cursor()
+        before = cursor = self._cursor()
+        course = Course.stored(cursor.position, cursor.read_from, self._clock.now())
+        done.first_contact = course.is_new
         seen = {cursor.position}
         pending: Future[Receipt] | None = None
         try:
-            while not done.caught_up:
+            while (ask := course.ask()) is not None:
                 # The next page is fetched while the last one commits, but handed over only after: cursors must be stored in order.
-                page = self._api.read_stream(self._stream, cursor.position)
-                if page.records and page.next in seen:
+                page = self._api.read_stream(self._stream, ask.after, since=ask.since, until=ask.until)
+                moved = course.took(ask, page, self._api.config.page_size)
+                if page.count and moved.position in seen:
                     raise CollectError(
                         "the cursors go in a circle", self._where(), "nothing of this page was stored; see the source's log"
                     )
-                seen.add(page.next)
+                seen.add(moved.position)
                 COLLECT_REQUESTS.labels(self._source, self._stream, "ok").inc()
                 judged = self._api.normalised(self._stream, page.records, self._clock.now())
-                moved = Cursor(
-                    self._source,
-                    self._stream,
-                    page.next,
-                    _latest(cursor.read_to, judged.rows, self._stream),
-                    page.oldest_at,
-                    page.newest_at,
-                    not page.more,
-                )
+                reached = self._reached(cursor, moved, page, judged if ask.live else None)
                 self._settle(done, pending)
                 pending = None
-                done.caught_up = moved.caught_up
-                if page.records or moved.caught_up != cursor.caught_up:
-                    pending = self._submit(self._batch(judged, moved))
+                if page.count or reached != cursor:
+                    pending = self._submit(self._batch(judged, reached))
                     done.pages += 1
-                cursor = moved
-                if self._monotonic() >= ends_at:
+                course, cursor = moved, reached
+                if self._monotonic() >= ends_at or (done.first_contact and course.at_end and not course.done):
                     break
         finally:
             self._settle(done, pending)
+        done.caught_up = course.done
+        done.settled = course.done and not before.caught_up
+
+    def _reached(self, before: Cursor, course: Course, page: Page, newest: Normalised | None) -> Cursor:
+        """The cursor of a course after a page. Only the newest records move `read_to`."""
+        return Cursor(
+            self._source,
+            self._stream,
+            course.position,
+            _latest(before.read_to, newest.rows, self._stream) if newest is not None else before.read_to,
+            page.oldest_at,
+            page.newest_at,
+            course.done,
+            course.read_from(page.oldest_at),
+            course.at_end,
+        )
 
     def _read_business(self, done: Collected) -> None:
         now = self._clock.now()
@@ -221,9 +250,7 @@ class StreamReader:
         if not rows:
             return Cursor(self._source, self._stream, "", None, None, None, False)
         row = rows[0]
-        return Cursor(
-            self._source, self._stream, row["position"], row["read_to"], row["oldest_at"], row["newest_at"], row["caught_up"]
-        )
+        return Cursor(self._source, self._stream, **{name: row[name] for name in REACH})
 
     def _batch(self, judged: Normalised, cursor: Cursor | None = None) -> Batch:
         rows = {TABLE[self._stream]: judged.rows} if judged.rows.num_rows else {}
@@ -314,7 +341,9 @@ def collect_job(
         done = reader.run()
         if done.error:
             raise done.error
-        return Did(done.words, done.added)
+        # Once something is read for the first time or to its end, screens need not wait for the next tick to show it.
+        then = (ROLL_UP,) if done.first_contact or done.settled else ()
+        return Did(done.words, done.added, more=done.more, then=then)
 
     return Job(f"collect {config.name} {stream}", max(every, SLOWEST.get(stream, every)), run, lease_ttl=timedelta(minutes=2))
 

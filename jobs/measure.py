@@ -45,9 +45,11 @@ class Paces:
         """The pace of a limit as of the meters' instant; none while its store's history is still being read. Raises StoreError."""
         where = meters.store.where
         if where not in self.settled:
-            if meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER)[0]["waiting"]:
+            found = meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER)[0]
+            if found["waiting"]:
                 return Pace.none("no pace: history is still being read")
-            self.settled.add(where)
+            if found["sources"]:
+                self.settled.add(where)
         if changes_by_the_minute(limit):
             return pace_of(meters, limit)
         key = (meters.store.where, limit.limit_id)

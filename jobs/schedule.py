@@ -43,10 +43,15 @@ class JobClock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """What a run did, in words, and how many rows it wrote."""
+    """What a run did, in words, and how many rows it wrote.
+
+    `more`: there is more of this work, so the job runs again as soon as others had their turn. `then`: jobs that should run now too.
+    """
 
     words: str
     rows: int | None = None
+    more: bool = False
+    then: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,10 @@ class Schedule:
         self._executor = executor or ThreadPoolExecutor(THREADS)
         self._scheduler: BackgroundScheduler | None = None
         self._made_at = clock.now()
+        self._added_at: dict[str, datetime] = {}
         self._idle = threading.Condition()
         self._running: dict[str, int] = {}
+        self._wanted: set[str] = set()
         self._stopping = False
 
     def start(self) -> None:
@@ -107,9 +114,43 @@ class Schedule:
         defaults = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(timezone="UTC", executors={"default": self._executor}, job_defaults=defaults)
         for job in self._jobs.values():
-            first = {"next_run_time": Clock().now()} if job.at_start else {}
-            self._scheduler.add_job(self._tick, "interval", [job], id=job.name, seconds=self._interval_s(job), **first)
+            self._time(self._scheduler, job)
         self._scheduler.start()
+
+    def add(self, job: Job) -> None:
+        """Run this job too, from now on; in place of one of its name, whose present run is left to end and is not run beside."""
+        with self._idle:
+            self._jobs = {**self._jobs, job.name: job}
+            self._added_at = {**self._added_at, job.name: self._clock.now()}
+            scheduler = None if self._stopping else self._scheduler
+        if scheduler is not None:
+            self._time(scheduler, job)
+
+    def remove(self, name: str) -> None:
+        """Start no more runs of a job and show it no more; its present run is left to end. KeyError if there is no such job."""
+        with self._idle:
+            left = dict(self._jobs)
+            del left[name]
+            self._jobs = left
+            scheduler = self._scheduler
+        if scheduler is not None:
+            scheduler.remove_job(name)
+
+    def _time(self, scheduler: BackgroundScheduler, job: Job) -> None:
+        first = {"next_run_time": Clock().now()} if job.at_start else {}
+        scheduler.add_job(
+            self._tick, "interval", [job], id=job.name, seconds=self._interval_s(job), replace_existing=True, **first
+        )
+
+    def soon(self, name: str) -> None:
+        """Run a job as soon as a thread is free, beside its timer: after its present run, if it is running. An unknown job is none."""
+        with self._idle:
+            job, scheduler = self._jobs.get(name), None if self._stopping else self._scheduler
+            if name in self._running:
+                self._wanted.add(name)
+                return
+        if job is not None and scheduler is not None:
+            scheduler.add_job(self._tick, "date", [job], id=f"{name} soon", replace_existing=True)
 
     def stop(self, timeout_s: float = 30.0) -> bool:
         """Start no more runs and wait for those that run, at most `timeout_s`. False if some still ran then."""
@@ -142,7 +183,8 @@ class Schedule:
     def _status(self, job: Job, last: JobRun | None, ok: JobRun | None, now: datetime) -> JobStatus:
         succeeded_at = ok.finished_at if ok else None
         # A server that was off for a week is not late the moment it starts: it is given its intervals first.
-        since = max(succeeded_at or self._made_at, self._made_at)
+        made_at = self._added_at.get(job.name, self._made_at)
+        since = max(succeeded_at or made_at, made_at)
         every = timedelta(seconds=self._interval_s(job) * self._clock.speed)
         with self._idle:
             running = job.name in self._running
@@ -172,18 +214,26 @@ class Schedule:
             if self._stopping and not forced:
                 return None
             self._running[job.name] = self._running.get(job.name, 0) + 1
+        soon: list[str] = []
         try:
             with self._leases.hold(_lease(job.name), job.lease_ttl) as lease:
                 if not lease or (not forced and self._done_elsewhere(job)):
                     JOB_RUNS.labels(job.name, Outcome.SKIPPED).inc()
                     return None
-                return self._run_noted(job)
+                run, did = self._run_noted(job)
+                soon = [*did.then, *([job.name] if did.more else [])]
+                return run
         finally:
             with self._idle:
                 self._running[job.name] -= 1
                 if not self._running[job.name]:
                     del self._running[job.name]
+                    if job.name in self._wanted:
+                        self._wanted.remove(job.name)
+                        soon.append(job.name)
                 self._idle.notify_all()
+            for name in soon:
+                self.soon(name)
 
     def _done_elsewhere(self, job: Job) -> bool:
         """Whether another server did it within half an interval: two servers then share the work instead of doubling it."""
@@ -193,15 +243,15 @@ class Schedule:
         age = self._clock.now() - newest[0].started_at
         return timedelta(0) <= age < job.every / 2
 
-    def _run_noted(self, job: Job) -> JobRun:
+    def _run_noted(self, job: Job) -> tuple[JobRun, Did]:
         run_id = self._runs.start(job.name)
         began = time.perf_counter()
         words, outcome = "its process was ended before it was over", Outcome.FAILED
-        rows: int | None = None
+        did = Did("")
         try:
             answer = job.run(self._clock.now())
             did = answer if isinstance(answer, Did) else Did(answer or "")
-            words, rows = did.words, did.rows
+            words = did.words
             outcome = Outcome.OK
         except RoomleftError as error:
             words = _words(error)
@@ -211,13 +261,13 @@ class Schedule:
             log.exception("job %s failed", job.name)
         finally:  # also when the process is being ended: the run must not look alive
             JOB_SECONDS.labels(job.name).set(time.perf_counter() - began)
-            if not self._runs.finish(run_id, outcome, words, rows):
+            if not self._runs.finish(run_id, outcome, words, did.rows):
                 outcome = Outcome.INTERRUPTED
                 log.warning("job %s took so long without its lease that another server declared it dead", job.name)
             JOB_RUNS.labels(job.name, outcome).inc()
             if outcome is Outcome.OK:
                 JOB_LAST_SUCCESS.labels(job.name).set(self._clock.now().timestamp())
-        return self._runs.get(run_id)
+        return self._runs.get(run_id), did
 
 
 def _words(error: RoomleftError) -> str:

@@ -105,7 +105,12 @@ def stand_in(
         command += ["--fault", fault]
     # The token goes through the pipe: a command line can be read by every user of the machine.
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdin is not None
@@ -124,6 +129,8 @@ def stand_in(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def _address(process: subprocess.Popen[str]) -> str:

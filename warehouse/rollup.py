@@ -29,6 +29,11 @@ END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 # A piece grows while pieces are quick: history costs few commits, and a busy warehouse still gets short transactions.
 WIDEST_DAYS, GROWTH = 64, 4
 QUICK_S, SLOW_S = 0.7, 3.0
+# While sources are still reading history, its buckets are marked again and again: they wait for one another, but not for ever.
+FILLING_WAIT = timedelta(minutes=3)
+FILLING = """
+SELECT count(*) > 0 AS filling FROM (SELECT arg_max(caught_up, recorded_at) AS caught_up FROM cursors GROUP BY source, stream) WHERE NOT caught_up
+"""
 SLOS = pa.schema(
     [
         ("slo", pa.string()),
@@ -61,16 +66,30 @@ class SloCount:
 
 @dataclass(frozen=True, slots=True)
 class RolledUp:
-    """What a roll-up did: quarter hours redone, in how many transactions and seconds, and whether the budget was enough."""
+    """What a roll-up did: quarter hours redone, in how many transactions and seconds, and whether the budget was enough.
+
+    `recent`: of the quarter hours, those since yesterday. `filling`: a source is still reading its history, so older ones may have been
+    left to wait.
+    """
 
     buckets: int
     transactions: int
     seconds: float
     finished: bool
+    filling: bool = False
+    recent: int = 0
 
     def __str__(self) -> str:
         rest = "" if self.finished else ", more is waiting"
         return f"{self.buckets} quarter hours in {self.seconds:.1f} s{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """Which marked buckets may be redone now: those from `recent` on, and those with a mark from before `marked_before`."""
+
+    recent: datetime
+    marked_before: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +128,30 @@ def roll_up(
 
     `zones` are the IANA zones that users' days are kept in (zones kept earlier are kept up too); a zone or SLO seen for the first
     time is filled from all raw there is. Stops between transactions once `budget_s` seconds have passed; what is left stays marked.
-    Buckets marked during the call, newer than where it has got to, wait for the next. `now` stamps marks. Raises StoreError,
-    StoreConflict, ZoneInfoNotFoundError.
+    Buckets marked during the call, newer than where it has got to, wait for the next. `now` stamps marks. While a source is still
+    reading its history, buckets older than yesterday are redone only once a mark of theirs is three minutes old, so that what many pages
+    change is redone once. Raises StoreError, StoreConflict, ZoneInfoNotFoundError.
     """
     started = time.monotonic()
     scope = _declare(store, now, zones, slos)
-    buckets = transactions = 0
+    buckets = transactions = recent = 0
     width_days: dict[str, int] = {}
     below: dict[str, datetime] = {}
-    while (target := _newest(store, scope, below)) is not None:
+    filling = bool(store.select(FILLING)["filling"][0].as_py())
+    ripe = Ripe(utc_day(now) - DAY, now - FILLING_WAIT) if filling else Ripe(EPOCH, END_OF_TIME)
+    while (target := _newest(store, scope, below, ripe)) is not None:
         if budget_s is not None and transactions and time.monotonic() - started >= budget_s:
-            return RolledUp(buckets, transactions, time.monotonic() - started, False)
+            return RolledUp(buckets, transactions, time.monotonic() - started, False, filling, recent)
         name, newest = target
         width = width_days.get(name, 1)
         low = utc_day(newest) - DAY * (width - 1)
+        if newest >= ripe.recent:
+            low = max(low, ripe.recent)
         high = newest + QUARTER
         before = time.monotonic()
-        buckets += store.run(partial(redo, name=name, low=low, high=high, scope=scope), fence=FENCE)
+        redone = store.run(partial(redo, name=name, low=low, high=high, scope=scope), fence=FENCE)
+        buckets += redone
+        recent += redone if newest >= utc_day(now) - DAY else 0
         transactions += 1
         below[name] = low
         took = time.monotonic() - before
@@ -133,7 +159,7 @@ def roll_up(
             width_days[name] = min(WIDEST_DAYS, width * GROWTH)
         elif took > SLOW_S:
             width_days[name] = max(1, width // GROWTH)
-    return RolledUp(buckets, transactions, time.monotonic() - started, True)
+    return RolledUp(buckets, transactions, time.monotonic() - started, True, filling, recent)
 
 
 def redo(tx: Transaction, name: str, low: datetime, high: datetime, scope: Scope) -> int:
@@ -234,7 +260,7 @@ def recount_slo(store: Store, slo: str) -> None:
     store.run(forget, fence=FENCE)
 
 
-def _newest(store: Store, scope: Scope, below: dict[str, datetime]) -> tuple[str, datetime] | None:
+def _newest(store: Store, scope: Scope, below: dict[str, datetime], ripe: Ripe) -> tuple[str, datetime] | None:
     """The newest marked bucket this call has not come past yet."""
     newest: tuple[str, datetime] | None = None
     for name in store.select("SELECT DISTINCT rollup FROM dirty_buckets ORDER BY rollup")["rollup"].to_pylist():
@@ -242,8 +268,15 @@ def _newest(store: Store, scope: Scope, below: dict[str, datetime]) -> tuple[str
             continue
         found = store.select(
             "SELECT max(bucket) AS bucket FROM dirty_buckets WHERE rollup = $name AND bucket < $below"
+            " AND (bucket >= $recent OR marked_at < $marked_before)"
             " AND bucket >= coalesce((SELECT max(before) FROM sealed WHERE rollup = $raw), '-infinity'::TIMESTAMPTZ)",
-            {"name": name, "below": below.get(name, END_OF_TIME), "raw": "samples" if name == "samples" else "usage"},
+            {
+                "name": name,
+                "below": below.get(name, END_OF_TIME),
+                "raw": "samples" if name == "samples" else "usage",
+                "recent": ripe.recent,
+                "marked_before": ripe.marked_before,
+            },
         )["bucket"][0].as_py()
         if found is not None and (newest is None or found > newest[1]):
             newest = (name, found.astimezone(UTC))

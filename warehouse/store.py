@@ -138,11 +138,11 @@ class Store:
         return _fetch(self._cursor(), sql, params, self.where)
 
     def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
-        """A person's question: one SELECT over the warehouse's tables, read-only, at most `row_limit` rows and `time_limit_s` seconds.
+        """A person's question (see `warehouse.gate`) over the warehouse's tables, read-only, at most `row_limit` rows and `time_limit_s` seconds.
 
         Raises QueryRefused for anything else and for what the engine refuses, QueryTimeout when it takes longer.
         """
-        tree = gate.check(sql, self._parse, self._tables())
+        question = gate.check(sql, self._parse, self._tables())
         cursor = self._new_cursor()
         timed_out = threading.Event()
 
@@ -153,16 +153,18 @@ class Store:
         timer = threading.Timer(time_limit_s, stop)
         timer.start()
         try:
-            allowed = self.select("SELECT json_deserialize_sql($tree) AS text", {"tree": tree})["text"][0].as_py()
+            select = self.select("SELECT json_deserialize_sql($tree) AS text", {"tree": question.tree})["text"][0].as_py()
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            return _fetch(cursor, f"SELECT * FROM ({allowed}) LIMIT {int(row_limit)}", None, gate.WHERE)
+            return _fetch(cursor, f"SELECT * FROM ({question.composed(select)}) LIMIT {int(row_limit)}", None, gate.WHERE)
         except RoomleftError as error:
             if timed_out.is_set():
                 raise QueryTimeout(
                     f"it took longer than {time_limit_s:g} s", "your question", "ask for a shorter time or fewer columns"
                 ) from error
             if type(error) is StoreError:
-                raise QueryRefused(error.what, gate.WHERE, "correct the question; docs/schema.md lists the tables") from error
+                raise QueryRefused(
+                    error.what, gate.WHERE, "correct the question; DESCRIBE TABLE lists a table's columns"
+                ) from error
             raise
         finally:
             timer.cancel()
@@ -340,7 +342,7 @@ def _connect(address: FileAddress | LakeAddress, memory_limit: str, threads: int
     try:
         with _explained(address.where):
             root.execute("SET GLOBAL TimeZone = 'UTC'")
-            root.execute("SET GLOBAL checkpoint_threshold = '16MB'")
+            root.execute("SET GLOBAL checkpoint_threshold = '64MB'")
             if address.folder is not None:
                 address.folder.mkdir(parents=True, exist_ok=True)
                 root.execute(f"SET GLOBAL temp_directory = {_literal(str(_spill_folder(address)))}")

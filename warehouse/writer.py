@@ -30,7 +30,11 @@ class PseudonymBook(Protocol):
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a stream of a source has been read, stored in the same transaction as the rows it covers. The newest one wins."""
+    """How far a stream of a source has been read, stored in the same transaction as the rows it covers. The newest one wins.
+
+    Everything from `read_from` (None: the oldest record) to `read_to` has been read. `live`: the newest record had been reached (None: when
+    `caught_up`); `caught_up`: the oldest had been too.
+    """
 
     source: str
     stream: str
@@ -39,6 +43,8 @@ class Cursor:
     oldest_at: datetime | None = None
     newest_at: datetime | None = None
     caught_up: bool = False
+    read_from: datetime | None = None
+    live: bool | None = None
 
 
 @dataclass(frozen=True)

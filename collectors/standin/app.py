@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import yaml
@@ -16,15 +17,20 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from collectors.standin.feed import CursorUnknown
+from collectors.standin.feed import FOREVER, CursorUnknown, Range
+from collectors.standin.instants import to_us
 from collectors.standin.standin import BUSINESS_DAYS_MAX, StandIn
 from roomleft.errors import InputError, Refused, RoomleftError
+from roomleft.timespan import parse_instant
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 LIMIT_DEFAULT, LIMIT_MAX = 1_000, 10_000
 HANG_POLL_S = 0.25
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GARBAGE = b'{"after": null, "records": [{"id": "c1", "occ\x00\xff'
+WORKERS = ThreadPoolExecutor(4, "standin")
+"""Few threads: more would not be faster, and each keeps the memory of its largest answer."""
+T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -72,28 +78,28 @@ def _routes(name: str, standin: StandIn, contract: bytes, sleep: Sleep) -> APIRo
 
     def paged(stream: str) -> None:
         @router.get(f"/{stream}", name=f"{name} {stream}", dependencies=[faulty(stream)])
-        def answer(request: Request) -> Response:
-            after, limit = request.query_params.get("after"), _limit(request)
-            return _json(standin.page(stream, after, limit).encode())
+        async def answer(request: Request) -> Response:
+            after, limit, wanted = request.query_params.get("after"), _limit(request), _range(request)
+            return _json(await _worked_out(lambda: standin.page(stream, after, limit, wanted).encode()))
 
     for stream in ("usage", "samples", "health-history", "deploys"):
         paged(stream)
 
     @router.get("/business", dependencies=[faulty("business")])
-    def business(request: Request) -> Response:
+    async def business(request: Request) -> Response:
         from_day, to_day = _day(request, "from"), _day(request, "to")
         if not 0 < (to_day - from_day).days <= BUSINESS_DAYS_MAX:
             raise InputError("from must come before to, by at most 366 days", "business?from=&to=", "ask for fewer days")
-        return _json(orjson.dumps(standin.business(from_day, to_day)))
+        return _json(await _worked_out(lambda: orjson.dumps(standin.business(from_day, to_day))))
 
     @router.get("/health", dependencies=[faulty("health")])
-    def health() -> Response:
-        body, fails = standin.health()
+    async def health() -> Response:
+        body, fails = await _worked_out(standin.health)
         return Response(orjson.dumps(body), 503 if fails else 200, media_type="application/health+json")
 
     @router.get("/metrics", dependencies=[faulty("metrics")])
-    def metrics() -> Response:
-        return Response(standin.metrics(), headers={"content-type": METRICS_TYPE})
+    async def metrics() -> Response:
+        return Response(await _worked_out(standin.metrics), headers={"content-type": METRICS_TYPE})
 
     @router.get("/openapi.json")
     def openapi() -> Response:
@@ -119,6 +125,10 @@ def _routes(name: str, standin: StandIn, contract: bytes, sleep: Sleep) -> APIRo
         return _json(orjson.dumps({"name": fault, "on": on}))
 
     return router
+
+
+async def _worked_out(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(WORKERS, work)
 
 
 async def _suffer(standin: StandIn, route: str, request: Request, sleep: Sleep) -> None:
@@ -147,6 +157,23 @@ def _limit(request: Request) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LIMIT_MAX):
         raise InputError(f"limit {text!r} is not a whole number from 1 to {LIMIT_MAX}", "limit", "leave it out for 1000")
     return int(text)
+
+
+def _range(request: Request) -> Range:
+    since, until = request.query_params.get("since"), request.query_params.get("until")
+    wanted = Range(_instant(since, "since", 0), _instant(until, "until", FOREVER), since, until)
+    if wanted.since_us >= wanted.until_us:
+        raise InputError("since must come before until", "since", "leave one of them out, or ask for a range")
+    return wanted
+
+
+def _instant(text: str | None, name: str, absent: int) -> int:
+    if text is None:
+        return absent
+    try:
+        return to_us(parse_instant(text))
+    except InputError as error:
+        raise InputError(f"{name} {error.what}", name, error.hint) from error
 
 
 def _day(request: Request, name: str) -> date:

@@ -34,6 +34,8 @@ class Asks:
     input_tokens: Ints
     output_tokens: Ints
     images: Ints
+    characters: Ints
+    audio_ms: Ints
     keep_mark: Floats
     fail_marks: Grid  # first answer, fallback
     latency_z: Grid
@@ -68,6 +70,8 @@ class AskModel:
         self._makes_images = np.array([k.makes_images for k in kinds])
         self._inputs = _log_parameters([k.input_tokens for k in kinds])
         self._outputs = _log_parameters([k.output_tokens for k in kinds])
+        self._characters = _log_parameters([k.characters for k in kinds])
+        self._audio_s = _log_parameters([k.audio_seconds for k in kinds])
 
     def day(self, day: int, log: FaultLog) -> Asks:
         """Requests of a day (days since 1970) under the fault log."""
@@ -105,6 +109,9 @@ class AskModel:
         complexity = np.round(rng.beta(self._alpha[kind], self._beta[kind]), 4)  # routed by the very value that is told
         at = day * DAY + self.people.traffic.times_of_day(moment) // 1000 * 1000
         images = 1 + rng.poisson(self._images[persona[user]])
+        urgency = (rng.random(n)[:, None] >= self._urgency[kind]).sum(axis=1)
+        # A request has tokens or another quantity, never both: the same marks serve for either.
+        first_z, second_z = rng.standard_normal(n), rng.standard_normal(n)
         return Asks(
             layer=np.full(n, layer),
             number=np.arange(n),
@@ -112,11 +119,13 @@ class AskModel:
             user=user,
             tier=self.people.tiers(day, users)[user],
             kind=kind,
-            urgency=(rng.random(n)[:, None] >= self._urgency[kind]).sum(axis=1),
+            urgency=urgency,
             complexity=complexity,
-            input_tokens=_lognormal(rng.standard_normal(n), self._inputs, kind),
-            output_tokens=_lognormal(rng.standard_normal(n), self._outputs, kind),
+            input_tokens=_lognormal(first_z, self._inputs, kind),
+            output_tokens=_lognormal(second_z, self._outputs, kind),
             images=np.where(self._makes_images[kind], images, 0),
+            characters=_lognormal(first_z, self._characters, kind),
+            audio_ms=_lognormal(first_z, self._audio_s, kind, 1000),
             keep_mark=rng.random(n),
             fail_marks=rng.random((n, 2)),
             latency_z=rng.standard_normal((n, 2)),
@@ -152,7 +161,8 @@ def _log_parameters(shapes: list[Lognormal | None]) -> Grid:
     return np.array([(np.log(s.median), s.sigma) if s else (-np.inf, 0.0) for s in shapes])
 
 
-def _lognormal(z: Floats, parameters: Grid, kind: Ints) -> Ints:
+def _lognormal(z: Floats, parameters: Grid, kind: Ints, parts: int = 1) -> Ints:
+    """Whole numbers, in the unit of the parameters' medians or in so many parts of it."""
     mean, sigma = parameters[kind].T
-    found: Ints = np.rint(np.exp(mean + sigma * z)).astype(np.int64)
+    found: Ints = np.rint(np.exp(mean + sigma * z) * parts).astype(np.int64)
     return found

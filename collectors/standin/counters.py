@@ -13,6 +13,7 @@ from roomleft.packs_standin import SeriesShape
 from roomleft.packs_standin_faults import SeriesEffect
 
 DAY_MINUTES = DAY // MINUTE
+MORE_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class CounterModel:
             for component, instants in resets.items()
             for at in sorted(instants)
         ]
-        self._grown: Grid = np.zeros((len(lines), 1))
+        self._grown: Grid = np.zeros((len(lines), 1))  # has room for more days than are known
+        self._minutes = 1
         self._rows: dict[int, Ints] = {}
         self._ended: dict[tuple[int, int, int], Grid] = {}
         self._before: dict[int, Grid] = {}
@@ -95,7 +97,7 @@ class CounterModel:
     def _growth(self, at: Ints) -> Grid:
         since = np.maximum(0, at - self.start_us)
         minute, rest = since // MINUTE, (since % MINUTE) / MINUTE
-        while int(minute.max()) + 1 >= self._grown.shape[1]:
+        while int(minute.max()) + 1 >= self._minutes:
             self._grow()
         begun = self._grown[:, minute]
         found: Grid = begun + (self._grown[:, minute + 1] - begun) * rest
@@ -103,7 +105,12 @@ class CounterModel:
 
     def _grow(self) -> None:
         """One more day of growth, minute by minute."""
-        day = self.start_us // DAY + (self._grown.shape[1] - 1) // DAY_MINUTES
+        end = self._minutes + DAY_MINUTES
+        if end > self._grown.shape[1]:
+            roomy: Grid = np.zeros((len(self.lines), end + MORE_DAYS * DAY_MINUTES))
+            roomy[:, : self._minutes] = self._grown[:, : self._minutes]
+            self._grown = roomy
+        day = self.start_us // DAY + (self._minutes - 1) // DAY_MINUTES
         load: Floats = self.traffic.load(day * DAY + np.arange(DAY_MINUTES, dtype=np.int64) * MINUTE)
         noise = stream(self.seed, "counters", day).standard_normal((len(self.lines), DAY_MINUTES))
         steps: dict[str, Floats] = {}
@@ -113,5 +120,7 @@ class CounterModel:
             step = line.base * source * np.maximum(0, 1 + line.shape.noise * noise[row])
             steps[line.shape.name] = steps.get(line.shape.name, 0.0) + step
             rows.append(step)
-        grown = np.cumsum(np.array(rows), axis=1) + self._grown[:, -1:]
-        self._grown = np.concatenate((self._grown, grown), axis=1)
+        self._grown[:, self._minutes : end] = (
+            np.cumsum(np.array(rows), axis=1) + self._grown[:, self._minutes - 1 : self._minutes]
+        )
+        self._minutes = end

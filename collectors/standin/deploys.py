@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
 from collectors.standin.faults import FaultLog, skew_us
 from collectors.standin.feed import Batch
@@ -36,8 +37,15 @@ class DeploysFeed:
         """Only a skewed clock changes a deploy."""
         return self.log.windows(slot * DAY, (slot + 1) * DAY)
 
-    def batch(self, slot: int) -> Batch:
-        """A day's deploys as records."""
+    def together(self, slot: int) -> int:
+        """A day costs next to nothing."""
+        return 1
+
+    def batches(self, first: int, end: int) -> list[Batch]:
+        """The deploys of each day as records."""
+        return [self._batch(day) for day in range(first, end)]
+
+    def _batch(self, slot: int) -> Batch:
         rows = [
             (at, {"component": k.component, "version": k.version, "title": k.title, "kind": k.kind})
             for at, k in self._known
@@ -52,8 +60,8 @@ class DeploysFeed:
         rows.sort(key=lambda row: row[0])
         emitted = [at + skew_us(self.log, at) for at, _ in rows]
         records = [
-            orjson.dumps({"id": f"d{slot}-{i}", "deployed_at": text_of_one(shown), **what})
+            orjson.dumps({"id": f"d{slot}-{i}", "deployed_at": text_of_one(shown), **what}).decode()
             for i, (shown, (_, what)) in enumerate(zip(emitted, rows, strict=True))
         ]
         at = np.array([at for at, _ in rows], dtype=np.int64)
-        return Batch(np.array(emitted, dtype=np.int64), at + SECOND, records)
+        return Batch(np.array(emitted, dtype=np.int64), at + SECOND, pa.array(records, pa.string()))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
+from collectors.standin import encoding
 from collectors.standin.asks import within
 from collectors.standin.faults import FaultLog
 from collectors.standin.feed import EMPTY, Batch
-from collectors.standin.instants import DAY, HOUR, MINUTE, SECOND, Ints, stream, text_of
+from collectors.standin.instants import DAY, HOUR, MINUTE, SECOND, Grid, Ints, stream
 from collectors.standin.series import TICK, TICKS_AN_HOUR, SeriesModel
 from collectors.standin.usage import committed
 from roomleft.packs_standin import LatenessShape
@@ -41,6 +44,11 @@ class Cadence:
         found: Ints = ALL_TICKS[at % apart == 0]
         return found
 
+    def together(self, hour: int) -> int:
+        """How many hours from this one are worth making at once."""
+        end_us = (hour + 24) * HOUR
+        return 24 if end_us <= self.middle_from_us else 6 if end_us <= self.fine_from_us else 1
+
 
 class SamplesFeed:
     """Readings of every series, in slots of an hour."""
@@ -55,44 +63,64 @@ class SamplesFeed:
         self.cadence = cadence
         self.lateness = lateness
         self.lookback = 1 + (int(lateness.max_s * SECOND // HOUR) if lateness.share else 0)
-        self._heads = [
-            orjson.dumps({"component": one.shape.component, "name": one.shape.name, "labels": one.labels}).decode()[1:-1]
-            for one in model.lines
-        ]
+        self._heads = pa.array(
+            [
+                orjson.dumps({"component": one.shape.component, "name": one.shape.name, "labels": one.labels}).decode()[1:-1]
+                for one in model.lines
+            ],
+            pa.string(),
+        )
 
     def version(self, slot: int) -> object:
         """The faults that meet the hour; an older fault's trace in a counter is settled by then."""
         return self.log.windows(slot * HOUR, (slot + 1) * HOUR)
 
-    def batch(self, slot: int) -> Batch:
-        """An hour's readings as records."""
-        ticks = self.cadence.ticks(slot)
-        if not len(ticks):
-            return EMPTY
-        true = slot * HOUR + ticks * TICK
-        values = self.model.values(slot, ticks).T.ravel()  # all series of a tick, then the next tick
-        rows = np.tile(np.arange(len(self._heads)), len(ticks))
-        at = np.repeat(true, len(self._heads))
-        marks = stream(self.seed, "late samples", slot).random((2, TICKS_AN_HOUR, len(self._heads)))[:, ticks].reshape(2, -1)
-        present = np.flatnonzero(~self.model.gaps(true).T.ravel())
+    def together(self, slot: int) -> int:
+        """A day of hourly readings, a quarter of one of denser ones, the newest hours one by one."""
+        return self.cadence.together(slot)
+
+    def batches(self, first: int, end: int) -> list[Batch]:
+        """The readings of each hour as records."""
+        hours = [self.cadence.ticks(hour) for hour in range(first, end)]
+        true = np.concatenate([hour * HOUR + ticks * TICK for hour, ticks in zip(range(first, end), hours, strict=True)])
+        if not len(true):
+            return [EMPTY] * (end - first)
+        series = len(self._heads)
+        values = self.model.values(true).T.ravel()  # all series of a tick, then the next tick
+        at = np.repeat(true, series)
+        marks = np.concatenate(
+            [self._lateness_marks(hour, ticks) for hour, ticks in zip(range(first, end), hours, strict=True)], 1
+        )
+        present = ~self.model.gaps(true).T.ravel()
         commit = committed(at, marks[0], marks[1], self.lateness)
         emitted = at.copy()
-        for active in self.log.effects(slot * HOUR, (slot + 1) * HOUR):
+        for active in self.log.effects(first * HOUR, end * HOUR):
             if active.effect.clock:
                 emitted[within(active, at)] += int(active.effect.clock.skew_s * SECOND)
-        heads = self._heads
-        records = [
-            f'{{"observed_at":"{t}",{heads[row]},"value":{json_number(v)}}}'.encode()
-            for t, row, v in zip(text_of(emitted[present]), rows[present].tolist(), values[present].tolist(), strict=True)
-        ]
-        return Batch(emitted[present], commit[present], records)
+        times = encoding.instants(emitted[::series]).take(pa.array(np.repeat(np.arange(len(true)), series)))
+        heads = self._heads.take(pa.array(np.tile(np.arange(series), len(true))))
+        records = encoding.joined('{"observed_at":"', times, '",', heads, ',"value":', encoding.readings(values), "}")
+        found = []
+        edges = np.cumsum([0, *(len(ticks) * series for ticks in hours)]).tolist()
+        for low, high in itertools.pairwise(edges):
+            chosen = low + np.flatnonzero(present[low:high])
+            found.append(Batch(emitted[chosen], commit[chosen], records.take(pa.array(chosen))))
+        return found
+
+    def _lateness_marks(self, hour: int, ticks: Ints) -> Grid:
+        series = len(self._heads)
+        if not self.lateness.share:
+            return np.ones((2, len(ticks) * series))
+        marks = stream(self.seed, "late samples", hour).random((2, TICKS_AN_HOUR, series))
+        found: Grid = marks[:, ticks].reshape(2, -1)
+        return found
 
     def exposition(self, now_us: int) -> str:
         """Prometheus text 0.0.4 of the newest readings."""
         tick_us = (now_us - int(self.lateness.usual_s * SECOND)) // TICK * TICK
-        hour, ticks = tick_us // HOUR, np.array([tick_us % HOUR // TICK], dtype=np.int64)
-        values = self.model.values(hour, ticks)[:, 0].tolist()
-        missing = self.model.gaps(np.array([tick_us], dtype=np.int64))[:, 0]
+        at = np.array([tick_us], dtype=np.int64)
+        values = self.model.values(at)[:, 0].tolist()
+        missing = self.model.gaps(at)[:, 0]
         lines: list[str] = []
         named = ""
         for one, value, gone in zip(self.model.lines, values, missing, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from collectors.standin.asks import within
 from collectors.standin.counters import CounterModel, Line
 from collectors.standin.faults import ActiveEffect, FaultLog
-from collectors.standin.instants import DAY, HOUR, SECOND, Grid, Ints, stream
+from collectors.standin.instants import DAY, HOUR, SECOND, Floats, Grid, Ints, stream
 from collectors.standin.traffic import Traffic
 
 TICK = 15 * SECOND
@@ -37,6 +39,9 @@ class SeriesModel:
         counters = [self.lines[i] for i in self._counter_rows]
         self._counters = CounterModel(counters, traffic, seed, start_us // DAY * DAY, resets)
         self._column: dict[str, Grid] = {f: self._of_gauges(f) for f in GAUGE_FIELDS}
+        # Readings and checks of one hour are asked for soon after one another.
+        self._wander = lru_cache(maxsize=64)(self._draw_wander)
+        self._jitter = lru_cache(maxsize=32)(self._draw_jitter)
         self._base = np.array([one.base for one in self._gauges])[:, None]
         self._high = np.array([np.inf if one.shape.max is None else one.shape.max for one in self._gauges])[:, None]
 
@@ -45,13 +50,12 @@ class SeriesModel:
         wanted = (labels or {}).items()
         return next((i for i, one in enumerate(self.lines) if one.shape.name == name and wanted <= one.labels.items()), None)
 
-    def values(self, hour: int, ticks: Ints) -> Grid:
-        """Values, one row a series and one column a tick (0 to 239 of an hour since 1970). Some may not be finite."""
-        at = hour * HOUR + ticks * TICK
-        found: Grid = np.empty((len(self.lines), len(ticks)))
+    def values(self, at: Ints) -> Grid:
+        """Values, one row a series and one column an instant of the grid. Some may not be finite."""
+        found: Grid = np.empty((len(self.lines), len(at)))
         effects = [a for a in self.log.effects() if a.effect.series]
         if self._gauge_rows:
-            found[self._gauge_rows] = self._gauge_values(hour, ticks, at, effects)
+            found[self._gauge_rows] = self._gauge_values(at, effects)
         if self._counter_rows:
             found[self._counter_rows] = self._counters.values(at, effects)
         return found
@@ -66,7 +70,7 @@ class SeriesModel:
                 missing |= np.array(rows)[:, None] & within(active, at_us)[None, :]
         return missing
 
-    def _gauge_values(self, hour: int, ticks: Ints, at: Ints, effects: list[ActiveEffect]) -> Grid:
+    def _gauge_values(self, at: Ints, effects: list[ActiveEffect]) -> Grid:
         column = self._column
         days = ((at - self.traffic.origin_us) / DAY)[None, :]
         load = self.traffic.load(at)[None, :]
@@ -76,7 +80,7 @@ class SeriesModel:
         level = level * (1 + column["daily_amplitude"] * np.cos(2 * np.pi * (clock - column["daily_peak_hour"]) / 24))
         # A filling gauge follows the day's traffic and never steps back, so it has no noise.
         level = level * np.where(fills, self.traffic.share_of_day(at)[None, :], 1.0)
-        values = level * (1 + np.where(fills, 0.0, column["noise"]) * self._noise(hour, ticks))
+        values = level * (1 + np.where(fills, 0.0, column["noise"]) * self._noise(at))
         for active in effects:
             change, hit = active.effect.series, within(active, at)
             if change is None or not hit.any():
@@ -89,12 +93,23 @@ class SeriesModel:
         found: Grid = np.where(finite, np.rint(values * scale) / scale, values)
         return found
 
-    def _noise(self, hour: int, ticks: Ints) -> Grid:
-        lines = len(self._gauges)
-        now, following = (stream(self.seed, "wander", h).standard_normal(lines)[:, None] for h in (hour, hour + 1))
-        slow = now + (following - now) * (ticks / TICKS_AN_HOUR)[None, :]
-        fast = stream(self.seed, "jitter", hour).standard_normal((TICKS_AN_HOUR, lines))[ticks].T
-        found: Grid = WANDER * slow + JITTER * fast
+    def _noise(self, at: Ints) -> Grid:
+        hours, ticks = at // HOUR, at % HOUR // TICK
+        found: Grid = np.empty((len(self._gauges), len(at)))
+        edges = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(at)]
+        for low, high in itertools.pairwise(edges):
+            hour, part = int(hours[low]), ticks[low:high]
+            now, following = self._wander(hour)[:, None], self._wander(hour + 1)[:, None]
+            slow = now + (following - now) * (part / TICKS_AN_HOUR)[None, :]
+            found[:, low:high] = WANDER * slow + JITTER * self._jitter(hour, int(part.max()) + 1)[part].T
+        return found
+
+    def _draw_wander(self, hour: int) -> Floats:
+        return stream(self.seed, "wander", hour).standard_normal(len(self._gauges))
+
+    def _draw_jitter(self, hour: int, ticks: int) -> Grid:
+        """The noise of an hour's first so many ticks; the same numbers however many are drawn."""
+        found: Grid = stream(self.seed, "jitter", hour).standard_normal((ticks, len(self._gauges)))
         return found
 
     def _of_gauges(self, field: str) -> Grid:

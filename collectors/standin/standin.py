@@ -10,7 +10,7 @@ from typing import Any
 from collectors.standin.business import Business
 from collectors.standin.deploys import DeploysFeed
 from collectors.standin.faults import FaultLog, past_windows
-from collectors.standin.feed import Page, Pager
+from collectors.standin.feed import ALL, Page, Pager, Range
 from collectors.standin.health import HealthModel
 from collectors.standin.instants import DAY, SECOND, day_number, to_us
 from collectors.standin.people import People
@@ -47,10 +47,10 @@ class StandIn:
         same = f"{seed} {start_us} {origin_us} {shape.model_dump_json()}"
         tag = hashlib.blake2b(same.encode(), digest_size=6).hexdigest()
         self._pagers = {
-            "usage": Pager(usage, start_us, tag, keep=16),
-            "samples": Pager(samples, start_us, tag, keep=24),
-            "health-history": Pager(health, start_us, tag, keep=24),
-            "deploys": Pager(deploys, start_us, tag, keep=128),
+            "usage": Pager(usage, start_us, tag),
+            "samples": Pager(samples, start_us, tag),
+            "health-history": Pager(health, start_us, tag),
+            "deploys": Pager(deploys, start_us, tag),
         }
         self._samples = samples
         self._health = health
@@ -60,12 +60,12 @@ class StandIn:
         """The clock's now in microseconds since 1970."""
         return to_us(self.clock.now())
 
-    def page(self, stream: str, after: str | None, limit: int) -> Page:
-        """A page of a stream as of now. Raises CursorUnknown."""
+    def page(self, stream: str, after: str | None, limit: int, wanted: Range = ALL) -> Page:
+        """A page of a stream, or of a range of it, as of now. Raises CursorUnknown."""
         now = self.now_us()
         repeat = max((h.repeat for h in self.faults.http_effects(stream, now)), default=0)
         with self._lock:
-            return self._pagers[stream].page(after, limit, now, generation=self.faults.forgettings, repeat=repeat)
+            return self._pagers[stream].page(after, limit, now, wanted, generation=self.faults.forgettings, repeat=repeat)
 
     def business(self, from_day: date, to_day: date) -> dict[str, Any]:
         """The business answer of [from_day, to_day)."""

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from collectors.standin import encoding
 from collectors.standin.answers import STATUSES, Answers, Router
 from collectors.standin.asks import AskModel, Asks, within
 from collectors.standin.faults import FaultLog
 from collectors.standin.feed import Batch
-from collectors.standin.instants import DAY, SECOND, Floats, Ints, text_of
+from collectors.standin.instants import DAY, SECOND, Floats, Ints
 from collectors.standin.people import People
 from roomleft.packs_standin import URGENCIES, LatenessShape
 
@@ -43,6 +46,9 @@ class UsageFeed:
         self._cached = np.array([m.cached_share for m in self.shape.models])
         self._hint = np.array([m.hint_usd for m in self.shape.models])
         self._fixed = self._fixed_texts()
+        # A platform that has no voice says nothing of characters or seconds.
+        self._speaks = any(k.characters for k in self.shape.request_types)
+        self._sounds = any(k.audio_seconds for k in self.shape.request_types)
 
     def version(self, slot: int) -> object:
         """The faults that meet the day."""
@@ -62,12 +68,19 @@ class UsageFeed:
                 at[within(active, answers.at_us)] += int(active.effect.clock.skew_s * SECOND)
         return Calls(asks, answers, at, commit)
 
-    def batch(self, slot: int) -> Batch:
-        """A day's calls as records."""
-        calls = self.calls(slot)
-        return Batch(calls.at_us, calls.commit_us, self._encode(slot, calls))
+    def together(self, slot: int) -> int:
+        """A day is enough to make at once."""
+        return 1
 
-    def _encode(self, day: int, calls: Calls) -> list[bytes]:
+    def batches(self, first: int, end: int) -> list[Batch]:
+        """The calls of each day as records."""
+        return [self._batch(day) for day in range(first, end)]
+
+    def _batch(self, day: int) -> Batch:
+        calls = self.calls(day)
+        return Batch(calls.at_us, calls.commit_us, self._encode(day, calls))
+
+    def _encode(self, day: int, calls: Calls) -> pa.Array:
         asks, answers = calls.asks, calls.answers
         row = answers.ask
         ok = answers.status == 0
@@ -78,59 +91,56 @@ class UsageFeed:
         complexity = asks.complexity[row]
         hint: Floats = np.round(self._hint[answers.model] * complexity, 9)
         first = np.rint(answers.latency_ms * self._first_token[answers.model]).astype(np.int64)
-        streamed = (ok & (first > 0)).tolist()
-        firsts = [f',"first_token_ms":{f}' if s else "" for f, s in zip(first.tolist(), streamed, strict=True)]
-        prefix = str(np.datetime64(day, "D")).replace("-", "")
-        fixed = [self._fixed[k][m] for k, m in zip(asks.kind[row].tolist(), answers.model.tolist(), strict=True)]
-        columns = zip(
-            asks.layer[row].tolist(),
-            asks.number[row].tolist(),
-            ["f" if a else "" for a in answers.attempt.tolist()],
-            text_of(calls.at_us),
-            fixed,
-            [STATUSES[s] for s in answers.status.tolist()],
-            asks.user[row].tolist(),
-            [self.people.shape.tiers[t].name for t in asks.tier[row].tolist()],
-            inputs.tolist(),
-            cached.tolist(),
-            outputs.tolist(),
-            np.where(ok, asks.images[row], 0).tolist(),
-            answers.latency_ms.tolist(),
-            firsts,
-            [URGENCIES[u] for u in asks.urgency[row].tolist()],
-            complexity.tolist(),
-            [f"{h:.9f}" for h in hint.tolist()],
-            [f',"response_id":"r{r:x}{a}"' if o else "" for r, a, o in zip(
-                asks.response[row].tolist(), answers.attempt.tolist(), ok.tolist(), strict=True
-            )],
-            strict=True,
-        )  # fmt: skip
-        template = (
-            '{"id":"c' + prefix + '-%d-%06d%s","occurred_at":"%s",%s,"status":"%s","user_id":"u-%06d","tier":"%s",'
-            '"input_tokens":%d,"cache_read_tokens":%d,"output_tokens":%d,"images":%d,"latency_ms":%d%s,'
-            '"urgency":"%s","complexity":%r,"cost_hint":%s%s}'
-        )
-        return [(template % values).encode() for values in columns]
+        again = encoding.chosen(("", "f"), answers.attempt)
+        streamed = encoding.joined(',"first_token_ms":', encoding.numbers(first))
+        said = encoding.joined(',"response_id":"r', _hexadecimal(asks.response[row]), encoding.numbers(answers.attempt), '"')
+        pieces = [
+            '{"id":"c' + str(np.datetime64(day, "D")).replace("-", "") + "-", encoding.numbers(asks.layer[row]), "-",
+            encoding.numbers(asks.number[row], 6), again, '","occurred_at":"', encoding.instants(calls.at_us), '",',
+            encoding.chosen(self._fixed, asks.kind[row] * len(self.shape.models) + answers.model),
+            ',"status":"', encoding.chosen(STATUSES, answers.status),
+            '","user_id":"u-', encoding.numbers(asks.user[row], 6),
+            '","tier":', encoding.chosen([encoding.quoted(t.name) for t in self.people.shape.tiers], asks.tier[row]),
+            ',"input_tokens":', encoding.numbers(inputs), ',"cache_read_tokens":', encoding.numbers(cached),
+            ',"output_tokens":', encoding.numbers(outputs), ',"images":', encoding.numbers(np.where(ok, asks.images[row], 0)),
+        ]  # fmt: skip
+        if self._speaks:
+            pieces += [',"characters":', encoding.numbers(np.where(ok, asks.characters[row], 0))]
+        if self._sounds:
+            pieces += [',"audio_seconds":', encoding.fractions(np.where(ok, asks.audio_ms[row], 0) / 1000, 3)]
+        pieces += [
+            ',"latency_ms":', encoding.numbers(answers.latency_ms), _where(ok & (first > 0), streamed),
+            ',"urgency":"', encoding.chosen(URGENCIES, asks.urgency[row]),
+            '","complexity":', encoding.fractions(complexity, 4), ',"cost_hint":', encoding.fractions(hint, 9),
+            _where(ok, said), "}",
+        ]  # fmt: skip
+        return encoding.joined(*pieces)
 
-    def _fixed_texts(self) -> list[list[str]]:
-        """The part of a record that depends only on the request type and the model."""
+    def _fixed_texts(self) -> list[str]:
+        """The part of a record that depends only on the request type and the model: all models of a type, then the next type."""
         return [
-            [
-                orjson.dumps(
-                    {
-                        "component": kind.component,
-                        "provider": model.provider,
-                        "model": model.name,
-                        "operation": kind.operation,
-                        "request_type": kind.name,
-                        "feature": kind.feature,
-                        "environment": self.shape.environment,
-                    }
-                ).decode()[1:-1]
-                for model in self.shape.models
-            ]
+            orjson.dumps(
+                {
+                    "component": kind.component,
+                    "provider": model.provider,
+                    "model": model.name,
+                    "operation": kind.operation,
+                    "request_type": kind.name,
+                    "feature": kind.feature,
+                    "environment": self.shape.environment,
+                }
+            ).decode()[1:-1]
             for kind in self.shape.request_types
+            for model in self.shape.models
         ]
+
+
+def _where(mask: np.ndarray, texts: pa.Array) -> pa.Array:
+    return pc.if_else(pa.array(mask), texts, "")
+
+
+def _hexadecimal(values: Ints) -> pa.Array:
+    return pa.array(list(map("%x".__mod__, values.tolist())), pa.string())
 
 
 def committed(ended_us: Ints, late_mark: Floats, how_late: Floats, lateness: LatenessShape) -> Ints:

@@ -41,7 +41,7 @@ def test_an_empty_stream_is_a_page_too() -> None:
     page, requests = read(
         http({"after": None, "next": None, "more": False, "oldest_at": None, "newest_at": None, "records": []}), None
     )
-    assert (page.next, page.more, page.records, page.oldest_at) == ("", False, [], None)
+    assert (page.next, page.more, list(page.records), page.oldest_at) == ("", False, [], None)
     assert requests == ["GET /arena/usage?limit=2 HTTP/1.1"]
 
 
@@ -66,6 +66,49 @@ def test_a_page_that_contradicts_itself_is_refused_whole(change: dict[str, Any],
         read(http({**PAGE, **change}))
     assert says in caught.value.what
     assert "nothing of this page was stored" in caught.value.hint
+
+
+SINCE, UNTIL = datetime(2026, 11, 19, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def read_range(answer: Answer) -> tuple[Page, list[str]]:
+    with scripted(answer) as server:
+        api = PlatformApi(SourceConfig("arena", server.url, "t", patience=ONCE))
+        try:
+            return api.read_stream("usage", "c1", 2, since=SINCE, until=UNTIL), server.requests
+        finally:
+            api.close()
+
+
+@pytest.mark.parametrize(
+    ("echo", "ranged"),
+    [
+        pytest.param({}, False, id="knows no ranges"),
+        pytest.param({"since": "2026-11-19T00:00:00Z"}, False, id="knows one edge only"),
+        pytest.param(
+            {"since": "2026-11-19T01:00:00+01:00", "until": "2026-11-20T00:00:00Z"}, True, id="echoes both, as it writes them"
+        ),
+    ],
+)
+def test_whether_a_platform_knows_ranges_is_told_by_its_echo(echo: dict[str, Any], ranged: bool) -> None:
+    page, requests = read_range(http({**PAGE, **echo}))
+    assert page.ranged is ranged
+    assert requests == ["GET /usage?limit=2&after=c1&since=2026-11-19T00%3A00%3A00Z&until=2026-11-20T00%3A00%3A00Z HTTP/1.1"]
+
+
+def test_another_range_than_was_asked_for_is_refused() -> None:
+    with pytest.raises(CollectError, match="asked for what was committed until"):
+        read_range(http({**PAGE, "since": "2026-11-19T00:00:00Z", "until": "2026-11-21T00:00:00Z"}))
+
+
+def test_a_page_whose_records_are_cut_off_is_refused_when_they_are_read() -> None:
+    body = b'{"after": "c1", "next": "c2", "more": false, "records": [{"id": "a"}, {"id": }]}'
+    with scripted(http(body)) as server:
+        api = PlatformApi(SourceConfig("arena", server.url, "t", patience=ONCE))
+        page = api.read_stream("usage", "c1", 2)
+        with pytest.raises(CollectError, match="not JSON"):
+            api.normalised("usage", page.records, NOW)
+        api.close()
 
 
 def test_a_forgotten_cursor_says_how_to_start_over_and_never_does_it_silently() -> None:

@@ -13,11 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from analytics.meters import Meters
 from collectors.fetch import Patience
 from collectors.platform_api import STREAMS, PlatformApi, SourceConfig
-from collectors.progress import progress
+from collectors.progress import SourceProgress, progress
 from jobs.collect import StreamReader
+from jobs.price import price
 from roomleft.clock import FixedClock
+from roomleft.limits import Reading
+from roomleft.packs import load_pack
+from warehouse.rollup import roll_up
 from warehouse.store import Store
 from warehouse.writer import Writer
 
@@ -29,7 +34,10 @@ import sys
 from datetime import UTC, datetime
 from collectors.platform_api import PlatformApi, SourceConfig
 from jobs.collect import StreamReader
+from jobs.price import price
 from roomleft.clock import FixedClock
+from roomleft.limits import Reading
+from roomleft.packs import load_pack
 from warehouse.store import Store
 from warehouse.writer import Writer
 
@@ -93,10 +101,12 @@ def test_every_stream_is_read_twice_and_stored_once(standin: str, tmp_path: Path
     writer.start()
     for stream in STREAMS:
         reader = StreamReader(PlatformApi(SourceConfig(PACK, standin, "t")), stream, store, writer, clock, budget_s=60)
-        first, second = reader.run(), reader.run()
-        assert (first.error, second.error, first.rejected, first.conflict) == (None, None, 0, 0), stream
-        assert first.caught_up, stream
-        assert second.added == 0, stream
+        runs = [reader.run()]
+        while runs[-1].more:
+            runs.append(reader.run())
+        assert [(run.error, run.duplicate, run.rejected, run.conflict) for run in runs] == [(None, 0, 0, 0)] * len(runs), stream
+        assert runs[-1].caught_up, stream
+        assert reader.run().added == 0, stream
     usage = everything(standin, "/usage")
     found = store.select(
         "SELECT count(*)::BIGINT AS n, sum(input_uncached_tokens + cache_read_tokens + cache_write_tokens)::BIGINT AS input, "
@@ -114,7 +124,7 @@ def test_every_stream_is_read_twice_and_stored_once(standin: str, tmp_path: Path
         "SELECT count(*) AS n FROM samples JOIN series USING (series_id) WHERE component <> 'collector'"
     ).to_pylist()
     assert own == [{"n": len(samples)}]
-    assert all(row.up and row.caught_up for row in progress(store, clock.now()))
+    assert [(row.stream, row.up, row.caught_up) for row in progress(store, clock.now())] == [(s, True, True) for s in sorted(STREAMS)]
     writer.close()
     store.close()
 
@@ -184,5 +194,49 @@ def test_killed_in_the_middle_of_a_page_every_record_is_stored_exactly_once(stan
     # Nothing was stored without its cursor, so nothing had to be read again.
     assert (done.added, done.duplicate) == (len(expected) - before, 0)
     assert sorted(store.select("SELECT event_id FROM ai_usage").column("event_id").to_pylist()) == expected
+    writer.close()
+    store.close()
+
+
+def test_the_newest_day_is_read_first_and_figures_say_how_far_back_they_reach(standin: str, tmp_path: Path) -> None:
+    pack = load_pack(ROOT / "packs" / f"{PACK}.yaml")
+    (limit,) = [limit for limit in pack.limit_list() if limit.meter_id == "ai_cost"]
+    clock = FixedClock(EPOCH)
+    store = Store.open(f"duckdb:///{tmp_path / 'w.duckdb'}", now=clock)
+    writer = Writer(store, clock, group_ms=1)
+    writer.start()
+    price(store, {PACK: pack}, clock.now())
+    usage = StreamReader(PlatformApi(SourceConfig(PACK, standin, "t")), "usage", store, writer, clock, budget_s=60)
+
+    def look() -> tuple[Reading, SourceProgress]:
+        clock.advance(timedelta(minutes=1))
+        roll_up(store, clock.now(), ["UTC"])
+        (row,) = progress(store, clock.now())
+        return Meters(store, pack, clock.now()).read(limit.meter_id, limit), row
+
+    first = usage.run()
+    assert (first.more, first.first_contact, first.caught_up) == (True, True, False)
+    part, reached = look()
+    assert part.covers is not None
+    assert part.covers <= timedelta(days=1, minutes=2)
+    assert part.observed_at is not None
+    assert clock.now() - part.observed_at <= timedelta(minutes=1)
+    assert reached.read_from == EPOCH - timedelta(days=1)
+    assert 0.4 < reached.fraction < 0.6
+    assert reached.read_to is not None
+    assert EPOCH - reached.read_to < timedelta(minutes=10)
+
+    second = usage.run()
+    assert (second.error, second.more, second.settled, second.duplicate) == (None, False, True, 0)
+    whole, reached = look()
+    assert whole.covers is not None
+    assert whole.covers > timedelta(days=1, hours=12)
+    assert part.amount is not None
+    assert whole.amount is not None
+    assert whole.amount > part.amount
+    assert whole.observed_at is not None
+    assert whole.observed_at >= part.observed_at
+    assert (reached.fraction, reached.caught_up) == (1.0, True)
+    assert len(everything(standin, "/usage")) == store.select("SELECT count(*) AS n FROM ai_usage").to_pylist()[0]["n"]
     writer.close()
     store.close()

@@ -311,3 +311,61 @@ def test_two_threads_of_one_server_never_run_a_job_together(db: StateDb, clock: 
         runs = [run for _ in range(5) for run in pool.map(lambda run_now: run_now("once"), schedules)]
     assert most == 1
     assert any(runs)
+
+
+def test_a_job_that_is_added_runs_at_once_and_one_that_is_removed_no_more(sqlite_db: StateDb, clock: FixedClock) -> None:
+    handed = Handed()
+    schedule = Schedule([Job("first", timedelta(days=1), nothing, at_start=False)], sqlite_db, clock, executor=handed)
+    schedule.start()
+    try:
+        schedule.add(Job("second", timedelta(days=1), nothing))
+        assert handed.came.wait(WAIT_S)
+        assert handed.jobs == ["second"]
+        assert [status.name for status in schedule.status()] == ["first", "second"]
+        schedule.remove("second")
+        schedule.remove("first")
+        assert schedule.status() == []
+        with pytest.raises(KeyError):
+            schedule.remove("second")
+        with pytest.raises(KeyError):
+            schedule.run_now("second")
+    finally:
+        schedule.stop()
+
+
+def test_a_job_takes_the_place_of_one_of_its_name(sqlite_db: StateDb, clock: FixedClock) -> None:
+    schedule = Schedule([Job("same", MINUTE, lambda now: "old"), Job("other", MINUTE, nothing)], sqlite_db, clock)
+    schedule.add(Job("same", timedelta(hours=1), lambda now: "new"))
+    run = schedule.run_now("same")
+    assert run is not None
+    assert run.words == "new"
+    assert [(status.name, status.every) for status in schedule.status()] == [("same", timedelta(hours=1)), ("other", MINUTE)]
+
+
+def test_a_new_job_is_given_its_intervals_before_it_is_late(sqlite_db: StateDb, clock: FixedClock) -> None:
+    schedule = Schedule([Job("old", MINUTE, nothing)], sqlite_db, clock)
+    clock.advance(timedelta(minutes=10))
+    schedule.add(Job("new", MINUTE, nothing))
+    assert {status.name: status.late for status in schedule.status()} == {"old": True, "new": False}
+    clock.advance(timedelta(minutes=3))
+    assert {status.name: status.late for status in schedule.status()} == {"old": True, "new": True}
+
+
+def test_a_run_under_way_ends_although_its_job_is_removed(sqlite_db: StateDb, clock: FixedClock) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(now: datetime) -> str:
+        begun.set()
+        assert go_on.wait(WAIT_S)
+        return "to the end"
+
+    schedule = Schedule([Job("slow", timedelta(days=1), work)], sqlite_db, clock)
+    schedule.start()
+    try:
+        assert begun.wait(WAIT_S)
+        schedule.remove("slow")
+    finally:
+        go_on.set()
+        assert schedule.stop()
+    (run,) = JobRuns(sqlite_db).history("slow")
+    assert (run.outcome, run.words) == (Outcome.OK, "to the end")

@@ -126,6 +126,25 @@ def test_pages_follow_one_another(client: Client):
     assert first["records"] + second["records"] == both["records"]
 
 
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_range_is_echoed_as_it_was_written(client: Client, stream: str):
+    page = client.get(f"/{stream}", params={"since": "2026-11-19T12:00:00+02:00", "limit": "5"}).json()
+    assert (page["since"], page["until"]) == ("2026-11-19T12:00:00+02:00", None)
+    check(page, answer_schema(f"/{stream}", 200))
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-11-19", "2026-11-19T12:00:00", "2026-13-01T00:00:00Z"])
+def test_an_edge_that_is_no_instant_is_refused(client: Client, name: str, text: str):
+    answer = client.get("/usage", params={name: text})
+    assert answer.status_code == 400
+    check(answer.json(), answer_schema("/usage", 400))
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(client: Client):
+    assert client.get("/usage?since=2026-11-19T12:00:00Z&until=2026-11-19T12:00:00Z").status_code == 400
+
+
 @pytest.mark.parametrize(
     "query",
     ["", "from=2026-11-01", "from=x&to=2026-11-02", "from=2026-11-02&to=2026-11-01", "from=2026-11-01&to=2026-11-01",

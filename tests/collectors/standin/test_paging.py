@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.standin.feed import CursorUnknown
+from collectors.standin.feed import FOREVER, CursorUnknown, Range
+from collectors.standin.instants import to_us
 from collectors.standin.standin import StandIn
 from roomleft.packs_standin import STREAMS, StandinShape
 from tests.collectors.standin.conftest import ORIGIN, FixedClock, Make, instant, read, read_bytes
@@ -129,3 +131,48 @@ def test_the_live_tail_moves_by_the_second(make: Make):
         seen.append(len(platform.page("samples", end, 10_000).records))
         platform.clock.at += timedelta(seconds=1)
     assert sum(b > a for a, b in itertools.pairwise(seen)) == 3  # a round of readings every 15 s
+
+
+SINCE, UNTIL = ORIGIN - timedelta(hours=31), ORIGIN - timedelta(hours=7)
+
+
+def asked(since: timedelta | None, until: timedelta | None) -> Range:
+    """A range by how long before ORIGIN its edges lie."""
+    edges = [None if span is None else ORIGIN - span for span in (since, until)]
+    return Range(*(to_us(at) if at else edge for at, edge in zip(edges, (0, FOREVER), strict=True)), *map(str, edges))
+
+
+def in_range(platform: StandIn, stream: str, wanted: Range, limit: int) -> list[bytes]:
+    records, after = [], None
+    while True:
+        page = platform.page(stream, after, limit, wanted)
+        assert (page.since, page.until) == (wanted.since, wanted.until)
+        records += page.records
+        if not page.more:
+            assert not platform.page(stream, page.next, limit, wanted).records
+            return records
+        after = page.next
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("limit", [7, 10_000])
+def test_ranges_of_commit_time_are_parts_of_the_whole(platform: StandIn, whole, stream: str, limit: int):
+    if limit == 7 and stream in ("samples", "health-history"):
+        limit = 701
+    hours = [None, 48, 31, 30.5, 7, 0.01, None]
+    spans = [None if h is None else timedelta(hours=h) for h in hours]
+    parts = [in_range(platform, stream, asked(a, b), limit) for a, b in itertools.pairwise(spans)]
+    assert [record for part in parts for record in part] == whole[stream]
+
+
+def test_a_range_of_commit_times_holds_stragglers_of_earlier_days(platform: StandIn):
+    records = in_range(platform, "usage", asked(timedelta(hours=31), timedelta(hours=7)), 10_000)
+    times = [instant(orjson.loads(record)["occurred_at"]) for record in records]
+    assert min(times) < SINCE
+    assert max(times) < UNTIL
+
+
+def test_a_cursor_of_a_range_goes_on_beyond_it(platform: StandIn, whole):
+    page = platform.page("usage", None, 10_000, asked(None, timedelta(hours=7)))
+    rest = read_bytes(platform, "usage", 10_000, page.next)
+    assert page.records + rest == whole["usage"]

@@ -182,3 +182,21 @@ def test_a_business_day_is_restated_when_late_calls_come(shape: StandinShape):
         assert told == len(seen)
         counts.append(told)
     assert counts[0] < counts[1] < counts[2] <= counts[3]
+
+
+@pytest.mark.parametrize(("quantity", "median"), [("characters", 320), ("audio_seconds", 12.5)])
+def test_voice_requests_carry_their_quantity_and_no_tokens_and_change_no_other_call(shape: StandinShape, quantity, median):
+    document = shape.model_dump(mode="json")
+    document["usage"]["request_types"][0] |= {"input_tokens": None, "output_tokens": None, "makes_images": False}
+    document["usage"]["request_types"][0][quantity] = {"median": median, "sigma": 0.4}
+    voiced = StandIn(StandinShape.model_validate(document), 7, ORIGIN, 3, FixedClock(ORIGIN))
+    kind = document["usage"]["request_types"][0]["name"]
+    plain = {c["id"]: c for c in read(StandIn(shape, 7, ORIGIN, 3, FixedClock(ORIGIN)), "usage")}
+    spoken = [c for c in read(voiced, "usage") if c["request_type"] == kind]
+    others = [c for c in read(voiced, "usage") if c["request_type"] != kind]
+    answered = sorted(c[quantity] for c in spoken if c["status"] == "ok")
+    assert median * 0.9 < answered[len(answered) // 2] < median * 1.1
+    assert {c[quantity] for c in spoken if c["status"] != "ok"} <= {0}
+    assert {(c["input_tokens"], c["output_tokens"], c["images"]) for c in spoken} == {(0, 0, 0)}
+    assert {c.pop(quantity) for c in others} == {0}
+    assert all(c == plain[c["id"]] for c in others)
