@@ -45,7 +45,9 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
         # Silence is not health: "nothing needs you" must not come first, nor speak of limits that cannot be read.
         quiet = said.startswith(NOTHING)
         said = f"{missing} {said.replace(NOTHING, NOTHING_ELSE, 1)}" if quiet else f"{said} {missing}"
-    first = coming[0] if coming else min(out, key=lambda row: (row[0].fraction_left or 0.0, row[0].limit_id), default=None)
+    # The worst state first: what has run out comes before what will.
+    gone = min(out, key=lambda row: (row[0].fraction_left or 0.0, row[0].limit_id), default=None)
+    first = gone or (coming[0] if coming else None)
     return Verdict(said, _parts(*first, now, zone) if first else ())
 
 

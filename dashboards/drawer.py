@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboards import limit_words, reads, wording
+from dashboards import limit_words, meter_words, reads, wording
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import graph
@@ -43,12 +43,13 @@ def window_words(window: Window | None) -> str:
     return f"each {window.period.value}{starts}, from midnight in {window.zone.key}"
 
 
-def details(row: LimitRow, filters: Filters, now: datetime) -> html.Dl:
+def details(row: LimitRow, filters: Filters, now: datetime, meter: str = "") -> html.Dl:
     """What the limit is, where it stands and on what grounds."""
     limit, headroom, zone = row.limit, row.headroom, filters.zone
     unit = wording.unit_word(limit.unit)
     amount = f"{'at least' if row.is_floor else 'at most'} {wording.amount(headroom.amount, limit.unit)} {unit}".strip()
     used = f"{wording.amount(headroom.used, limit.unit)} {unit}".strip() if headroom.used is not None else "no reading"
+    made_of = limit_words.amount_made_of(row)
     step = limit_words.next_step(limit.next_step)
     lead = f", takes {wording.age(limit.next_step.lead_time)}" if limit.next_step and limit.next_step.lead_time else ""
     entries: list[tuple[str, Any]] = [
@@ -56,6 +57,7 @@ def details(row: LimitRow, filters: Filters, now: datetime) -> html.Dl:
             "Limit",
             [
                 amount,
+                f" = {made_of}" if made_of else "",
                 " for each user" if limit.per_user else "",
                 " ",
                 badge("assumed", title="Nobody confirmed it") if limit.assumed else None,
@@ -71,7 +73,7 @@ def details(row: LimitRow, filters: Filters, now: datetime) -> html.Dl:
         ("Worst user", headroom.subject or "–") if limit.per_user else ("Of", headroom.subject or "the whole platform"),
         ("Next step", f"{step.plain()}{lead}"),
         ("Owner", limit.owner or "nobody named"),
-        ("Meter", html.Span(limit.meter_id, className="mono")),
+        ("Meter", [html.Span(limit.meter_id, className="mono"), f": {meter}" if meter else ""]),
         ("Data", [age(headroom.observed_at, now, prefix="newest "), ", ", FRESHNESS_WORDS[headroom.freshness]]),
         ("Measured", [age(headroom.as_of, now), " ago"]),
     ]
@@ -83,7 +85,9 @@ def details(row: LimitRow, filters: Filters, now: datetime) -> html.Dl:
     return html.Dl([piece for name, value in entries for piece in (html.Dt(name), html.Dd(value))], className="facts-list")
 
 
-def drawer(row: LimitRow, history: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones) -> html.Aside:
+def drawer(
+    row: LimitRow, history: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones, meter: str = ""
+) -> html.Aside:
     """The open drawer of one limit."""
     limit = row.limit
     span = (now - HISTORY, now)
@@ -100,12 +104,16 @@ def drawer(row: LimitRow, history: Sequence[Mapping[str, Any]], filters: Filters
         [
             html.Div([html.H2(limit.title), link("Close", back, "button", title="Esc")], className="drawer-head"),
             html.Div(
-                [glyph(row.state, labelled=False), html.Strong(row.state.value), f"{limit.platform} · {KIND_ONE[limit.kind]}"],
+                [
+                    glyph(row.state, labelled=False),
+                    html.Strong(limit_words.state_since(row, now, filters.zone)),
+                    f"{limit.platform} · {KIND_ONE[limit.kind]}",
+                ],
                 className="drawer-sub",
             ),
             headroom_bar(row, now, filters.zone),
             *(past if isinstance(past, list) else [past]),
-            details(row, filters, now),
+            details(row, filters, now, meter),
             html.Div(
                 [
                     link(f"{limit.platform}'s home", filters.href(f"/platforms/{limit.platform}"), "button"),
@@ -145,6 +153,7 @@ def register(app: Dash, pages: Pages) -> None:
                 closed = link("Close", filters.href(limit=None), "button")
                 return html.Aside([states.empty(f"No pack has a limit {key}.", [closed])], className="drawer")
             history = await pages.read(("history", key), lambda: reads.limit_history(parts.store, key, now, HISTORY))
-            return drawer(row, history, filters, now, tones(theme))
+            meter = meter_words.said(parts.packs[row.limit.platform], row.limit.meter_id)
+            return drawer(row, history, filters, now, tones(theme), meter)
 
         return await pages.guard(make)

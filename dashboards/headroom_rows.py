@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboards.limit_rows import LimitRow, limit_rows
+from dashboards.limit_rows import LimitRow
+from dashboards.reads import limits
 from roomleft.packs import Pack
 from warehouse.store import Store
 
@@ -20,10 +21,9 @@ def headroom_rows(
 ) -> list[dict[str, Any]]:
     """One dict for each limit in force, worst first, in the form promised to programs (docs/commands.md), and a little more.
 
-    A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
+    `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
     """
-    limits = [limit for pack in packs.values() for limit in pack.limit_list()]
-    return [_plain(row) for row in limit_rows(store.rows("headroom_now"), limits, now, slack)]
+    return [_plain(row) for row in limits(store, packs, now, slack)]
 
 
 def _plain(row: LimitRow) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def _plain(row: LimitRow) -> dict[str, Any]:
         "as_of": told["as_of"],
         "title": row.limit.title,
         "owner": row.limit.owner,
+        "since": row.since,
         **{name: told[name] for name in MORE},
         "freshness": str(told["freshness"]),
     }

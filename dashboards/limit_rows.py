@@ -24,6 +24,8 @@ class LimitRow:
 
     limit: Limit
     headroom: Headroom
+    since: datetime | None = None
+    """Since when it has been in its present state; None for one that is ok, or when nobody knows."""
 
     @property
     def key(self) -> str:
@@ -111,16 +113,28 @@ def believed(headroom: Headroom, now: datetime, slack: timedelta = timedelta(0))
 
 
 def limit_rows(
-    stored: Iterable[Mapping[str, Any]], limits: Iterable[Limit], now: datetime, slack: timedelta = timedelta(0)
+    stored: Iterable[Mapping[str, Any]],
+    limits: Iterable[Limit],
+    now: datetime,
+    slack: timedelta = timedelta(0),
+    begun: Mapping[str, datetime] | None = None,
 ) -> list[LimitRow]:
     """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out.
 
-    `slack` is how much older than three minutes a row may be: a clock that runs fast leaves less time to measure in.
+    `slack` is how much older than three minutes a row may be: a clock that runs fast leaves less time to measure in. `begun` is since
+    when each limit's stored state has held.
     """
-    newest = {row["limit_id"]: believed(headroom_of(row), now, slack) for row in stored}
-    return sorted(
-        (LimitRow(limit, newest.get(limit.limit_id) or never_measured(limit, now)) for limit in limits), key=worst_first
-    )
+    kept = {row["limit_id"]: headroom_of(row) for row in stored}
+    rows = []
+    for limit in limits:
+        found = kept.get(limit.limit_id)
+        headroom = believed(found, now, slack) if found else never_measured(limit, now)
+        since = None
+        if found is not None and headroom.state is not State.OK:
+            # A row too old to believe has been unknown since it was last measured.
+            since = (begun or {}).get(limit.limit_id) if headroom.state is found.state else found.as_of
+        rows.append(LimitRow(limit, headroom, since))
+    return sorted(rows, key=worst_first)
 
 
 def worst_first(row: LimitRow) -> tuple[int, float, float, str]:

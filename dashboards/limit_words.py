@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from analytics.health import since_text
 from dashboards import wording
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Kind, NextStep, State
@@ -45,6 +46,11 @@ def left(row: LimitRow) -> Words:
     text = wording.amount(remaining, unit)
     if row.limit.kind is Kind.SLO and row.limit.window and unit not in TIME_UNITS and row.headroom.fraction_left is not None:
         return Words(wording.percent(row.headroom.fraction_left), "of budget")
+    if unit in wording.RATIO_UNITS | wording.PERCENT_UNITS:
+        # "33 % of 80 %" could mean either: what is left of a share is told in points.
+        points = abs(float(remaining)) * (100 if unit in wording.RATIO_UNITS else 1)
+        bound = f"{'≤' + wording.THIN if row.headroom.lower_bound and remaining >= 0 else ''}{wording.count(round(points, 1))}{wording.THIN}pts"
+        return Words(f"{MINUS if remaining < 0 else ''}{bound}", f"{'over' if remaining < 0 else 'below'} {limit}")
     # A lower bound of use is an upper bound of what is left.
     return Words(f"≤{wording.THIN}{text}" if row.headroom.lower_bound else text, beside)
 
@@ -58,7 +64,9 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
         refill = f"refills {wording.when(h.window_end, now, zone)}" if _refills(row) and h.window_end else ""
         if h.exhausts_p50 is not None and h.exhausts_p50 <= now:
             return Words(f"ran out {wording.when(h.exhausts_p50, now, zone)}", refill)
-        return Words("below the floor" if row.is_floor else "has run out", refill)
+        if row.since is None:
+            return Words("below the floor" if row.is_floor else "has run out", refill)
+        return Words(f"{'below' if row.is_floor else 'out'} since {since_text(row.since, now, zone)}", refill)
     if h.exhausts_p50 is not None:
         if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
             spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
@@ -77,6 +85,23 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
         # The basis says why there is no pace.
         return Words("no date", h.basis)
     return Words("not at this pace")
+
+
+def state_since(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
+    """`tight since 09:14`; the state alone where nobody knows since when."""
+    return f"{row.state.value} since {since_text(row.since, now, zone)}" if row.since is not None else row.state.value
+
+
+def amount_made_of(row: LimitRow) -> str:
+    """How an amount for each of something came about: `$2.00 × 2,512 active users`; empty for a plain amount."""
+    each, whole = row.limit.amount, row.headroom.amount
+    if row.limit.amount_per is None or each <= 0 or whole == each:
+        return ""
+    per = row.limit.amount_per.replace("_", " ")
+    how_many = wording.whole(whole / each)
+    if row.limit.kind is Kind.SLO:
+        return f"{wording.percent(each, 2)} of {how_many} {per}"
+    return f"{wording.amount(each, row.limit.unit)} × {how_many} {per}"
 
 
 def _refills(row: LimitRow) -> bool:

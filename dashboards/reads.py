@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics.reports.golden import CALLS_OVER, AiCalls
+from analytics.scores import Scored, scores
 from dashboards.filters import Filters, bucket_edges
 from dashboards.limit_rows import LimitRow, limit_rows
 from roomleft.packs import Pack
+from warehouse.percentiles import latency_series
 from warehouse.store import Store
 
 Row = dict[str, Any]
@@ -16,12 +19,18 @@ DIMENSIONS = {"platform": "platform", "provider": "provider", "model": "model", 
 COST_FILTERS = ("provider", "model", "request_type", "tier")
 ROLLED = timedelta(minutes=15)
 CHART_POINTS = 240
+SINCE_SPAN = timedelta(days=14)
+"""How far back the beginning of a present state is looked for."""
+RECENT_SPAN, RECENT_STEP_S = timedelta(hours=24), 300
+QUARTER_S = 900
+HOPS_OVER = timedelta(hours=1)
 
 
 def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timedelta = timedelta(0)) -> list[LimitRow]:
-    """Every limit with its newest headroom, worst first. `slack` as in `limit_rows`."""
+    """Every limit with its newest headroom and since when it has been so, worst first. `slack` as in `limit_rows`."""
     known = [limit for pack in packs.values() for limit in pack.limit_list()]
-    return limit_rows(store.rows("headroom_now"), known, now, slack)
+    begun = {row["limit_id"]: row["begun_at"] for row in store.rows("page_limits_since", since=now - SINCE_SPAN)}
+    return limit_rows(store.rows("headroom_now"), known, now, slack, begun)
 
 
 def limit_history(store: Store, limit_id: str, now: datetime, span: timedelta = timedelta(days=7)) -> list[Row]:
@@ -86,6 +95,14 @@ def health(store: Store, platform: str | None, now: datetime) -> list[Row]:
     return store.rows("page_health", platform=platform, since=now - timedelta(days=1))
 
 
+def health_since(store: Store, platform: str | None, now: datetime) -> dict[str, dict[tuple[str, str], datetime]]:
+    """By platform, since when each (component, check) that is not passing has been as it is; at most a fortnight back."""
+    found: dict[str, dict[tuple[str, str], datetime]] = {}
+    for row in store.rows("page_health_since", platform=platform, recent=now - timedelta(days=1), since=now - SINCE_SPAN):
+        found.setdefault(row["platform"], {})[row["component"], row["check_name"]] = row["begun_at"]
+    return found
+
+
 def samples(store: Store, platform: str, names: Sequence[str], span: tuple[datetime, datetime]) -> tuple[list[Row], int]:
     """Readings by series and step over a span, and the step in seconds: minutes up to five days, hours beyond."""
     since, until = span
@@ -104,6 +121,34 @@ def live_samples(
     step_s = max(1, round(step.total_seconds()))
     whole = datetime.fromtimestamp((now - span).timestamp() // step_s * step_s, UTC)
     return store.rows("page_samples_raw", platform=platform, names=list(names), since=whole, until=now, step_s=step_s), step_s
+
+
+def recent_samples(store: Store, platform: str, names: Sequence[str], now: datetime) -> list[Row]:
+    """Readings by series over the last day in steps of five minutes, for figures that speak of now whatever the page's range is."""
+    whole = datetime.fromtimestamp((now - RECENT_SPAN).timestamp() // RECENT_STEP_S * RECENT_STEP_S, UTC)
+    return store.rows("page_samples_1m", platform=platform, names=list(names), since=whole, until=now, step_s=RECENT_STEP_S)
+
+
+def hop_samples(store: Store, platform: str, names: Sequence[str], now: datetime) -> list[Row]:
+    """Readings by series and minute over the last hour: what the hops' percentiles are of."""
+    return store.rows("page_samples_1m", platform=platform, names=list(names), since=now - HOPS_OVER, until=now, step_s=60)
+
+
+def component_scores(store: Store, pack: Pack, now: datetime) -> list[Scored]:
+    """Every score of a pack by subject, best first."""
+    return scores(store, pack, now)
+
+
+def ai_calls(store: Store, platform: str, now: datetime) -> AiCalls:
+    """The last hour of AI calls in one row, and the last day by quarter hour."""
+    since = whole_buckets(now - RECENT_SPAN)
+    step = timedelta(seconds=QUARTER_S)
+    latency: dict[str, list[tuple[datetime, float | None]]] = {}
+    for each in latency_series(store, platform, since, now, step):
+        for q, value in each.latency_ms.items():
+            latency.setdefault(f"p{q * 100:g}", []).append((each.since, value))
+    counts = store.rows("page_calls", platform=platform, since=since, until=whole_buckets(now))
+    return AiCalls(live_now(store, platform, now, CALLS_OVER), counts, latency, QUARTER_S)
 
 
 def live(store: Store, platform: str, now: datetime, span: timedelta, step_s: int) -> list[Row]:

@@ -113,7 +113,8 @@ def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list
     known = [link("All platforms", filters.href(platform=None), "menu-item", current=filters.platform is None)]
     known += [link(slug, filters.href(platform=slug), "menu-item", current=filters.platform == slug) for slug in packs]
     shown = filters.platform or f"All {len(packs)}"
-    parts: list[Any] = [] if on_home else [menu("Platform", shown, known, "platform")]
+    named = html.Span(className="sr", **{"data-page-title": page_title(filters, packs)})
+    parts: list[Any] = [named] if on_home else [named, menu("Platform", shown, known, "platform")]
     parts += [range_menu(filters, packs, now) if has_range(filters.path) else zone_menu(filters, packs, now)]
     parts.append(
         html.Span(
@@ -124,6 +125,16 @@ def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list
         )
     )
     return parts
+
+
+def page_title(filters: Filters, packs: Mapping[str, Pack]) -> str:
+    """What the browser's tab says before the product's name: `Overview`, `Scribe · Limits`."""
+    parts = [part for part in filters.path.split("/") if part]
+    name = next((words for path, words in reversed(NAVIGATION) if _within(filters.path, path)), "")
+    if len(parts) > 1 and parts[1] in packs:
+        return f"{packs[parts[1]].title} · {parts[2].capitalize() if len(parts) > 2 else 'Health'}"
+    tail = [part.replace("-", " ").capitalize() for part in parts[1:]]
+    return " · ".join([name or (parts[0].capitalize() if parts else "Overview"), *tail])
 
 
 def range_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:

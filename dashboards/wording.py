@@ -22,7 +22,20 @@ RATIO_UNITS = frozenset({"ratio", "fraction"})
 PERCENT_UNITS = frozenset({"percent", "%"})
 SECOND_UNITS = frozenset({"s", "seconds", "second"})
 BYTE_UNITS = frozenset({"bytes", "byte", "B"})
-UNIT_NAMES = {"gb": "GB", "tb": "TB", "fps": "fps", "minutes": "min", "hours": "h", "days": "d", "requests_per_second": "/s"}
+UNIT_NAMES = {
+    "gb": "GB",
+    "tb": "TB",
+    "fps": "fps",
+    "minutes": "min",
+    "hours": "h",
+    "days": "d",
+    "requests_per_second": "/s",
+    "operations_per_second": "/s",
+}
+RATE_UNITS = frozenset({"requests_per_second", "operations_per_second"})
+BYTE_RATE = "bytes_per_second"
+USD_PER = {"usd_per_user": "a user", "usd_per_token": "a token", "usd_per_image": "an image", "usd_per_mtok": "a million tokens"}
+"""Money for one of something: the number carries the dollar, the noun follows it."""
 BYTE_STEPS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 Number = Decimal | float | int
 
@@ -53,6 +66,11 @@ def count(value: Number) -> str:
         # Two figures that matter; what is smaller than a hundred-thousandth is nothing.
         text = _trim(float(f"{size:.2g}"), 5)
     return _signed(text, float(value) < 0)
+
+
+def whole(value: Number) -> str:
+    """A number of things that are counted, to the last one: `2,512`."""
+    return _signed(f"{abs(float(value)):,.0f}", float(value) < 0)
 
 
 def money(value: Number) -> str:
@@ -86,6 +104,10 @@ def short_money(value: Number) -> str:
 def percent(ratio: Number, places: int = 1) -> str:
     """`28.4 %` of a ratio 0.284; whole from 100 % on."""
     value = float(ratio) * 100
+    if 99 < abs(value) < 100:
+        # What is not whole must not be rounded to it: 99.996 % has not reached 100 %.
+        while places < 9 and round(abs(value), places) >= 100:
+            places += 1
     return _signed(f"{_trim(abs(value), places if abs(value) < 1000 else 0)}{THIN}%", value < 0)
 
 
@@ -116,6 +138,14 @@ def seconds(value: Number) -> str:
     return _signed(text, float(value) < 0)
 
 
+def latency(value_ms: Number) -> str:
+    """A latency in whole milliseconds as far as ten seconds, so that neighbours can be told apart: `4,712 ms`, `0.8 ms`, `12.4 s`."""
+    size = float(value_ms)
+    if size >= 10_000:
+        return seconds(size / 1000)
+    return f"{_trim(size, 1) if size < 10 else f'{size:,.0f}'}{THIN}ms"
+
+
 def size_bytes(value: Number) -> str:
     """`63.3 GB`, decimal steps."""
     size = abs(float(value))
@@ -139,15 +169,61 @@ def amount(value: Number, unit: str) -> str:
         return seconds(float(value) / 1000)
     if unit in BYTE_UNITS:
         return size_bytes(value)
+    if unit == BYTE_RATE:
+        return f"{size_bytes(value)}/s"
     if unit in UNIT_NAMES:
         return f"{count(value)}{THIN}{UNIT_NAMES[unit]}"
     return count(value)
 
 
 def unit_word(unit: str) -> str:
-    """The noun that `amount` leaves out: `worlds`, `images`; empty where the unit is already in the number."""
-    written = {*MONEY_UNITS, *RATIO_UNITS, *PERCENT_UNITS, *SECOND_UNITS, *BYTE_UNITS, *UNIT_NAMES, "ms", "score"}
-    return "" if unit in written or unit.startswith("usd") else unit.replace("_", " ")
+    """The noun that `amount` leaves out: `worlds`, `a user`; empty where the unit is already in the number."""
+    written = {*MONEY_UNITS, *RATIO_UNITS, *PERCENT_UNITS, *SECOND_UNITS, *BYTE_UNITS, *UNIT_NAMES, BYTE_RATE, "ms", "score"}
+    return USD_PER.get(unit, "") or ("" if unit in written else NOUNS.get(unit, unit.replace("_", " ")))
+
+
+COUNTED = frozenset(
+    "requests images tokens characters users connections queries instances events worlds bots pods campaigns deployments players "
+    "channels jobs screenshots gpus keys series".split()
+)
+"""Units of things that are counted: a mean of ten or more is told to the whole thing."""
+NOUNS = {"gpus": "GPUs", "cores": "cores"}
+SINGULAR = {"queries": "query", "series": "series"}
+
+
+TITLES = {
+    "requests_per_second": "requests per second",
+    "operations_per_second": "operations per second",
+    "bytes_per_second": "bytes per second",
+    "gb": "GB",
+    "tb": "TB",
+    "percent": "%",
+    "gpus": "GPUs",
+    "score": "score, 1 is best",
+    "usd_per_user": "dollars a user",
+    "usd_per_token": "dollars a token",
+    "usd_per_image": "dollars an image",
+    "usd_per_mtok": "dollars a million tokens",
+}
+
+
+def unit_title(unit: str) -> str:
+    """A unit beside a chart's title: `ms`, `requests per second`, `GB`."""
+    return TITLES.get(unit, unit.replace("_", " "))
+
+
+def with_unit(value: Number, unit: str) -> str:
+    """A value with everything its unit says: `5,010 worlds`, `1 GPU`, `$2.00 a user`, `184 ms`."""
+    noun = unit_word(unit)
+    if noun and float(value) == 1 and unit not in USD_PER:
+        noun = SINGULAR.get(unit, noun.removesuffix("s"))
+    return f"{amount(value, unit)} {noun}".strip()
+
+
+def rate(per_second: float) -> str:
+    """`4.2 /s`; less than one a second by the minute, `0.2 /min`."""
+    value, unit = (per_second, "s") if per_second >= 1 else (per_second * 60, "min")
+    return f"{count(round(value, 2 if value < 10 else 1))}{THIN}/{unit}"
 
 
 def age(span: timedelta) -> str:

@@ -173,7 +173,14 @@
     if (!kept) setTheme(event.matches ? "dark" : "light");
   });
 
-  setInterval(function () { count(); tick(); }, 1000);
+  // The tab is named after the page, which the server knows by its words.
+  function name() {
+    var said = document.querySelector("[data-page-title]");
+    var title = said && said.dataset.pageTitle ? said.dataset.pageTitle + " \u00b7 Roomleft" : "Roomleft";
+    if (document.title !== title) document.title = title;
+  }
+
+  setInterval(function () { count(); tick(); name(); }, 1000);
   document.addEventListener("visibilitychange", tick);
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {

@@ -94,7 +94,7 @@ def limit_table(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> ht
 def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: bool) -> html.Div:
     zone: ZoneInfo = filters.zone
     left, out, step = limit_words.left(row), limit_words.runs_out(row, now, zone), limit_words.next_step(row.limit.next_step)
-    unit = wording.unit_word(row.limit.unit)
+    unit, made_of = wording.unit_word(row.limit.unit), limit_words.amount_made_of(row)
     pressing = row.state in (State.EXHAUSTED, State.TIGHT) or row.headroom.exhausts_p50 is not None
     pace = _chance(row) if by_chance else limit_words.pace(row)
     fast = row.headroom.burn_rate is not None and row.headroom.burn_rate >= 1
@@ -103,7 +103,7 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
     )
     bound = " · part of the use has no price, so there may be less" if row.headroom.lower_bound else ""
     cells = [
-        html.Div(glyph(row.state), className="c-state", role="cell"),
+        html.Div(glyph(row.state, said=limit_words.state_since(row, now, zone)), className="c-state", role="cell"),
         html.Div(
             [
                 html.Span(row.limit.platform, className="dim platform"),
@@ -120,7 +120,7 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
             ],
             className="c-left",
             role="cell",
-            title=f"{left.plain()} {unit}".strip() + bound,
+            title=f"{left.plain()} {unit}".strip() + (f" = {made_of}" if made_of else "") + bound,
         ),
         html.Div(
             [html.Span(out.strong, className="strong" if pressing else "dim"), html.Span(out.dim, className="dim")],
@@ -141,6 +141,7 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
             className="c-foot dim",
             role="cell",
         ),
+        html.Div(step.dim if row.state is not State.OK else "", className="c-note dim", role="cell"),
     ]
     return html.Div(cells, className=f"limit-row {row.state.value}{rule}", role="row")
 

@@ -12,9 +12,10 @@ from dashboards import wording
 OLD = timedelta(minutes=5)
 
 
-def glyph(state: str, *, labelled: bool = True) -> html.Span:
-    """The shape of a state: ■ exhausted, ▲ tight, hatch unknown, ○ ok. Read out unless the word stands beside it."""
-    extra: dict[str, Any] = {"role": "img", "aria-label": state, "title": state} if labelled else {"aria-hidden": "true"}
+def glyph(state: str, *, labelled: bool = True, said: str = "") -> html.Span:
+    """The shape of a state: ■ exhausted, ▲ tight, hatch unknown, ○ ok. Read out, as `said`, unless the word stands beside it."""
+    words = said or state
+    extra: dict[str, Any] = {"role": "img", "aria-label": words, "title": words} if labelled else {"aria-hidden": "true"}
     return html.Span(className=f"glyph {state}", **extra)
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dash import html
 
-from dashboards import health_words, signals, wording
+from analytics import signals
+from analytics.health import silent_after
+from dashboards import wording
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph
-from dashboards.figures.chart import Mark
+from dashboards.figures.chart import SIDE_CHARS, Mark
 from dashboards.figures.series import coloured, line_chart
 from dashboards.filters import Filters
 from dashboards.theme import Tones
 from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
+
+COUNTED_OVER_S = {"ratio": 300, "rate_per_second": 60}
+"""The least time a counter's rise is taken over."""
 
 
 def signal_card(
@@ -30,7 +35,12 @@ def signal_card(
     tone: Tones,
 ) -> html.Div:
     """One signal: newest value, its threshold or limit in words, and the chart over the filters' range."""
+    if signal.show != "value" and step_s < COUNTED_OVER_S[signal.show]:
+        # A counter that rises now and then is nothing and much by turns from reading to reading.
+        step_s = COUNTED_OVER_S[signal.show]
+        rows = signals.coarser(rows, step_s)
     drawn = signals.draw(signal, rows, step_s)
+    lead, newest = leading(signal, pack, drawn)
     unit = "" if signal.unit in wording.MONEY_UNITS | wording.RATIO_UNITS else _unit_title(signal.unit)
     if not drawn.lines:
         since = wording.moment(filters.span(now)[0], now, filters.zone)
@@ -47,10 +57,9 @@ def signal_card(
     lines: list[Mark] = []
     context = "no threshold"
     if threshold is not None and threshold.unit == signal.unit:
-        lines.append(Mark(threshold.title, float(threshold.amount), tone.exhausted))
-        crossed = drawn.newest is not None and (
-            drawn.newest > threshold.amount if threshold.side == "above" else drawn.newest < threshold.amount
-        )
+        name = threshold.title if len(threshold.title) <= SIDE_CHARS else "threshold"
+        lines.append(Mark(name, float(threshold.amount), tone.exhausted))
+        crossed = newest is not None and (newest > threshold.amount if threshold.side == "above" else newest < threshold.amount)
         context = (
             f"{'is past' if crossed else 'within'} {_inside(threshold.title)} {wording.amount(threshold.amount, signal.unit)}"
         )
@@ -61,28 +70,61 @@ def signal_card(
     if drawn.beside is not None:
         lines.append(Mark("limit", drawn.beside, tone.text))
         context = f"of {wording.amount(drawn.beside, signal.unit)}"
+    lowest = low_is_bad(signal, pack, drawn)
     if signal.by and len(drawn.lines) > 4:
-        context += f" · 3 of {len(drawn.lines)} by {signal.by} named, the highest"
-    elif signal.by and len(drawn.lines) > 1:
+        context += f" · the {'lowest' if lowest else 'highest'} 3 of {len(drawn.lines)} by {signal.by}"
+    elif signal.by and signal.by != signals.QUANTILE and len(drawn.lines) > 1:
         context += f" · {signal.across} of {len(drawn.lines)}"
+    context += f" · {step_words(step_s, pack)}"
     figure = line_chart(
-        coloured(drawn.lines, tone), filters.span(now), filters.zone, tone,
+        coloured(drawn.lines, tone, lowest=lowest), filters.span(now), filters.zone, tone,
         unit=signal.unit, thresholds=lines, deploys=deploys, key=f"{pack.slug}{signal.series}{filters.range}",
     )  # fmt: skip
-    value = _said(drawn.newest, signal.unit) if drawn.newest is not None else "–"
+    value = f"{lead} {_said(newest, signal.unit)}".strip() if newest is not None else "–"
     name = f"signal-{pack.slug}-{signal.component}-{signal.title.lower().replace(' ', '-')}"
     label = f"{signal.title} of {pack.title}: {value} now, {context}"
     return chart_card(
-        signal.title, unit, value, context, graph(figure, name, label), drawn.newest_at, now, old=health_words.silent_after(pack)
+        signal.title, unit, value, context, graph(figure, name, label), drawn.newest_at, now, old=silent_after(pack)
     )
 
 
+def leading(signal: Signal, pack: Pack, drawn: signals.Drawn) -> tuple[str, float | None]:
+    """The value a card leads with, and its name: of percentiles the one its limit speaks of, else p95, for they have no mean."""
+    if signal.by != signals.QUANTILE:
+        return "", drawn.newest
+    wanted = "p95"
+    if signal.limit is not None:
+        told = getattr(pack.meters.get(pack.limit_spec(signal.limit).meter), "labels", {}).get(signals.QUANTILE)
+        wanted = signals.percentile_name(told) if told else wanted
+    name = wanted if drawn.last(wanted) is not None else next(reversed(list(drawn.lines)), "")
+    return name, drawn.last(name)
+
+
+def low_is_bad(signal: Signal, pack: Pack, drawn: signals.Drawn) -> bool:
+    """Whether the lowest line is the one to see: of a floor, and of shares that are high when all is well."""
+    threshold = pack.thresholds.get(signal.threshold) if signal.threshold else None
+    if threshold is not None:
+        return threshold.side == "below"
+    limit = signals.limit_line(signal, pack)
+    if limit is not None:
+        return limit.at_least
+    return signal.unit in wording.RATIO_UNITS and drawn.newest is not None and drawn.newest > 0.5
+
+
+def step_words(step_s: int, pack: Pack) -> str:
+    """What the newest value is: one reading where a step holds no more, else their mean."""
+    step = timedelta(seconds=step_s)
+    return "last reading" if step <= pack.interval else f"mean of {wording.age(step)}"
+
+
 def _unit_title(unit: str) -> str:
-    return {"requests_per_second": "per second", "gb": "GB", "tb": "TB"}.get(unit, unit.replace("_", " "))
+    return wording.unit_title(unit)
 
 
 def _said(value: float, unit: str) -> str:
-    """A value with its unit; a share below 1 % with a second figure, so that it is not rounded up to its limit."""
+    """A value with its unit; a share below 1 % with a second figure, so that it is not rounded up to its limit; things whole."""
+    if unit in wording.COUNTED and abs(value) >= 10:
+        value = round(value)
     return wording.percent(value, 2) if unit in wording.RATIO_UNITS and abs(value) < 0.01 else wording.amount(value, unit)
 
 

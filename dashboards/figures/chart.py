@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.figures.deploy_marks import APART, deploy_labels
 from dashboards.theme import Tones
 
 Figure = dict[str, Any]
@@ -139,14 +140,20 @@ def spread(places: Sequence[float], gap: float = LABEL_GAP, low: float = 0.0, hi
 
 
 def side_labels(
-    figure: Figure, labels: Sequence[tuple[str, float, str]], top: float, tones: Tones, *, bottom: float = 0.0
+    figure: Figure,
+    labels: Sequence[tuple[str, float, str]],
+    top: float,
+    tones: Tones,
+    *,
+    bottom: float = 0.0,
+    chars: int = SIDE_CHARS,
 ) -> None:
     """Names at the right edge, each by its value on an axis from `bottom` to `top`: a coloured dash, then the name in text colour."""
     inner = figure["layout"]["height"] - TOP - BOTTOM
     scale = inner / (top - bottom) if top > bottom else 0.0
     heights = spread([(value - bottom) * scale for _, value, _ in labels], high=float(inner))
     for (name, _, colour), height in zip(labels, heights, strict=True):
-        short = name if len(name) <= SIDE_CHARS else f"{name[: SIDE_CHARS - 1]}…"
+        short = name if len(name) <= chars else f"{name[: chars - 1]}…"
         figure["layout"]["annotations"].append(
             {
                 "xref": "paper", "yref": "paper", "x": 1, "y": height / inner, "xanchor": "left", "yanchor": "middle", "xshift": 3,
@@ -173,45 +180,29 @@ def marks(figure: Figure, lines: Sequence[Mark]) -> None:
         )
 
 
-def deploy_marks(figure: Figure, deploys: Sequence[Mapping[str, Any]], zone: ZoneInfo, tones: Tones, *, most: int = 6) -> None:
-    """Dotted verticals, the label on top. With many, only the newest are named; all are drawn."""
-    for n, deploy in enumerate(deploys):
-        x = local(deploy["deployed_at"], zone)
-        figure["layout"]["shapes"].append(
-            {
-                "type": "line",
-                "x0": x,
-                "x1": x,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": tones.dim, "width": 1, "dash": "dot"},
-            }
-        )
-        if n < most:
-            text = str(deploy["version"] or deploy["title"])
-            figure["layout"]["annotations"].append(
-                {
-                    "x": x, "yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False, "text": text if len(text) <= 14 else f"{text[:13]}…",
-                    "font": {"size": 11, "color": tones.dim}, "hovertext": str(deploy["title"]),
-                }
-            )  # fmt: skip
-    _untangle(figure)
-
-
-def _untangle(figure: Figure) -> None:
-    """Deploy names that would overlap are dropped, the newer kept: the hover text still has them."""
-    span = figure["layout"]["xaxis"]["range"]
-    start, end = (datetime.fromisoformat(edge) for edge in span)
-    kept: list[float] = []
-    for note in figure["layout"]["annotations"]:
-        if note.get("yanchor") != "bottom":
+def deploy_marks(
+    figure: Figure,
+    deploys: Sequence[Mapping[str, Any]],
+    zone: ZoneInfo,
+    tones: Tones,
+    *,
+    apart: float = APART,
+) -> None:
+    """Dotted verticals for all; labels on top, near ones as one. `apart` is how much of the chart's width a label takes."""
+    start, end = (datetime.fromisoformat(edge).replace(tzinfo=zone) for edge in figure["layout"]["xaxis"]["range"])
+    for deploy in deploys:
+        if not start <= deploy["deployed_at"] <= end:
             continue
-        place = (datetime.fromisoformat(note["x"]) - start) / (end - start)
-        if any(abs(place - other) < 0.22 for other in kept) or not 0 <= place <= 1:
-            note["text"] = ""
-        else:
-            kept.append(place)
+        x = local(deploy["deployed_at"], zone)
+        line = {"color": tones.dim, "width": 1, "dash": "dot"}
+        figure["layout"]["shapes"].append({"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line})
+    for label in deploy_labels(deploys, (start, end), zone, apart):
+        figure["layout"]["annotations"].append(
+            {
+                "x": local(label.at, zone), "yref": "paper", "y": 1, "xanchor": label.anchor, "yanchor": "bottom", "showarrow": False,
+                "text": label.text, "font": {"size": 11, "color": tones.dim}, "hovertext": label.hover, "captureevents": True,
+            }
+        )  # fmt: skip
 
 
 def nice_top(value: float) -> float:

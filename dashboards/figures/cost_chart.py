@@ -90,7 +90,7 @@ def cost_chart(
             }
         )  # fmt: skip
     _label(figure, stacked, edges, tone, top, tones, whole_from=1 if partial[1] else 0)
-    deploy_marks(figure, deploys, zone, tones)
+    deploy_marks(figure, deploys, zone, tones, apart=0.1)
     return figure
 
 

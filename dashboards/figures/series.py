@@ -9,26 +9,37 @@ from zoneinfo import ZoneInfo
 
 from dashboards.figures.chart import HEIGHT, Figure, Line, Mark, deploy_marks, layout, marks, nice_top, side_labels, trace
 from dashboards.theme import Tones
-from dashboards.wording import BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
+from dashboards.wording import BYTE_RATE, BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
 
 NAMED = 4
+PERCENTILES = ("p50", "p95", "p99")
 NO_SHARE = 0.05
+SHARE_TICKS = ((0.05, ",.0%"), (0.005, ",.1%"), (0.0005, ",.2%"), (-1.0, ",.3%"))
 
 
 def y_axis(unit: str, height: float) -> dict[str, Any]:
     """Tick words of a unit, over an axis that spans `height`."""
     if unit in RATIO_UNITS:
-        return {"tickformat": ",.0%" if height > 0.05 else ",.1%" if height > 0.005 else ",.2%"}
+        return {"tickformat": next(form for least, form in SHARE_TICKS if height > least)}
     if unit in MONEY_UNITS:
         return {"tickprefix": "$", "tickformat": ",~f"}
-    if unit in BYTE_UNITS:
+    if unit in BYTE_UNITS or unit == BYTE_RATE:
         return {"tickformat": "~s"}
-    return {"tickformat": ",~f"}
+    # Long numbers would be cut at the edge: 2 000 000 is 2M there.
+    return {"tickformat": "~s" if height >= 100_000 else ",~f"}
 
 
 def hover(unit: str) -> str:
     """A value's words in the hover box."""
-    return ",.1%" if unit in RATIO_UNITS else "$,.2f" if unit in MONEY_UNITS else ".3s" if unit in BYTE_UNITS else ",.4~g"
+    return (
+        ",.1%"
+        if unit in RATIO_UNITS
+        else "$,.2f"
+        if unit in MONEY_UNITS
+        else ".3s"
+        if unit in BYTE_UNITS or unit == BYTE_RATE
+        else ",.4~g"
+    )
 
 
 def line_chart(
@@ -84,14 +95,17 @@ def line_chart(
     return figure
 
 
-def coloured(named: Mapping[str, Sequence[tuple[datetime, float | None]]], tones: Tones) -> list[Line]:
-    """Lines in the series colours; beyond four, those with the highest last value are named and the rest drawn dim."""
+def coloured(named: Mapping[str, Sequence[tuple[datetime, float | None]]], tones: Tones, *, lowest: bool = False) -> list[Line]:
+    """Lines in the series colours; beyond four, the three whose last value is highest, or lowest where that is the trouble."""
     if len(named) == 1:
         return [Line(name, points, tones.accent) for name, points in named.items()]
+    hues = dict(zip(PERCENTILES, tones.percentiles, strict=True))
+    if set(named) <= set(hues):
+        return [Line(name, named[name], hue) for name, hue in hues.items() if name in named]
 
     def last(points: Sequence[tuple[datetime, float | None]]) -> float:
         return next((value for _, value in reversed(points) if value is not None), float("-inf"))
 
-    ranked = sorted(named, key=lambda name: (-last(named[name]), name))
+    ranked = sorted(named, key=lambda name: (last(named[name]) * (1 if lowest else -1), name))
     shown = sorted(ranked[:NAMED]) if len(named) <= NAMED else ranked[: NAMED - 1]
     return [Line(name, named[name], tones.series[n]) for n, name in enumerate(shown)]

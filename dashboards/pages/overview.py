@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dash import Dash, Input, Output, State, html
 
+from analytics.health import RANK, PlatformHealth, platform_health, since_text
 from analytics.verdict import Verdict, verdict
 from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.limit_table import ORDERS, chips, limit_table
-from dashboards.components.marks import age
+from dashboards.components.marks import age, glyph, link
 from dashboards.filters import Filters, parse
+from dashboards.health_words import STATUS_STATE
 from dashboards.limit_rows import LimitRow, kept, sorted_by
 from dashboards.shell import Id as Shell
 from roomleft.limits import Kind
 from roomleft.limits import State as LimitState
 from roomleft.money import usd
+from roomleft.packs import Pack
 from roomleft.timespan import Period, Window
 
 PATH = "/"
 CSV_PATH = "/export/limits.csv"
+NOTHING_YET = (
+    "Nothing is connected yet. In a shell beside the server, one of these looks at what you have and begins to watch it:"
+)
+CONNECT = """bin/roomleft connect postgres postgresql://user@host/database
+bin/roomleft connect redis redis://host:6379
+bin/roomleft connect prometheus-server http://host:9090
+bin/roomleft connect --help"""
+FOLD_ABOVE = 40
+"""With more limits than this, those that are ok are folded until somebody asks for them."""
 
 
 class Id(StrEnum):
@@ -54,12 +68,52 @@ def shown(rows: Sequence[LimitRow], filters: Filters) -> list[LimitRow]:
     return sorted_by(chosen, filters.chosen("sort", ORDERS))
 
 
+def platform_chips(
+    rows: Sequence[LimitRow], packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], filters: Filters
+) -> Any:
+    """A chip for each platform with its health and how many of its limits need somebody; None for a single platform."""
+    if len(packs) < 2:
+        return None
+    needing = Counter(row.limit.platform for row in rows if row.state is not LimitState.OK)
+    chosen = filters.platform
+    links = [link(f"All {len(packs)} platforms", filters.href(platform=None), "chip", current=chosen is None)]
+    ranked = sorted(packs, key=lambda slug: (RANK[health[slug].status], -needing[slug], slug))
+    for slug in ranked:
+        count = f" {needing[slug]}" if needing[slug] else ""
+        state = STATUS_STATE[health[slug].status]
+        said = f"{packs[slug].title}: {health[slug].sentence} {needing[slug]} limits need somebody"
+        href = filters.href(platform=None if slug == chosen else slug)
+        links.append(
+            link(
+                [glyph(state, said=health[slug].status), f"{packs[slug].title}{count}"],
+                href,
+                "chip",
+                current=slug == chosen,
+                title=said,
+            )
+        )
+    return html.Div(
+        html.Div(links, className="chip-group"),
+        className="chips platform-chips",
+        role="group",
+        **{"aria-label": "Filter by platform"},
+    )
+
+
+def folded(rows: Sequence[LimitRow], filters: Filters) -> tuple[list[LimitRow], list[LimitRow]]:
+    """The rows to list and those to fold: with many limits, the ones that are ok fold until somebody asks for them."""
+    asked = filters.get("state") or filters.get("q") or filters.get("kind") or filters.get("sort") or filters.get("ok") == "shown"
+    if asked or len(rows) <= FOLD_ABOVE:
+        return list(rows), []
+    return [row for row in rows if row.state is not LimitState.OK], [row for row in rows if row.state is LimitState.OK]
+
+
 def limits_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> list[Any]:
     """Chips, table, key."""
     of_platform = kept(rows, platform=filters.platform, words=filters.get("q"))
     listed = shown(rows, filters)
     if not rows:
-        body: Any = states.empty("No limits yet: no pack defines one. Add a limit to a pack in the packs folder and restart.")
+        body: Any = states.empty(NOTHING_YET, [html.Pre(CONNECT)])
     elif not listed:
         everything = html.A(
             "Show all limits",
@@ -69,7 +123,14 @@ def limits_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> l
         )
         body = states.empty("No limit passes these filters.", [everything])
     else:
-        body = html.Div([html.Div(limit_table(listed, filters, now), className="card flush"), headroom_bar.key()])
+        listed, away = folded(listed, filters)
+        table: list[Any] = [limit_table(listed, filters, now)] if listed else []
+        if away:
+            words = f"{wording.plural(len(away), 'limit')} {'is' if len(away) == 1 else 'are'} ok, folded: show {'it' if len(away) == 1 else 'them'}"
+            table.append(link(words, filters.href(ok="shown"), "fold"))
+        elif filters.get("ok") == "shown" and not filters.get("state"):
+            table.append(link("Fold the limits that are ok", filters.href(ok=None), "fold"))
+        body = html.Div([html.Div(table, className="card flush"), headroom_bar.key()])
     return [chips(of_platform, filters, csv_href=csv_href(filters)), body]
 
 
@@ -132,15 +193,35 @@ def sources_fact(sources: Sequence[Mapping[str, Any]], late: Sequence[str], now:
     )
 
 
-def verdict_block(said: Verdict, notes: Sequence[str] = ()) -> html.Div:
-    """The sentence, and what comes first."""
+def down_words(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """Which platforms are down, and what of the first is and since when; empty when none is."""
+    down = sorted(
+        (slug for slug, each in health.items() if each.status == "fail"), key=lambda slug: (health[slug].since or now, slug)
+    )
+    if not down:
+        return "", ""
+    names = [packs[slug].title for slug in down]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    first = health[down[0]]
+    failed = next(part for part in first.components if part.status == "fail" and part.critical)
+    since = f" since {since_text(failed.since, now, zone)}" if failed.since else ""
+    return f"{listed} {'is' if len(names) == 1 else 'are'} down", f"{names[0]}: {failed.title} is down{since}"
+
+
+def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str] = ("", "")) -> html.Div:
+    """The sentence, and what comes first: a platform that is down, then the worst limit."""
     sentence, stop, rest = said.sentence.partition(". ")
+    headline = sentence + stop.strip()
     line: list[Any] = ["First: ", html.Strong(said.parts[0]), *(f" · {part}" for part in said.parts[1:])] if said.parts else []
+    if down[0]:
+        headline = f"{down[0]}. {headline}"
+        then: list[Any] = [". Then: ", *line[1:]] if line else ["."]
+        line = ["First: ", html.Strong(down[1]), *then]
     if rest:
         line += [". " if line else "", rest]
     return html.Div(
         [
-            html.H1(sentence + stop.strip()),
+            html.H1(headline),
             html.P(line) if line else None,
             *[states.note(note) for note in notes],
         ],
@@ -156,6 +237,16 @@ def register(app: Dash, pages: Pages) -> None:
         rows: list[LimitRow] = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
         return rows
 
+    async def health(now: datetime, filters: Filters) -> dict[str, PlatformHealth]:
+        checks = await pages.read("health", lambda: reads.health(parts.store, None, now))
+        begun = await pages.read("since", lambda: reads.health_since(parts.store, None, now))
+        return {
+            slug: platform_health(
+                pack, [row for row in checks if row["platform"] == slug], now, begun=begun.get(slug), zone=filters.zone
+            )
+            for slug, pack in parts.packs.items()
+        }
+
     @app.callback(
         Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
@@ -163,7 +254,9 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            return limits_block(await limits(now), filters, now)
+            rows = await limits(now)
+            chosen = platform_chips(rows, parts.packs, await health(now, filters), filters)
+            return [chosen, *limits_block(rows, filters, now)]
 
         return await pages.guard(make)
 
@@ -183,6 +276,9 @@ def register(app: Dash, pages: Pages) -> None:
             late = [job.name for job in await pages.read("jobs", parts.jobs) if job.late or job.outcome == "failed"]
             facts = [month_fact(spent, rows, filters, now), fresh_fact(rows, now), sources_fact(sources, late, now)]
             said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
-            return [verdict_block(said, filters.problems), html.Div(facts, className="facts")]
+            every = await health(now, filters)
+            shown_health = {slug: each for slug, each in every.items() if filters.platform in (None, slug)}
+            down = down_words(parts.packs, shown_health, now, filters.zone)
+            return [verdict_block(said, filters.problems, down), html.Div(facts, className="facts")]
 
         return await pages.guard(make)

@@ -8,9 +8,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
 
+from analytics.health import RANK, PlatformHealth
+from analytics.health import platform_health as health_of
 from dashboards import reads
 from dashboards.block import Pages
 from dashboards.components import states
+from dashboards.components.health_card import heading, status_mark
 from dashboards.components.marks import link
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow, kept
@@ -65,11 +68,11 @@ def tabs(filters: Filters, slug: str, current: str) -> html.Nav:
     return html.Nav(links, className="home-tabs", **{"aria-label": "Of this platform"})
 
 
-def platform_card(pack: Pack, said: Any, rows: Sequence[LimitRow], filters: Filters) -> html.A:
+def platform_card(pack: Pack, said: PlatformHealth, rows: Sequence[LimitRow], filters: Filters) -> html.A:
     """One platform in the list: how it is, and its limits by state."""
     return link(
         [
-            html.Div([html.H2(pack.title), platform_health.status_mark(said.status)], className="card-head"),
+            html.Div([html.H2(pack.title), status_mark(said.status)], className="card-head"),
             html.Div(pack.summary, className="card-context"),
             html.Div(said.sentence, style={"margin": "8px 0 6px"}),
             platform_limits.state_counts(rows),
@@ -92,10 +95,13 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             checks = await pages.read("health", lambda: reads.health(parts.store, None, now))
             rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
+            begun = await pages.read("since", lambda: reads.health_since(parts.store, None, now))
             cards = []
             for slug, pack in parts.packs.items():
                 own = [row for row in checks if row["platform"] == slug]
-                cards.append(platform_card(pack, platform_health.said(pack, own, now), kept(rows, platform=slug), filters))
+                health = health_of(pack, own, now, begun=begun.get(slug), zone=filters.zone)
+                cards.append((RANK[health.status], platform_card(pack, health, kept(rows, platform=slug), filters)))
+            cards = [card for _, card in sorted(cards, key=lambda each: each[0])]
             return html.Div(cards, className="platform-list") if cards else states.empty("No pack is loaded.")
 
         return await pages.guard(make)
@@ -109,8 +115,8 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             pack = parts.packs[slug]
-            checks = await pages.read(("health", slug), lambda: reads.health(parts.store, slug, now))
-            return [platform_health.heading(pack, platform_health.said(pack, checks, now), now), tabs(filters, slug, tab)]
+            health = await platform_health.health_of(pages, slug, now, filters)
+            return [heading(pack, health, now), tabs(filters, slug, tab)]
 
         return await pages.guard(make)
 

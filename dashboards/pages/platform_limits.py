@@ -10,11 +10,13 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
+from analytics.targets import target_rows
 from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import age, badge, glyph
+from dashboards.components.target_table import targets_table
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow, kept, sorted_by
 from dashboards.shell import Id as Shell
@@ -29,12 +31,16 @@ class Id(StrEnum):
     """Ids of these tabs."""
 
     LIMITS = "platform-limits"
+    TARGETS = "platform-targets"
     DEPLOYS = "platform-deploys"
 
 
 def layout() -> list[Any]:
     """A skeleton."""
-    return [html.Div(states.skeleton(320), id=Id.LIMITS)]
+    return [
+        html.Div(states.skeleton(320), id=Id.LIMITS),
+        html.Div(states.skeleton(320), id=Id.TARGETS, className="section-title"),
+    ]
 
 
 def deploys_layout() -> list[Any]:
@@ -98,6 +104,19 @@ def register(app: Dash, pages: Pages) -> None:
                 html.Div(limit_table(listed, filters, now), className="card flush"),
                 headroom_bar.key(),
             ]
+
+        return await pages.guard(make)
+
+    @app.callback(
+        Output(Id.TARGETS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show_targets(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
+
+        async def make() -> Any:
+            rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
+            headrooms = {row.key: row.headroom for row in rows if row.limit.platform == slug}
+            return targets_table(target_rows(parts.packs[slug], headrooms), filters, now)
 
         return await pages.guard(make)
 

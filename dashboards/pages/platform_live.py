@@ -13,7 +13,8 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
 
-from dashboards import reads, signals, wording
+from analytics import signals
+from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph
@@ -52,7 +53,13 @@ def slug_of(path: str | None) -> str | None:
 
 
 def live_body(
-    slug: str, now_row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], now: datetime, zone: Any, tone: Tones
+    slug: str,
+    now_row: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    now: datetime,
+    zone: Any,
+    tone: Tones,
+    deploys: Sequence[Mapping[str, Any]] = (),
 ) -> Any:
     """The three cards of AI calls. Fewer than one call a second are counted by the minute."""
     requests, at = now_row["requests"], now_row["last_at"]
@@ -83,16 +90,18 @@ def live_body(
 
     failed = now_row["failed_requests"] / requests if requests else None
     over = f"over the last {wording.age(NOW_SPAN)}"
-    rate_figure = line_chart([line("calls", tone.accent, calls_per_unit)], span, zone, tone, key=f"live-rate-{per}-{slug}")
+    rate_figure = line_chart(
+        [line("calls", tone.accent, calls_per_unit)], span, zone, tone, deploys=deploys, key=f"live-rate-{per}-{slug}"
+    )
     error_figure = line_chart(
-        [line("errors", tone.accent, error_share)], span, zone, tone, unit="ratio", key=f"live-errors-{slug}"
+        [line("errors", tone.accent, error_share)], span, zone, tone, unit="ratio", deploys=deploys, key=f"live-errors-{slug}"
     )
     p50, p95, p99 = tone.percentiles
     latency = [
         line(name, colour, lambda row, field=field: row[field])
         for name, colour, field in (("p50", p50, "p50_ms"), ("p95", p95, "p95_ms"), ("p99", p99, "p99_ms"))
     ]
-    latency_figure = line_chart(latency, span, zone, tone, key=f"live-latency-{slug}")
+    latency_figure = line_chart(latency, span, zone, tone, deploys=deploys, key=f"live-latency-{slug}")
     if now_row["p95_ms"] is None:
         latency_value, latency_context = "–", f"no call with a latency {over}"
     else:
@@ -135,9 +144,7 @@ def rate_unit(per_second: float) -> tuple[str, int]:
 
 def rate_words(per_second: float) -> str:
     """`4.2 /s`, `0.2 /min`."""
-    per, unit_s = rate_unit(per_second)
-    value = per_second * unit_s
-    return f"{wording.count(round(value, 2 if value < 10 else 1))}{wording.THIN}/{'s' if per == 'second' else 'min'}"
+    return wording.rate(per_second)
 
 
 def live_signals(pack: Pack) -> list[Signal]:
@@ -149,17 +156,24 @@ def register(app: Dash, pages: Pages) -> None:
     """Connects the tab: a push each second, and a poll for browsers whose WebSocket does not get through."""
     parts = pages.parts
 
+    async def deploys_of(slug: str, now: datetime) -> list[dict[str, Any]]:
+        span = (now - CHART_SPAN, now)
+        found: list[dict[str, Any]] = await pages.read(
+            ("deploys", slug, CHART_RANGE), lambda: reads.deploys(parts.store, slug, span)
+        )
+        return found
+
     async def signal_cards(slug: str, filters: Filters, tone: Tones, now: datetime) -> list[Any]:
         """The cards of the live signals. Readers in one zone and theme share them: they are drawn in a thread, once a second."""
         pack = parts.packs[slug]
         own = live_signals(pack)
         if not own:
             return []
-        names, span = signals.names_of(own), filters.span(now)
+        names = signals.names_of(own)
         rows, step_s = await pages.read(
             ("live-samples", slug), lambda: reads.live_samples(parts.store, slug, names, now, CHART_SPAN, pack.interval)
         )
-        deploys = await pages.read(("deploys", slug, CHART_RANGE), lambda: reads.deploys(parts.store, slug, span))
+        deploys = await deploys_of(slug, now)
         cards: list[Any] = await pages.read(
             ("live-signals", slug, filters.zone.key, tone.name),
             lambda: [signal_card(signal, pack, rows, step_s, filters, deploys, now, tone) for signal in own],
@@ -175,7 +189,7 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             now_row = await pages.read(("live-now", slug), lambda: reads.live_now(parts.store, slug, now, NOW_SPAN))
             rows = await pages.read(("live", slug), lambda: reads.live(parts.store, slug, now, CHART_SPAN, STEP_S))
-            calls = live_body(slug, now_row, rows, now, filters.zone, tones(theme))
+            calls = live_body(slug, now_row, rows, now, filters.zone, tones(theme), await deploys_of(slug, now))
             cards = await signal_cards(slug, replace(filters, range=CHART_RANGE), tones(theme), now)
             return [html.Div(cards, className="grid3"), html.Div(calls, className="section-title")] if cards else calls
 

@@ -70,13 +70,14 @@ def test_probably_is_said_of_a_chance() -> None:
 
 
 def test_what_comes_first_has_date_range_step_price_and_order_by() -> None:
-    said = verdict([OUT, DISK], NOW)
+    said = verdict([OK, DISK], NOW)
     assert said.parts == ("Disk", "10 Dec", "6–15 Dec", "Buy disks", "$500 a month", "order by 3 Dec")
     assert said.first.startswith("First: Disk · 10 Dec")
 
 
-def test_the_worst_exhausted_limit_comes_first_when_nothing_is_coming() -> None:
-    assert verdict([OUT, OK], NOW).parts[:2] == ("AI budget", "$1,100.00 used of $1,000.00")
+@pytest.mark.parametrize("others", [[OK], [DISK], [WILL, DISK]])
+def test_what_has_run_out_comes_before_what_will(others: list[Row]) -> None:
+    assert verdict([*others, OUT], NOW).parts[:2] == ("AI budget", "$1,100.00 used of $1,000.00")
 
 
 def test_dates_are_in_the_readers_zone() -> None:

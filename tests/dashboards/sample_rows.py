@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -192,7 +193,8 @@ def sample_packs() -> dict[str, Any]:
         slug: SimpleNamespace(
             slug=slug, title=title, summary=summary, zone="Europe/Berlin" if slug == "scribe" else "UTC", interval=timedelta(minutes=1),
             components=COMPONENTS if slug == "scribe" else COMPONENTS[:1], signals=SIGNALS if slug == "scribe" else [],
-            thresholds=THRESHOLDS, limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
+            thresholds=THRESHOLDS, meters={}, limits=[], targets=[], figures=[], states={}, request_paths={}, scores={}, scaling={},
+            cost_tiers=[], alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
         )
         for slug, (title, summary) in TITLES.items()
     }  # fmt: skip
@@ -397,7 +399,7 @@ def sample_parts(
     store = Store.open("duckdb:///:memory:", now=clock)
     if filled:
         fill(store, now)
-    settings: Any = SimpleNamespace(demo=demo)
+    settings: Any = SimpleNamespace(demo=demo, data_dir=Path("no-demo-here"))
     nothing: Any = None
     return Parts(
         settings=settings, clock=clock, packs=sample_packs(), store=store, writer=nothing, state=nothing,

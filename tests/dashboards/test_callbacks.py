@@ -79,7 +79,8 @@ def test_a_platform_filter_reaches_table_verdict_and_facts(pages: Driven) -> Non
 def test_the_verdict_comes_first(pages: Driven) -> None:
     top = pages.call("overview-top.children")
     headline = texts(found(top, className="verdict")[0]["props"]["children"][0])
-    assert headline.startswith("One limit has run out")
+    assert headline.startswith("Scribe is down. One limit has run out")
+    assert "Scribe: AI services is down since 11:59" in texts(top)
     assert "unpriced" in texts(top)
 
 
@@ -210,7 +211,9 @@ def test_many_viewers_of_live_ask_the_warehouse_once(
     for theme in ("light", "dark", "light"):
         driven.call("live-body.children", f"/platforms/{slug}/live", theme=theme)
     expected = (
-        ["page_live_now", "page_live"] if calls_only else ["page_live_now", "page_live", "page_samples_raw", "page_deploys"]
+        ["page_live_now", "page_live", "page_deploys"]
+        if calls_only
+        else ["page_live_now", "page_live", "page_deploys", "page_samples_raw"]
     )
     assert asked == expected
 
@@ -298,3 +301,48 @@ def test_a_file_without_a_version_is_not_kept(pages: Driven) -> None:
     answer = pages.client.get("/assets/roomleft.js", headers={"accept-encoding": "gzip"})
     assert "max-age" not in answer.headers.get("cache-control", "")
     assert "max-age=31536000" in pages.client.get("/assets/inter.woff2").headers["cache-control"]
+
+
+def test_each_platform_is_a_chip_with_its_health_and_what_needs_somebody(pages: Driven) -> None:
+    block = pages.call("overview-limits.children")
+    (row,) = found(block, className="platform-chips")
+    assert [texts(each).strip() for each in found(row, className="chip")] == [
+        "All 5 platforms", "Scribe 3", "Coach 1", "Creator 1", "Tabletop 2", "Arena 1",
+    ], "the one that is down, the unknown, then those that are well"  # fmt: skip
+    (scribe,) = (each for each in found(row, className="chip") if texts(each).strip().startswith("Scribe"))
+    assert scribe["props"]["href"] == "/?platform=scribe"
+    assert "AI services is down since 11:59" in scribe["props"]["title"]
+
+
+def test_many_limits_fold_those_that_are_ok(pages: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboards.pages.overview.FOLD_ABOVE", 20)
+    block = pages.call("overview-limits.children")
+    assert len(found(block, className="limit-link")) == 8
+    (fold,) = found(block, className="fold")
+    assert texts(fold) == "13 limits are ok, folded: show them"
+    assert fold["props"]["href"] == "/?ok=shown"
+    assert len(found(pages.call("overview-limits.children", search="?ok=shown"), className="limit-link")) == 21
+    assert len(found(pages.call("overview-limits.children", search="?state=ok"), className="limit-link")) == 13, (
+        "asked for is shown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("/", "Overview"), ("/cost", "Cost"), ("/platforms", "Platforms"), ("/platforms/scribe", "Scribe · Health"),
+     ("/platforms/scribe/limits", "Scribe · Limits"), ("/platforms/scribe/live", "Scribe · Live")],
+)  # fmt: skip
+def test_every_page_names_itself(pages: Driven, path: str, title: str) -> None:
+    from dashboards.filters import parse
+    from dashboards.shell import page_title
+
+    assert page_title(parse(path, ""), pages.parts.packs) == title
+
+
+def test_a_limit_that_ran_out_says_since_when(make_pages: MakePages) -> None:
+    parts = sample_parts()
+    driven = make_pages(parts)
+    words = texts(driven.call("drawer.children", search="?limit=scribe.pool"))
+    assert "unknown since 12:00" in words
+    words = texts(driven.call("drawer.children", search="?limit=arena.worlds_us"))
+    assert "tight since 13 Nov 21:00" in words

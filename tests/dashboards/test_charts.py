@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from dashboards.figures.chart import CONFIG, HEIGHT, LABEL_GAP, Line, Mark, spread
 from dashboards.figures.cost_chart import OTHER, PALE, cost_chart, groups
+from dashboards.figures.hops_chart import hops_chart
 from dashboards.figures.series import coloured, line_chart
+from dashboards.figures.spark_svg import spark_svg
 from dashboards.figures.sparkline import room_line
 from dashboards.pages.platform_live import with_empty_minutes
 from dashboards.theme import DARK, LIGHT
@@ -99,11 +101,46 @@ def test_a_threshold_is_a_dashed_line_with_its_name() -> None:
     assert any("Slow query" in note["text"] for note in chart["layout"]["annotations"])
 
 
-def test_deploys_are_dotted_and_crowded_names_are_dropped() -> None:
+def test_deploys_are_dotted_and_crowded_ones_share_a_label() -> None:
     deploys = [{"deployed_at": NOW - timedelta(minutes=m), "version": f"v{m}", "title": "t"} for m in (30, 31, 200)]
     chart = line_chart([Line("a", POINTS, "#000")], SPAN, ZONE, LIGHT, deploys=deploys)
     assert [shape["line"]["dash"] for shape in chart["layout"]["shapes"]] == ["dot"] * 3
-    assert [note["text"] for note in chart["layout"]["annotations"]] == ["v30", "", "v200"]
+    notes = chart["layout"]["annotations"]
+    assert [(note["text"], note["xanchor"]) for note in notes] == [("v200", "center"), ("v30 +1", "center")]
+    assert notes[1]["hovertext"].count("<br>") == 1, "the hover names every deploy of the label"
+
+
+@pytest.mark.parametrize(("minutes_ago", "anchor"), [(5, "right"), (120, "center"), (235, "left")])
+def test_a_deploy_near_an_edge_is_named_inside(minutes_ago: int, anchor: str) -> None:
+    deploys = [{"deployed_at": NOW - timedelta(minutes=minutes_ago), "version": "v1", "title": "t"}]
+    chart = line_chart([Line("a", POINTS, "#000")], SPAN, ZONE, LIGHT, deploys=deploys)
+    assert [note["xanchor"] for note in chart["layout"]["annotations"]] == [anchor]
+
+
+def test_deploys_outside_the_range_are_not_drawn() -> None:
+    deploys = [{"deployed_at": NOW - timedelta(days=2), "version": "v1", "title": "t"}]
+    assert line_chart([Line("a", POINTS, "#000")], SPAN, ZONE, LIGHT, deploys=deploys)["layout"]["shapes"] == []
+
+
+def test_percentiles_keep_their_hues() -> None:
+    lines = coloured({"p99": POINTS, "p50": POINTS, "p95": POINTS}, LIGHT)
+    assert [(line.name, line.colour) for line in lines] == list(zip(("p50", "p95", "p99"), LIGHT.percentiles, strict=True))
+
+
+def test_a_small_line_is_escaped_and_keeps_its_gaps() -> None:
+    points = [(EDGES[0], 1.0), (EDGES[1], None), (EDGES[2], 2.0), (EDGES[3], 3.0)]
+    deploys = [{"deployed_at": EDGES[2], "version": "<b>", "title": "t"}]
+    drawn = spark_svg([(points, "#123456")], SPAN, ZONE, dim="#000", deploys=deploys, label='a "name"')
+    assert drawn.count("<polyline") == 1
+    assert drawn.count("<circle") == 1, "a lone reading is a point"
+    assert "&lt;b&gt;" in drawn
+    assert "&quot;name&quot;" in drawn
+
+
+def test_hops_are_stacked_under_the_whole_way() -> None:
+    chart = hops_chart({"a": POINTS, "b": POINTS}, POINTS, SPAN, ZONE, LIGHT)
+    assert [trace.get("stackgroup") for trace in chart["data"]] == ["hops", "hops", None]
+    assert chart["layout"]["yaxis"]["range"][1] > 2 * max(value for _, value in POINTS)
 
 
 @given(st.lists(st.floats(0, 190), min_size=1, max_size=8))

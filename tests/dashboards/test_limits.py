@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from dashboards import limit_words
 from dashboards.components.headroom_bar import LIMIT_AT, pieces
 from dashboards.limit_rows import STALE_AFTER, LimitRow, kept, limit_rows, sorted_by
-from roomleft.limits import State
+from roomleft.limits import Kind, State
 from tests.dashboards.sample_rows import NOW, SAMPLES, headroom_row
 
 ZONE = ZoneInfo("UTC")
@@ -148,3 +149,33 @@ def test_the_bar_says_itself(rows: list[LimitRow]) -> None:
     assert limit_words.bar(named(rows, "tabletop.realtime"), NOW, ZONE) == (
         "Realtime connections: 81\u202f% used, 1,880 of 10,000 left, tight, assumed limit; 5\u00a0Jan 9\u00a0Dec–28\u00a0Feb"
     )
+
+
+def test_an_amount_for_each_of_something_says_how_it_came_about(rows: list[LimitRow]) -> None:
+    row = named(rows, "arena.month")
+    each = replace(row.limit, amount=Decimal(2), amount_per="active_users")
+    budget = LimitRow(each, replace(row.headroom, amount=Decimal(5024)))
+    assert limit_words.amount_made_of(budget) == "$2.00 × 2,512 active users"
+    errors = replace(each, kind=Kind.SLO, amount=Decimal("0.001"), amount_per="api_requests")
+    assert (
+        limit_words.amount_made_of(LimitRow(errors, replace(row.headroom, amount=Decimal("1200"))))
+        == "0.1\u202f% of 1,200,000 api requests"
+    )
+    assert limit_words.amount_made_of(row) == ""
+
+
+def test_since_when_a_limit_has_been_so(rows: list[LimitRow]) -> None:
+    stored = [headroom_row(sample) for sample in SAMPLES]
+    begun = {"arena.worlds_us": NOW - timedelta(hours=3), "coach.build": NOW - timedelta(hours=3)}
+    found = {row.key: row for row in limit_rows(stored, LIMITS, NOW, begun=begun)}
+    assert limit_words.state_since(found["arena.worlds_us"], NOW, ZONE) == "tight since 09:00"
+    assert found["coach.build"].since is None, "what is ok has no since"
+    old = limit_rows(stored, LIMITS, NOW + timedelta(minutes=10), begun=begun)
+    assert {row.since for row in old if row.state is State.UNKNOWN and row.key == "arena.worlds_us"} == {NOW}
+
+
+@pytest.mark.parametrize(("floor", "words"), [(False, "out since 09:00 refills 1\u00a0Dec"), (True, "below since 09:00")])
+def test_what_is_out_says_since_when(rows: list[LimitRow], floor: bool, words: str) -> None:
+    row = named(rows, "scribe.cache_hits" if floor else "arena.month")
+    gone = LimitRow(row.limit, replace(row.headroom, state=State.EXHAUSTED, exhausts_p50=None), NOW - timedelta(hours=3))
+    assert limit_words.runs_out(gone, NOW, ZONE).plain() == words

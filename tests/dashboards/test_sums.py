@@ -3,19 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.signals import coarser, draw, limit_line
+from dashboards.components.signal_card import leading
 from dashboards.cost_tables import change, in_cents, summarise
-from dashboards.health_words import platform_health
 from dashboards.pages.platform_live import live_signals, rate_unit, rate_words
-from dashboards.signals import draw, limit_line
 from roomleft.packs import load_pack
-from roomleft.packs_parts import Component, Signal
+from roomleft.packs_parts import Signal
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -159,49 +158,15 @@ def test_no_readings_draw_nothing() -> None:
     assert (drawn.lines, drawn.newest, drawn.newest_at) == ({}, None, None)
 
 
-COMPONENTS = [Component(id="db", title="Database", summary="s", critical=True), Component(id="cache", title="Cache", summary="s")]
-PACK: Any = SimpleNamespace(components=COMPONENTS, interval=timedelta(minutes=1))
+def test_longer_steps_keep_the_mean_and_the_newest_count() -> None:
+    rows = [reading(m, float(m)) for m in range(0, 10)]
+    merged = coarser(rows, 300)
+    assert [(row["mean_value"], row["last_value"]) for row in merged] == [(2.0, 4.0), (7.0, 9.0)]
 
 
-def check(component: str, status: str, age_s: float = 10) -> dict[str, Any]:
-    at = NOW - timedelta(seconds=age_s)
-    return {
-        "component": component,
-        "check_name": "status",
-        "status": status,
-        "value": None,
-        "unit": None,
-        "words": None,
-        "observed_at": at,
-    }
-
-
-@pytest.mark.parametrize(
-    ("checks", "status", "score"),
-    [
-        ([check("db", "pass"), check("cache", "pass")], "pass", 1.0),
-        ([check("db", "warn"), check("cache", "pass")], "warn", 0.75),
-        ([check("db", "fail"), check("cache", "pass")], "fail", 0.5),
-        ([check("db", "pass"), check("cache", "fail")], "warn", 0.5),
-        ([check("db", "pass"), check("cache", "pass", 3600)], "unknown", 1.0),
-        ([check("db", "pass", 3600), check("cache", "pass", 3600)], "unknown", None),
-        ([], "unknown", None),
-    ],
-    ids=[
-        "all pass",
-        "one warns",
-        "a critical one fails",
-        "another fails",
-        "one is silent",
-        "all are silent",
-        "none was ever read",
-    ],
-)
-def test_a_platform_is_as_well_as_its_components(checks: list[dict[str, Any]], status: str, score: float | None) -> None:
-    health = platform_health(PACK, checks, NOW)
-    assert (health.status, health.score) == (status, score)
-
-
-def test_the_sentence_names_what_is_not_healthy() -> None:
-    health = platform_health(PACK, [check("db", "fail"), check("cache", "pass")], NOW)
-    assert health.sentence == "1 of 2 components is healthy. Database is down."
+def test_the_card_of_percentiles_leads_with_the_one_its_limit_speaks_of() -> None:
+    own = signal(by="quantile")
+    rows = [reading(0, value, f'{{"quantile":"{q}"}}') for q, value in (("0.5", 1.0), ("0.95", 5.0), ("0.99", 9.0))]
+    drawn = draw(own, rows, 60)
+    assert sorted(drawn.lines) == ["p50", "p95", "p99"]
+    assert leading(own, SCRIBE, drawn) == ("p95", 5.0)

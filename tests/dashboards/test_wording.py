@@ -8,6 +8,7 @@ import pytest
 
 from dashboards import wording
 from dashboards.wording import THIN
+from roomleft.packs_fields import UNITS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
@@ -94,3 +95,37 @@ def test_a_zone_shows_its_offset_now() -> None:
     assert wording.zone_name(BERLIN, NOW) == "UTC+1 Berlin"
     assert wording.zone_name(BERLIN, datetime(2026, 7, 1, tzinfo=UTC)) == "UTC+2 Berlin"
     assert wording.zone_name(ZoneInfo("Asia/Kolkata"), NOW) == "UTC+5:30 Kolkata"
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+@pytest.mark.parametrize("value", [0, 1, 0.5, 42, 2512, 5010000, -3])
+def test_every_unit_of_packs_reads_as_people_write_it(unit: str, value: float) -> None:
+    words = wording.with_unit(value, unit)
+    assert "_" not in words
+    assert words == words.strip()
+    assert "nan" not in words.lower()
+    assert words.lstrip("\u2212<$\u202f")[:1].isdigit(), words
+    assert wording.unit_title(unit)
+    assert "_" not in wording.unit_title(unit)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(1, "gpus", "1 GPU"), (3, "gpus", "3 GPUs"), (1, "queries", "1 query"), (1, "series", "1 series"), (2.5, "usd_per_user", "$2.50 a user"),
+     (3, "usd_per_mtok", "$3.00 a million tokens"), (1_800_000, "bytes_per_second", "1.8\u202fMB/s"), (12, "operations_per_second", "12\u202f/s"),
+     (184, "ms", "184\u202fms"), (99.9, "percent", "99.9\u202f%"), (0.002, "usd_per_token", "$0.002 a token"), (18, "months", "18 months")],
+)  # fmt: skip
+def test_values_carry_what_their_unit_says(value: float, unit: str, words: str) -> None:
+    assert wording.with_unit(value, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"), [(1, "100\u202f%"), (0.99996, "99.996\u202f%"), (0.9999999, "99.99999\u202f%"), (0.9994, "99.9\u202f%")]
+)
+def test_what_is_not_whole_is_not_rounded_to_it(ratio: float, words: str) -> None:
+    assert wording.percent(ratio) == words
+
+
+@pytest.mark.parametrize(("ms", "words"), [(0.84, "0.8\u202fms"), (4712.4, "4,712\u202fms"), (12_400, "12.4\u202fs")])
+def test_latencies_can_be_told_apart(ms: float, words: str) -> None:
+    assert wording.latency(ms) == words

@@ -11,13 +11,15 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from dashboards.wording import RATIO_UNITS
 from roomleft.limits import Direction
 from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
 
 Points = list[tuple[datetime, float | None]]
 TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": sum, "max": max, "min": min, "mean": fmean}
+RATIO_UNITS = frozenset({"ratio", "fraction"})
+QUANTILE = "quantile"
+"""The label by which a series says which percentile it is."""
 GAP_STEPS = 3
 """A line breaks where more steps than this have no reading."""
 
@@ -31,6 +33,10 @@ class Drawn:
     newest_at: datetime | None
     beside: float | None = None
     """The newest value of the series named by `of`, for a signal shown as a value against another."""
+
+    def last(self, name: str) -> float | None:
+        """A line's newest value."""
+        return _last(list(self.lines.get(name, ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,30 @@ def limit_line(signal: Signal, pack: Pack) -> LimitLine | None:
         return None
     over = spec.window.rolling if spec.window is not None else None
     return LimitLine(value, spec.direction is Direction.AT_LEAST, over)
+
+
+def percentile_name(text: str) -> str:
+    """`p95` of a quantile label: `0.95`, `95`, `p95`; other words stay as they are."""
+    try:
+        share = float(text.removeprefix("p"))
+    except ValueError:
+        return text
+    return f"p{share * 100:g}" if share <= 1 else f"p{share:g}"
+
+
+def coarser(rows: Sequence[Mapping[str, Any]], step_s: int) -> list[Mapping[str, Any]]:
+    """The same readings in longer steps: the mean of the steps' means, the newest last value."""
+    found: dict[tuple[str, str, str | None, datetime], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        at: datetime = row["bucket_start"]
+        start = datetime.fromtimestamp(at.timestamp() // step_s * step_s, at.tzinfo)
+        found[row["component"], row["name"], row["labels"], start].append(row)
+    merged: list[Mapping[str, Any]] = []
+    for (_, _, _, start), own in found.items():
+        newest = max(own, key=lambda row: row["last_at"])
+        values = [row["mean_value"] for row in own if row["mean_value"] is not None]
+        merged.append({**newest, "bucket_start": start, "mean_value": fmean(values) if values else None})
+    return merged
 
 
 def names_of(signals: Iterable[Signal]) -> list[str]:
@@ -111,7 +141,10 @@ def _fits(signal: Signal, labels: str | None) -> bool:
 
 
 def _line_name(signal: Signal, labels: str) -> str:
-    return str(json.loads(labels).get(signal.by, "–")) if signal.by else signal.title
+    if not signal.by:
+        return signal.title
+    value = str(json.loads(labels).get(signal.by, "–"))
+    return percentile_name(value) if signal.by == QUANTILE else value
 
 
 def _increases(rows: Sequence[Mapping[str, Any]], step_s: int, *, per_second: bool) -> Points:

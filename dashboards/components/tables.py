@@ -1,0 +1,44 @@
+"""A plain table in a card: a title, a note beside it, heads, rows, and a foot whose sums the rows add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from dash import html
+
+
+def table_card(
+    title: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    numbers: Collection[int] = (),
+    note: Any = None,
+    under: Any = None,
+    marked: Collection[int] = (),
+    name: str = "",
+) -> html.Div:
+    """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table."""
+
+    def kind(column: int) -> str:
+        return "num" if column in numbers else ""
+
+    head = html.Tr([html.Th(each, scope="col", className=kind(n)) for n, each in enumerate(heads)])
+    body = [
+        html.Tr(
+            [html.Td(cell, className=kind(n)) for n, cell in enumerate(row)], className="marked" if number in marked else None
+        )
+        for number, row in enumerate(rows)
+    ]
+    return html.Div(
+        [
+            html.Div(
+                [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
+            ),
+            html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="plain-table"), className="table-scroll"),
+            html.Div(under, className="card-context table-under") if under else None,
+        ],
+        className="card flush",
+        **({"data-block": name} if name else {}),
+    )

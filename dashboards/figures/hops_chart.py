@@ -1,0 +1,67 @@
+"""The medians of a request's hops over time, stacked, with the whole way's median as a line above them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.figures.chart import Figure, deploy_marks, layout, local, nice_top, side_labels
+from dashboards.theme import Tones
+
+TALL = 280
+WIDE_RIGHT, WIDE_CHARS = 160, 26
+Points = Sequence[tuple[datetime, float | None]]
+
+
+def hops_chart(
+    hops: Mapping[str, Points],
+    total: Points,
+    span: tuple[datetime, datetime],
+    zone: ZoneInfo,
+    tones: Tones,
+    *,
+    deploys: Sequence[Mapping[str, Any]] = (),
+    key: str = "",
+) -> Figure:
+    """Areas in the order of the way, from the bottom; past four the colours come again, paler."""
+    steps = sorted({at for points in hops.values() for at, _ in points} | {at for at, _ in total})
+    xs = [local(at, zone) for at in steps]
+    values = {name: dict(points) for name, points in hops.items()}
+    sums = [sum(own.get(at) or 0.0 for own in values.values()) for at in steps]
+    whole = dict(total)
+    top = nice_top(max([*sums, *(value or 0.0 for value in whole.values())], default=0.0))
+    axis = {"tickformat": ",~f", "range": [0, top], "rangemode": "normal"}
+    figure: Figure = {"data": [], "layout": layout(tones, span, zone, height=TALL, key=key, y=axis)}
+    base, labels = 0.0, []
+    for n, (name, own) in enumerate(values.items()):
+        colour = tones.series[n % len(tones.series)]
+        figure["data"].append(
+            {
+                "type": "scatter", "mode": "lines", "name": name, "x": xs, "y": [own.get(at) for at in steps], "stackgroup": "hops",
+                "line": {"color": colour, "width": 0.75}, "opacity": 1, "fillcolor": _pale(colour, 0.62 if n < len(tones.series) else 0.3),
+                "hovertemplate": "%{y:,.4~g} ms",
+            }
+        )  # fmt: skip
+        last = next((own[at] for at in reversed(steps) if own.get(at) is not None), None) or 0.0
+        labels.append((name, base + last / 2, colour))
+        base += last
+    if total:
+        figure["data"].append(
+            {
+                "type": "scatter", "mode": "lines", "name": "whole way", "x": xs, "y": [whole.get(at) for at in steps],
+                "line": {"color": tones.text, "width": 1.75}, "hovertemplate": "%{y:,.4~g} ms", "connectgaps": False,
+            }
+        )  # fmt: skip
+        last_total = next((value for _, value in reversed(list(total)) if value is not None), 0.0)
+        labels.append(("whole way", last_total, tones.text))
+    figure["layout"]["margin"]["r"] = WIDE_RIGHT
+    side_labels(figure, labels, top, tones, chars=WIDE_CHARS)
+    deploy_marks(figure, deploys, zone, tones, apart=0.1)
+    return figure
+
+
+def _pale(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

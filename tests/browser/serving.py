@@ -1,0 +1,35 @@
+"""Pages served on a free port of this machine, for a real browser."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from dashboards.app import build_pages
+from dashboards.parts import Parts
+
+
+@contextmanager
+def serving(parts: Parts) -> Iterator[str]:
+    """The address of the running pages over `parts`."""
+    server = FastAPI()
+    build_pages(server, parts)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    web = uvicorn.Server(uvicorn.Config(server, log_level="warning", ws="websockets-sansio", lifespan="off"))
+    thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not web.started and time.monotonic() < deadline:
+        thread.join(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    web.should_exit = True
+    web.force_exit = True
+    thread.join(10)
