@@ -1,4 +1,4 @@
-"""Rows of a CSV, Parquet or NDJSON file, one after another and never the whole file in memory."""
+"""Rows of a CSV, Parquet or NDJSON file, one after another and never the whole file in memory; or the samples of a metrics page."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from collectors.fields import Refusal
+from collectors.file_pages import KINDS, page_rows
 from roomleft.errors import InputError
 
 Row = dict[str, object] | Refusal
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+FORMATS |= {".om": "openmetrics", ".openmetrics": "openmetrics", ".prom": "prometheus"}
 READ_ROWS = 10_000
 
 
@@ -38,13 +40,25 @@ class FileRows:
 
     def __iter__(self) -> Iterator[Row]:
         try:
-            yield from {"csv": self._csv, "tsv": self._csv, "parquet": self._parquet_rows, "ndjson": self._ndjson}[self.format]()
+            yield from self._rows()
         except UnicodeDecodeError as error:
             raise InputError(f"the file is not UTF-8 text: {error.reason}", str(self.path), "save it as UTF-8") from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"the gzip file is damaged or cut short: {error}", str(self.path), "copy it again") from error
         except pa.ArrowException as error:
             raise InputError(f"the Parquet file is damaged: {error}", str(self.path), "copy it again") from error
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a metrics page: its rows are samples and can be nothing else."""
+        return self.format in KINDS
+
+    def _rows(self) -> Iterator[Row]:
+        if self.is_page:
+            with self._open() as file:
+                yield from page_rows(self.path, file, self.format)
+        else:
+            yield from {"csv": self._csv, "tsv": self._csv, "parquet": self._parquet_rows, "ndjson": self._ndjson}[self.format]()
 
     def _open(self) -> IO[bytes]:
         if self.path.suffix == ".gz":
@@ -113,7 +127,7 @@ def _format(path: Path) -> str:
         raise InputError(
             f"{''.join(path.suffixes) or 'a file without an ending'} is not a known format",
             str(path),
-            "CSV, TSV, Parquet, NDJSON (.ndjson, .jsonl); .gz except Parquet",
+            "CSV, TSV, Parquet, NDJSON (.ndjson, .jsonl), metrics pages (.om, .openmetrics, .prom); .gz except Parquet",
         )
     return found
 

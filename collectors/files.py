@@ -43,8 +43,8 @@ class FileBatch:
 class ImportPlan:
     """An import, checked and ready. Iterate `batches()` (rows for the writer) or `ndjson()` (records for a server) once.
 
-    `source` scopes the rows' ids. `used` says which column feeds which field, `unused` names the columns that are left out. `rows_read`
-    and `rows_rejected` grow as the file is read; `total_rows` is known for Parquet only.
+    `source` scopes the rows' ids. `used` says which column feeds which field, `unused` names the columns that are left out. `rows_read`,
+    `rows_rejected` and (of these) `rows_unreadable` grow as the file is read; `total_rows` is known for Parquet only.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ImportPlan:
             name: f"always {value}" for name, value in made.fixed.items()
         }
         self.unused = list(made.unused)
-        self.rows_read = self.rows_rejected = 0
+        self.rows_read = self.rows_rejected = self.rows_unreadable = 0
         self._rows, self._made, self._known = rows, made, known_platforms
 
     def ndjson(self) -> Iterator[FileBatch]:
@@ -87,6 +87,7 @@ class ImportPlan:
                 numbers.append(number)
             self.rows_read += len(batch)
             self.rows_rejected += len(unreadable)
+            self.rows_unreadable += len(unreadable)
             yield FileBatch(b"\n".join(lines), numbers, unreadable)
 
     def batches(self) -> Iterator[Normalised]:
@@ -103,15 +104,19 @@ class ImportPlan:
             yield Normalised(judged.rows, self._rejected(batch, judged.rejected))
 
     def _rejected(self, batch: FileBatch, rejected: pa.Table) -> pa.Table:
-        places = rejected.column_names.index("line")
-        lines = pa.array([batch.numbers[line - 1] for line in rejected.column("line").to_pylist()], pa.int64())
-        numbered = rejected.set_column(places, rejected.schema.field("line"), lines)
-        if not batch.unreadable:
-            return numbered
         refused = RefusedRows(self.source, self.as_, self.now)
         for number, refusal in batch.unreadable:
             refused.add(refusal, number)
-        return pa.concat_tables([numbered, refused.table()])
+        lines = [batch.numbers[line - 1] for line in rejected.column("line").to_pylist()]
+        table = pa.concat_tables([_column(rejected, "line", lines), refused.table()])
+        # Rows without an id are told from the same line of another file by the file they are of.
+        named = zip(table.column("event_id").to_pylist(), table.column("line").to_pylist(), strict=True)
+        return _column(table, "event_id", [known or f"{self.sha256[:16]}:{line}" for known, line in named])
+
+
+def _column(table: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
+    field = table.schema.field(name)
+    return table.set_column(table.column_names.index(name), field, pa.array(values, field.type))
 
 
 def import_file(
@@ -140,6 +145,8 @@ def import_file(
             f"unknown platform {platform!r}{nearest(platform, known_platforms)}", "--platform", "platforms are the packs in use"
         )
     rows = FileRows(path)
+    if rows.is_page and as_ != "samples":
+        raise InputError("a metrics page holds samples", f"--as {as_}", "give --as samples")
     times = Times(_zone(zone), start if isinstance(start, datetime) else _instant(start) if start else None)
     first: list[Row] = list(islice(iter(rows), 1000))
     columns = list(dict.fromkeys(chain.from_iterable(row for row in first if isinstance(row, dict))))
@@ -149,6 +156,7 @@ def import_file(
     _check_times(made, first, str(path))
     if "platform" not in made.feeds and platform is None and "platform" not in made.fixed:
         raise InputError("the file does not say which platform its rows are of", str(path), "give --platform NAME")
+    _check_names(made, str(path))
     rows.columns = sorted({column for term in made.feeds.values() for column in term.columns})
     return ImportPlan(rows, as_, made, platform=platform, known_platforms=known_platforms, now=now)
 
@@ -164,6 +172,16 @@ def _check_times(made: FileMapping, first: Sequence[Row], where: str) -> None:
         value = next((found for row in first if isinstance(row, dict) and (found := term.value(row)) is not None), None)
         if value is not None:
             made.times.check(value, term.text, where)
+
+
+def _check_names(made: FileMapping, where: str) -> None:
+    """Every sample has a name and belongs to a part of the platform: a file that says neither would be refused row by row."""
+    if made.shape is not SHAPES["samples"]:
+        return
+    for name, example in (("component", "database"), ("name", "cpu_percent")):
+        if name not in made.feeds and name not in made.fixed:
+            hint = f"give --set {name}={example}, or --map COLUMN={name}"
+            raise InputError(f"the file does not say the {name} of its samples", where, hint)
 
 
 def _first_fault(first: Sequence[Row]) -> str:

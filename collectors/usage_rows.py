@@ -46,8 +46,10 @@ def usage_table(
     if not (isinstance(records, Records) and records.lines is not None and batch.judge_columns(records, records.lines, 0)):
         originals, data = _lines(records) if isinstance(records, bytes) else (records, _dumped(records))
         batch.judge(originals, data, 0)
+    # Worked out once: a look at the whole body for each refused row makes a body of nothing else quadratic.
+    lines = _line_numbers(records, 1 + max((place for _, place, _ in batch.refusals), default=-1))
     for refusal, place, record in batch.refusals:
-        batch.refused.add(refusal, _line_number(records, place), record)
+        batch.refused.add(refusal, lines[place], record)
     rows = [usage_from(columns_of(batch.closer), source)] if batch.closer or not batch.parts else []
     return Normalised(pa.concat_tables(batch.parts + rows), batch.refused.table())
 
@@ -108,14 +110,11 @@ def _lines(data: bytes) -> tuple[Originals, bytes | None]:
     return [line for line in data.split(b"\n") if line.strip()], data
 
 
-def _line_number(records: object, place: int) -> int:
-    """The 1-based line of the record at `place` (blank lines count), or its 1-based place in a sequence."""
-    if not isinstance(records, bytes) or is_array(records):
-        return place + 1
-    if b"\n\n" not in records and not records.startswith(b"\n"):
-        return place + 1
-    filled = [number for number, line in enumerate(records.split(b"\n"), start=1) if line.strip()]
-    return filled[place]
+def _line_numbers(records: object, count: int) -> Sequence[int]:
+    """The 1-based line of each of `count` records (blank lines count), or its 1-based place in a sequence."""
+    if not isinstance(records, bytes) or is_array(records) or (b"\n\n" not in records and not records.startswith(b"\n")):
+        return range(1, count + 1)
+    return [number for number, line in enumerate(records.split(b"\n"), start=1) if line.strip()]
 
 
 def _dumped(records: Sequence[object]) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -26,10 +26,11 @@ from roomleft.limits import State
 from roomleft.metrics import REGISTRY
 from roomleft.timespan import parse_instant
 from warehouse.state import SignIn
-from warehouse.usage import DIMENSIONS, usage_by
+from warehouse.usage import DIMENSIONS, usage_summary
 from warehouse.writer import Batch
 
 from .answers import answer, error_answer
+from .api_sources import add_source_routes
 from .bodies import read_body
 from .headroom_rows import headroom_rows
 from .parts import Parts
@@ -47,6 +48,12 @@ DESCRIBED_PUSH = (
     "for all. Answers after commit. Sending the same again adds nothing. A refused record costs only itself; it is listed and kept in `rejected`."
 )
 
+DESCRIBED_SUMMARY = (
+    "`rows` add up to `total`, to the last digit; `label` is null where the dimension was not given. Where `unpriced_requests` is above 0 the "
+    "cost is a lower bound. Counted in whole quarter hours, by user in whole UTC days: `covers` says which. Users are pseudonyms; beyond the "
+    "1,000 dearest all others are one row, `(others)`."
+)
+
 
 def make_api(parts: Parts) -> APIRouter:
     """All routes that are not pages."""
@@ -54,6 +61,7 @@ def make_api(parts: Parts) -> APIRouter:
     _push(router, parts)
     _read(router, parts)
     _self(router, parts)
+    add_source_routes(router, parts)
     return router
 
 
@@ -100,14 +108,18 @@ def _push(router: APIRouter, parts: Parts) -> None:
     at_once = asyncio.Semaphore(BODIES_AT_ONCE)
 
     async def take(request: Request, platform: str | None, kind: str) -> Response:
-        _known_platform(parts, platform)
+        # Packs that come with the program wait until there is something of theirs: these rows may be the first.
+        known = {*parts.packs, *await asyncio.to_thread(parts.wake_packs, ())}
+        _known_platform(known, platform)
         async with at_once:
             body = await read_body(request, parts.settings.body_limit_mb * 2**20)
             source = _source_of(request)
             judged = await asyncio.to_thread(
-                READERS[kind], body, source=source, platform=platform, known_platforms=tuple(parts.packs), now=parts.clock.now()
+                READERS[kind], body, source=source, platform=platform, known_platforms=tuple(known), now=parts.clock.now()
             )
             del body
+            if first := {*judged.rows.column("platform").unique().to_pylist()} - {*parts.packs}:
+                await asyncio.to_thread(parts.wake_packs, first)
             return await _store(parts, source, kind, judged)
 
     @router.post(
@@ -145,10 +157,10 @@ def _business(body: bytes, **who: Any) -> Normalised:
 READERS: dict[str, Callable[..., Normalised]] = {"usage": usage_table, "samples": samples_table, "business": _business}
 
 
-def _known_platform(parts: Parts, platform: str | None) -> None:
-    if platform is not None and platform not in parts.packs:
+def _known_platform(known: Collection[str], platform: str | None) -> None:
+    if platform is not None and platform not in known:
         raise InputError(
-            f"unknown platform {shown(platform)}{nearest(platform, parts.packs)}",
+            f"unknown platform {shown(platform)}{nearest(platform, known)}",
             "the parameter platform",
             "platforms are the packs in use",
         )
@@ -165,6 +177,20 @@ def _source_of(request: Request) -> str:
 
 
 async def _store(parts: Parts, source: str, kind: str, judged: Normalised) -> Response:
+    counts, told, full = await store_judged(parts, source, kind, judged)
+    if full is not None:
+        return error_answer(full, **counts)
+    if judged.rejected.num_rows and not judged.rows.num_rows:
+        return error_answer(
+            InputError("no record was accepted", "body", "see `rejected` for each line's reason"), **counts, rejected=told
+        )
+    return answer({**counts, "rejected": told})
+
+
+async def store_judged(
+    parts: Parts, source: str, kind: str, judged: Normalised
+) -> tuple[dict[str, int], list[dict[str, Any]], QueueFull | None]:
+    """Store what was accepted and what was refused: the counts, the first refusals, and the fault if the queue had no room for all."""
     rows, rejected = judged.rows, judged.rejected
     counts = {
         "rows_read": rows.num_rows + rejected.num_rows,
@@ -179,41 +205,44 @@ async def _store(parts: Parts, source: str, kind: str, judged: Normalised) -> Re
         try:
             receipt = await asyncio.wrap_future(parts.writer.submit(Batch(source, **table)))
         except QueueFull as error:
-            return error_answer(error, **counts)
+            return counts, [], error
         counts["rows_added"] += receipt.added
         counts["rows_duplicate"] += receipt.duplicate
         counts["rows_rejected"] += receipt.conflict
     told = rejected.slice(0, SHOWN_REJECTS).select(["line", "field", "reason"]).to_pylist()
     if kept_out := counts["rows_rejected"] - rejected.num_rows:
         told.append({"line": None, "field": None, "reason": KEPT_OUT.format(kept_out)})
-    if rejected.num_rows and not rows.num_rows:
-        return error_answer(
-            InputError("no record was accepted", "body", "see `rejected` for each line's reason"), **counts, rejected=told
-        )
-    return answer({**counts, "rejected": told})
+    return counts, told, None
 
 
 def _read(router: APIRouter, parts: Parts) -> None:
     @router.get("/api/v1/headroom", summary="Every limit with its headroom, worst first", tags=["read"])
     async def headroom(platform: str | None = None, state: str | None = None) -> Response:
-        _known_platform(parts, platform)
+        _known_platform(parts.packs, platform)
         if state is not None and state not in set(State):
             raise InputError(f"unknown state {shown(state)}", "the parameter state", f"one of {', '.join(State)}")
         rows = await asyncio.to_thread(headroom_rows, parts.store, parts.packs, parts.clock.now(), parts.slack)
         kept = [row for row in rows if platform in (None, row["platform"]) and state in (None, row["state"])]
         return answer(kept)
 
-    @router.get("/api/v1/usage/summary", summary="Usage and cost by one dimension between two instants", tags=["read"])
-    async def usage_summary(
+    @router.get(
+        "/api/v1/usage/summary",
+        summary="Usage and cost by one dimension between two instants, and their total",
+        description=DESCRIBED_SUMMARY,
+        tags=["read"],
+    )
+    async def summary_of_usage(
         since: str | None = None,
         until: str | None = None,
         by: Annotated[str, Query(description=f"one of {', '.join(DIMENSIONS)}")] = "provider",
         platform: str | None = None,
     ) -> Response:
-        _known_platform(parts, platform)
+        _known_platform(parts.packs, platform)
         start, end = _range(since, until, parts.clock.now())
-        rows = await asyncio.to_thread(usage_by, parts.store, start, end, by=by, platform=platform)
-        return answer({"since": start, "until": end, "by": by, "platform": platform, "rows": rows})
+        found = await asyncio.to_thread(usage_summary, parts.store, start, end, by=by, platform=platform)
+        covers = {"since": found.since, "until": found.until, "grain": found.grain}
+        about = {"since": start, "until": end, "by": by, "platform": platform, "covers": covers}
+        return answer({**about, "rows": found.rows, "total": found.total})
 
     @router.post("/api/v1/sql", summary="Ask one read-only SELECT", tags=["read"])
     async def sql(request: Request) -> Response:

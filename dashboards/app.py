@@ -11,11 +11,11 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
-from dashboards import drawer, exports, notices
+from dashboards import drawer, exports, fault_tray, notices
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.filters import Filters, parse
-from dashboards.pages import cost, overview, platform_home
+from dashboards.pages import cost, overview, platform_home, sources
 from dashboards.parts import Parts
 from dashboards.shell import Id, controls, nav_links, shell
 from dashboards.snapshot import Snapshots
@@ -60,9 +60,10 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         serve_locally=True,
     )
     server.add_middleware(Transfer)
-    app.layout = shell(demo=parts.settings.demo)
+    frame = shell(demo=parts.settings.demo)
+    app.layout = html.Div([frame, fault_tray.tray()]) if parts.settings.demo else frame
     _frame(app, pages)
-    for page in (overview, cost, platform_home, drawer, notices):
+    for page in (overview, cost, platform_home, sources, drawer, notices, fault_tray):
         page.register(app, pages)
     _page_routes(server, app)
     # Over WebSocket, callbacks are unknown until Dash's first HTTP request; the first page after a restart would lack its styles.
@@ -80,7 +81,7 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
         finally:
             reset_current_request(token)
 
-    for path in ("/cost", "/platforms", "/platforms/{rest:path}"):
+    for path in ("/cost", "/sources", "/platforms", "/platforms/{rest:path}"):
         server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
 
@@ -91,6 +92,8 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
         return overview.layout()
     if path == cost.PATH:
         return cost.layout()
+    if path == sources.PATH:
+        return sources.layout()
     if path == platform_home.PATH or path.startswith(f"{platform_home.PATH}/"):
         found = platform_home.layout(path, parts.packs)
         if found is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,8 @@ class LimitRow:
     headroom: Headroom
     since: datetime | None = None
     """Since when it has been in its present state; None for one that is ok, or when nobody knows."""
+    began_before: bool = False
+    """It was so when it was first measured, so `since` is only when somebody looked."""
 
     @property
     def key(self) -> str:
@@ -118,11 +120,12 @@ def limit_rows(
     now: datetime,
     slack: timedelta = timedelta(0),
     begun: Mapping[str, datetime] | None = None,
+    began_before: Collection[str] = (),
 ) -> list[LimitRow]:
     """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out.
 
     `slack` is how much older than three minutes a row may be: a clock that runs fast leaves less time to measure in. `begun` is since
-    when each limit's stored state has held.
+    when each limit's stored state has held; of those in `began_before` it is only known that it held then.
     """
     kept = {row["limit_id"]: headroom_of(row) for row in stored}
     rows = []
@@ -133,7 +136,7 @@ def limit_rows(
         if found is not None and headroom.state is not State.OK:
             # A row too old to believe has been unknown since it was last measured.
             since = (begun or {}).get(limit.limit_id) if headroom.state is found.state else found.as_of
-        rows.append(LimitRow(limit, headroom, since))
+        rows.append(LimitRow(limit, headroom, since, limit.limit_id in began_before))
     return sorted(rows, key=worst_first)
 
 

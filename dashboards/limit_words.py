@@ -66,7 +66,7 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
             return Words(f"ran out {wording.when(h.exhausts_p50, now, zone)}", refill)
         if row.since is None:
             return Words("below the floor" if row.is_floor else "has run out", refill)
-        return Words(f"{'below' if row.is_floor else 'out'} since {since_text(row.since, now, zone)}", refill)
+        return Words(f"{'below' if row.is_floor else 'out'} {began(row, now, zone)}", refill)
     if h.exhausts_p50 is not None:
         if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
             spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
@@ -89,7 +89,13 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
 
 def state_since(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
     """`tight since 09:14`; the state alone where nobody knows since when."""
-    return f"{row.state.value} since {since_text(row.since, now, zone)}" if row.since is not None else row.state.value
+    return f"{row.state.value} {began(row, now, zone)}" if row.since is not None else row.state.value
+
+
+def began(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
+    """`since 09:14`, or `since before 09:14` for what was so when it was first measured."""
+    assert row.since is not None, "the caller asks only where it is known"
+    return f"since {'before ' if row.began_before else ''}{since_text(row.since, now, zone)}"
 
 
 def amount_made_of(row: LimitRow) -> str:

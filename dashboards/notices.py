@@ -66,9 +66,9 @@ def backfill_notices(streams: Sequence[SourceProgress]) -> list[html.Div]:
         f"{name} {wording.percent(sum(own) / len(own), 0)}" for name, own in sorted(by_stream.items()) if name in unread
     )
     share = sum(each.fraction for each in streams) / len(streams)
-    read_to = min((each.read_to for each in behind if each.read_to), default=None)
-    upto = f", read to {read_to:%-d %b %H:%M} UTC" if read_to else ""
-    return [progress_bar(share, f"Reading history: {said}{upto}. Figures below are of what has been read so far.")]
+    back_to = max((each.read_from for each in behind if each.read_from), default=None)
+    reach = f", back to {back_to:%-d %b %H:%M} UTC" if back_to else ""
+    return [progress_bar(share, f"Reading history: {said}{reach}. Figures below are of what has been read so far.")]
 
 
 def source_notices(streams: Sequence[SourceProgress], now: datetime) -> list[html.Div]:

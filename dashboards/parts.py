@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from roomleft.clock import Pacer
+from roomleft.errors import InputError, RoomleftError
 from roomleft.packs import Pack
 from roomleft.settings import Settings
 from warehouse.state import StateDb
@@ -37,8 +38,69 @@ class JobState(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source stands. `address` carries no secret. `read_to` is until when its readings are complete, so the lag is now less that.
+
+    `rows_24h`: rows it added in the last day (readings for scrapes); `series`: how many a scrape gives. `words` is the newest fault,
+    `hint` what would fix it; both empty while it works. `state`: ok, failing (the last look failed), silent (no look came back for
+    three intervals), unknown (this host itself could not look), waiting (never looked at yet).
+    """
+
+    platform: str
+    source: str
+    kind: str
+    component: str
+    address: str
+    interval: timedelta
+    state: str
+    last_success_at: datetime | None
+    read_to: datetime | None
+    caught_up: bool
+    rows_24h: int | None = None
+    series: int | None = None
+    words: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTest:
+    """What came of reading a source once, on demand. `words` say what was read or what is wrong, `hint` what fixes it."""
+
+    source: str
+    ok: bool
+    words: str
+    hint: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What reading the packs again changed, by slug. The packs in `refused` have these faults; those in force before stay so."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    refused: Mapping[str, Sequence[RoomleftError]]
+
+
+def _nothing_to_test(source: str) -> SourceTest:
+    raise InputError(f"there is no source {source[:100]!r}", "sources", "no source is connected here")
+
+
+def _nothing_to_reload() -> Reloaded:
+    return Reloaded((), (), (), (), {})
+
+
+def _nothing_to_wake(slugs: Collection[str]) -> Collection[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
-    """The running parts. `jobs` answers how each job stands; it is a function so that pages need not know the scheduler."""
+    """The running parts. `jobs` and `sources` answer how each job and source stands; they are functions so that pages need not know the
+    scheduler. `packs` are those in force: a reload changes them as a whole.
+    """
 
     settings: Settings
     clock: Pacer
@@ -48,6 +110,11 @@ class Parts:
     state: StateDb
     jobs: Callable[[], Sequence[JobState]]
     readiness: Readiness
+    sources: Callable[[], Sequence[SourceStatus]] = tuple
+    test_source: Callable[[str], SourceTest] = _nothing_to_test
+    reload_packs: Callable[[], Reloaded] = _nothing_to_reload
+    wake_packs: Callable[[Collection[str]], Collection[str]] = _nothing_to_wake
+    """Puts shipped packs in force that somebody has data for, and says which platforms there are, in force or not."""
 
     @property
     def slack(self) -> timedelta:

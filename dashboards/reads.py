@@ -29,8 +29,15 @@ HOPS_OVER = timedelta(hours=1)
 def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timedelta = timedelta(0)) -> list[LimitRow]:
     """Every limit with its newest headroom and since when it has been so, worst first. `slack` as in `limit_rows`."""
     known = [limit for pack in packs.values() for limit in pack.limit_list()]
-    begun = {row["limit_id"]: row["begun_at"] for row in store.rows("page_limits_since", since=now - SINCE_SPAN)}
-    return limit_rows(store.rows("headroom_now"), known, now, slack, begun)
+    begun = {row["limit_id"]: row for row in store.rows("page_limits_since", since=now - SINCE_SPAN)}
+    return limit_rows(
+        store.rows("headroom_now"),
+        known,
+        now,
+        slack,
+        {limit_id: row["begun_at"] for limit_id, row in begun.items()},
+        {limit_id for limit_id, row in begun.items() if row["began_before"]},
+    )
 
 
 def limit_history(store: Store, limit_id: str, now: datetime, span: timedelta = timedelta(days=7)) -> list[Row]:

@@ -44,6 +44,7 @@ def shell(*, demo: bool) -> html.Div:
             html.Div(id=Id.CONTROLS, className="controls"),
             html.Div(
                 [
+                    gear(),
                     html.Button("Copy link", className="button wide-only", **{"data-act": "copy-link"}),
                     html.Button(
                         html.Span(className="theme-icon", **{"aria-hidden": "true"}),
@@ -74,6 +75,21 @@ def shell(*, demo: bool) -> html.Div:
             html.Div(id="toast", className="toast", role="status", **{"aria-live": "polite"}),
         ],
         className="frame",
+    )
+
+
+BEHIND_THE_GEAR = (("/sources", "Sources"),)
+
+
+def gear() -> html.Details:
+    """The menu of pages for whoever runs this."""
+    return html.Details(
+        [
+            html.Summary("⚙\ufe0e", className="button icon", title="Behind the figures", **{"aria-label": "Behind the figures"}),
+            html.Div([link(name, path, "menu-item") for path, name in BEHIND_THE_GEAR], className="menu right"),
+        ],
+        className="menu-holder gear",
+        **{"data-menu": "gear"},
     )
 
 

@@ -45,7 +45,7 @@ SETTINGS = (
         "Where people, tokens, leases and job runs live: sqlite:///FILE or postgresql://…; a file in data_dir when empty",
     ),
     Setting("packs_dir", str(ROOT / "packs"), "Folder of the platform packs"),
-    Setting("packs", (), "Which packs to load; all in packs_dir when empty"),
+    Setting("packs", (), "Which packs of packs_dir to put in force besides your own and those with a source or data"),
     Setting("host", "127.0.0.1", "Address to listen on; loopback unless told otherwise"),
     Setting("port", 8470, "Port to listen on; 0 takes a free one", 0, 65535),
     Setting("allowed_hosts", (), "Host names browsers may use for this server besides loopback and `host`"),

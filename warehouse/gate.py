@@ -2,22 +2,29 @@
 
 The engine's own parser turns the text into a tree, and the tree is checked against lists of what is allowed; whatever is not
 listed is refused, also what later versions of the engine add. What runs afterwards is written anew from the checked tree, never the text.
+`SHOW TABLES`, and `DESCRIBE` or `SUMMARIZE` of a table or of such a SELECT, are asked through the same checks.
 Behind the gate stand a read-only transaction, a time limit, and an engine that can reach no file, no network and no setting.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from roomleft.errors import QueryRefused
+from warehouse.catalogue import show_tables
 
 LONGEST = 20_000
 """Characters of the longest question."""
 
 WHERE = "your question"
-HINT = "ask with one SELECT (WITH is fine) over the warehouse's tables; docs/schema.md lists them"
+HINT = "ask with one SELECT (WITH is fine) over the warehouse's tables: SHOW TABLES lists them, DESCRIBE TABLE a table's columns"
+SHOW = re.compile(r"\s*SHOW\s+(ALL\s+)?TABLES\s*;?\s*", re.IGNORECASE)
+ABOUT = re.compile(r"\s*(DESCRIBE|DESC|SHOW|SUMMARIZE|PRAGMA\s+TABLE_INFO|PRAGMA\s+SHOW)\b\s*(.*)", re.IGNORECASE | re.DOTALL)
+NAME = re.compile(r"""[('"\s]*(\w+)[)'"\s]*;?\s*""")
 
 PARTS = frozenset(
     "SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE BASE_TABLE SUBQUERY JOIN EMPTY EXPRESSION_LIST TABLE_FUNCTION"
@@ -67,13 +74,46 @@ FUNCTIONS = frozenset(
 Parse = Callable[[str], str]
 
 
-def check(sql: str, parse: Parse, tables: Collection[str]) -> str:
-    """The parsed tree (JSON) of a question that may be asked. `parse` is the engine's `json_serialize_sql`; `tables` may be read.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that may be asked: its parsed tree (JSON), what is asked of its rows, and its table if it names one alone."""
+
+    tree: str
+    verb: str = "SELECT"
+    table: str = ""
+
+    def composed(self, select: str) -> str:
+        """The SQL to run; `select` is the tree written as SQL by the engine."""
+        # Of a table, unlike of a SELECT from it, the engine knows which columns are never NULL.
+        of = f'"{self.table}"' if self.table else f"SELECT * FROM ({select})"
+        if self.verb == "DESCRIBE":
+            return f'SELECT column_name, column_type, "null" FROM (DESCRIBE {of})'
+        return f"SELECT * FROM (SUMMARIZE {of})" if self.verb == "SUMMARIZE" else select
+
+
+def check(sql: str, parse: Parse, tables: Collection[str]) -> Question:
+    """A question that may be asked. `parse` is the engine's `json_serialize_sql`; `tables` may be read.
 
     Raises QueryRefused saying what is not allowed.
     """
     if len(sql) > LONGEST:
         raise QueryRefused(f"it is {len(sql)} characters long", WHERE, f"at most {LONGEST}")
+    if SHOW.fullmatch(sql):
+        return Question(_checked(show_tables(tables), parse, tables))
+    about = ABOUT.fullmatch(sql)
+    if about is None:
+        return Question(_checked(sql, parse, tables))
+    verb = "SUMMARIZE" if about[1].upper() == "SUMMARIZE" else "DESCRIBE"
+    named = NAME.fullmatch(about[2])
+    if named is None:
+        return Question(_checked(about[2], parse, tables), verb)
+    table = next((name for name in tables if name.lower() == named[1].lower()), None)
+    if table is None:
+        raise QueryRefused(f"there is no table {named[1]!r} to ask", WHERE, HINT)
+    return Question(_checked(f'SELECT * FROM "{table}"', parse, tables), verb, table)
+
+
+def _checked(sql: str, parse: Parse, tables: Collection[str]) -> str:
     text = parse(sql)
     try:
         tree = json.loads(text)

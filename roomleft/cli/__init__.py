@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from roomleft import __version__
+from roomleft.cli.connect import connect_cli
 from roomleft.cli.output import fail
 from roomleft.errors import RoomleftError
 
@@ -22,6 +23,9 @@ cli = typer.Typer(
 )
 token_cli = typer.Typer(help="Bearer tokens for programs.", no_args_is_help=True)
 cli.add_typer(token_cli, name="token")
+cli.add_typer(connect_cli, name="connect")
+report_cli = typer.Typer(help="What the pages show, as a file to keep, send or print.", no_args_is_help=True)
+cli.add_typer(report_cli, name="report")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -103,8 +107,18 @@ def serve(
 
 
 @cli.command()
+def reload(as_json: Json = False) -> None:
+    """Put edited packs in force at the running server. One with a fault is refused, and stays as it was."""
+    from roomleft.cli.reload import run_reload
+
+    raise typer.Exit(run_reload(as_json))
+
+
+@cli.command()
 def check(
-    path: Annotated[Path | None, typer.Argument(help="A pack, or a folder of packs; the shipped packs when absent.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="A pack, or a folder of packs; your own and the shipped packs when absent.")
+    ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Print every figure of the platforms and whether it is reproduced.")
     ] = False,
@@ -124,8 +138,22 @@ def status(as_json: Json = False) -> None:
     raise typer.Exit(run_status(as_json))
 
 
+@cli.command()
+def scrape(
+    targets: Annotated[list[str], typer.Argument(help="URLs, or files; .gz is read too, - is standard input.")],
+    format_: Annotated[str | None, typer.Option("--format", help="text or openmetrics; told by the content when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what metrics pages give, or the line and reason they are refused. Exit 1 if any is."""
+    from roomleft.cli.scrape import run_scrape
+
+    raise typer.Exit(run_scrape(targets, format_, as_json))
+
+
 @cli.command("sql")
-def sql(query: Annotated[str, typer.Argument(help="One SELECT.")], as_json: Json = False) -> None:
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, or DESCRIBE, SHOW TABLES, SUMMARIZE.")], as_json: Json = False
+) -> None:
     """Ask the warehouse one read-only question."""
     from roomleft.cli.ask import run_sql
 
@@ -134,7 +162,7 @@ def sql(query: Annotated[str, typer.Argument(help="One SELECT.")], as_json: Json
 
 @cli.command("import")
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or NDJSON file; .gz is read too.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, Parquet or NDJSON file, or a metrics page (.prom, .om); .gz is read too.")],
     as_: Annotated[str, typer.Option("--as", help="usage, samples or business")],
     platform: Annotated[str | None, typer.Option(help="The platform the rows belong to.")] = None,
     map_: Annotated[
@@ -203,3 +231,15 @@ def token_link() -> None:
     from roomleft.cli.access import run_token_link
 
     run_token_link()
+
+
+@report_cli.command("health")
+def report_health(
+    platform: Annotated[str | None, typer.Option(help="Only this platform; each of them when absent.")] = None,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="The folder of the HTML file; this one when absent.")] = None,
+) -> None:
+    """How a platform is: components, golden signals, hops, targets, limits, risks, cost. From the running server."""
+    from roomleft.cli.report import run_health
+
+    raise typer.Exit(run_health(platform, as_json, out))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from roomleft.cli.client import Client
-from roomleft.cli.output import print_json, print_table
+from roomleft.cli.output import err, print_json, print_table
 from roomleft.clock import Clock
 from roomleft.datadir import RunningServer, find
 from roomleft.errors import InputError
@@ -20,9 +20,10 @@ from roomleft.timespan import parse_instant
 
 SHOWN = (
     "limit_id", "platform", "kind", "amount", "unit", "used", "remaining", "fraction_left", "state", "reason", "burn_rate", "exhausts_at",
-    "p_breach", "as_of",
+    "p_breach", "as_of", "observed_at", "since",
 )  # fmt: skip
 """What `status --json` promises, in this order."""
+NEVER_MEASURED = "not measured yet"
 
 
 def located() -> tuple[Settings, RunningServer | None]:
@@ -54,31 +55,66 @@ def run_status(as_json: bool) -> int:
     """Print every limit; the exit code says the worst state."""
     settings, server = located()
     if server is not None:
-        rows = Client(server).get("/api/v1/headroom")
+        client = Client(server)
+        rows = client.get("/api/v1/headroom")
+        # A demo's clock is its own: ages count from what the server calls now.
+        now = _instant(client.get("/healthz")["time"])
     else:
         from dashboards.headroom_rows import headroom_rows
-        from roomleft.packs import load_packs
+        from roomleft.cli.packs_here import packs_in_force
 
+        now = Clock().now()
         with own_store(settings) as store:
-            rows = headroom_rows(store, load_packs(settings.packs_dir, settings.packs or None), Clock().now())
+            rows = headroom_rows(store, packs_in_force(settings, store), now)
     if as_json:
         print_json([{name: row[name] for name in SHOWN} for row in rows])
     else:
-        columns = ("state", "platform", "limit", "left", "of", "unit", "% left", "runs out", "reason")
-        print_table(columns, [_line(row) for row in rows], right=("left", "of", "% left"))
+        err.print(_measured(rows, now), soft_wrap=True)
+        status_table(rows, now=now)
     states = {row["state"] for row in rows}
     if "unknown" in states or not rows:
         return 2
     return 1 if states & {"tight", "exhausted"} else 0
 
 
-def _line(row: dict[str, Any]) -> tuple[Any, ...]:
+def _measured(rows: Sequence[dict[str, Any]], now: datetime) -> str:
+    """As of when all this is, in a line."""
+    at = f"as of {now:%d %b %Y %H:%M:%S} UTC"
+    known = [_instant(row["as_of"]) for row in rows if row["reason"] != NEVER_MEASURED]
+    return f"{at}, measured {_age(now - max(known))} ago" if known else f"{at}, never measured"
+
+
+def status_table(rows: Sequence[dict[str, Any]], *, short: bool = False, now: datetime | None = None) -> None:
+    """Limits with their headroom, as the API gives them, for a person; `short` leaves out platform and reason.
+
+    With `now` also since when each has been out and how old its newest reading is.
+    """
+    columns = ("state", "since", "platform", "limit", "left", "of", "unit", "% left", "runs out", "reading", "reason")
+    left_out = {*(("platform", "reason") if short else ()), *(("since", "reading") if now is None else ())}
+    shown = [place for place, name in enumerate(columns) if name not in left_out]
+    lines = [[line[place] for place in shown] for line in (_line(row, now) for row in rows)]
+    print_table([columns[place] for place in shown], lines, right=("left", "of", "% left"))
+
+
+def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
     fraction = row["fraction_left"]
     dates = row["exhausts_at"]
+    read_at = row["observed_at"]
+    reading = "none" if not read_at else f"{_age(now - _instant(read_at))} old" if now else ""
     return (
-        row["state"], row["platform"], row["title"], _number(row["remaining"]), _number(row["amount"]), row["unit"],
-        "" if fraction is None else f"{100 * fraction:.1f}", "" if not dates else _instant(dates["p50"]).strftime("%d %b %Y %H:%M"), row["reason"],
+        row["state"], _minute(row.get("since")), row["platform"], row["title"], _number(row["remaining"]), _number(row["amount"]), row["unit"],
+        "" if fraction is None else f"{100 * fraction:.1f}", _minute(dates and dates["p50"]), reading, row["reason"],
     )  # fmt: skip
+
+
+def _age(span: timedelta) -> str:
+    from dashboards.wording import THIN, age
+
+    return age(span).replace(THIN, " ")
+
+
+def _minute(value: Any) -> str:
+    return f"{_instant(value):%d %b %Y %H:%M}" if value else ""
 
 
 def _instant(value: Any) -> datetime:
@@ -94,7 +130,7 @@ def _number(value: Any) -> str:
 
 
 def run_sql(query: str, as_json: bool) -> None:
-    """Print the rows of one SELECT."""
+    """Print the rows of one question: a SELECT, SHOW TABLES, DESCRIBE or SUMMARIZE."""
     settings, server = located()
     if server is not None:
         answer = Client(server).post("/api/v1/sql", json={"query": query})

@@ -17,10 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from roomleft.cli.ask import located, own_store
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, print_json
+from roomleft.cli.packs_here import packs_known
 from roomleft.clock import Clock
 from roomleft.datadir import KIND_FILE, RunningServer, claim
 from roomleft.errors import QueueFull
-from roomleft.packs import load_packs
 from roomleft.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,12 +51,13 @@ def run_import(
     zone: str | None,
     start: str | None,
     as_json: bool,
+    place: tuple[Settings, RunningServer | None] | None = None,
 ) -> int:
-    """Import and print the totals. 1 when rows were read and every one was refused."""
+    """Import and print the totals, at `place` or where the data folder is found. 1 when rows were read and every one was refused."""
     from collectors.files import import_file
 
-    settings, server = located()
-    packs = load_packs(settings.packs_dir, settings.packs or None)
+    settings, server = place or located()
+    packs = packs_known(settings)
     plan = import_file(
         file,
         as_,
@@ -82,9 +83,16 @@ def run_import(
             "\n".join(f"refused: {reason}" for reason in reasons[:SHOWN_REASONS]), soft_wrap=True, end="\n" if reasons else ""
         )
         print(", ".join(f"{count:,} {name.removeprefix('rows_')}" for name, count in asdict(totals).items()))
-        if totals.rows_rejected:
+        # A row that is no record cannot be sent to a server, so it is nowhere but in this file.
+        lost = plan.rows_unreadable if server else 0
+        if lost:
             err.print(
-                "every refused row is in the table `rejected`, with its reason: bin/roomleft sql 'SELECT * FROM rejected'",
+                f"{lost:,} rows could not be read at all and are kept nowhere: correct them in {plan.path.name}", soft_wrap=True
+            )
+        if totals.rows_rejected > lost:
+            every = "every other" if lost else "every"
+            err.print(
+                f"{every} refused row is in the table `rejected`, with its reason: bin/roomleft sql 'SELECT * FROM rejected'",
                 soft_wrap=True,
             )
     return int(totals.rows_rejected > 0 and totals.rows_rejected == totals.rows_read)
@@ -142,7 +150,7 @@ def _into_store(settings: Settings, plan: ImportPlan, totals: Totals, reasons: l
     if not (settings.data_dir / KIND_FILE).exists():
         claim(settings.data_dir, "serve")
     clock = Clock()
-    packs = load_packs(settings.packs_dir, settings.packs or None)
+    packs = packs_known(settings)
     store = Store.open(settings.warehouse_url, now=clock)
     state = StateDb.open(settings.state_url, clock)
     writer = Writer(store, clock, pseudonyms=Pseudonyms(state))
@@ -163,7 +171,7 @@ def _into_store(settings: Settings, plan: ImportPlan, totals: Totals, reasons: l
                 yield _settle(*committing.popleft(), totals)
         while committing:
             yield _settle(*committing.popleft(), totals)
-        roll_up(store, clock.now(), sorted({zone for pack in packs.values() for zone in pack.zones()}))
+        roll_up(store, clock.now(), sorted({"UTC", *(zone for pack in packs.values() for zone in pack.zones())}))
     finally:
         writer.close()
         store.close()
@@ -187,7 +195,7 @@ def run_start_over(platform: str, stream: str) -> None:
         from collectors.start_over import start_over
         from warehouse.writer import Writer
 
-        known = load_packs(settings.packs_dir, settings.packs or None)
+        known = packs_known(settings)
         with own_store(settings) as store:
             writer = Writer(store, Clock())
             writer.start()

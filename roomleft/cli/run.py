@@ -57,7 +57,11 @@ def _playable(settings: Settings, faults: Sequence[str]) -> tuple[str, ...]:
 
 def run_serve(file: Any, overrides: Mapping[str, Any]) -> None:
     """The production server, until interrupted."""
-    settings = load_settings(file=file, overrides=overrides)
+    run_serving(load_settings(file=file, overrides=overrides))
+
+
+def run_serving(settings: Settings) -> None:
+    """The same with settings that were read already."""
     _alone(settings)
     claim(settings.data_dir, "serve")
     _run(settings, Clock())

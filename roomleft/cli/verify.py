@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import shutil
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from roomleft.cli.ask import located
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, fail, print_json, print_table
+from roomleft.credentials import OTHERS, Credentials
 from roomleft.errors import RoomleftError
 from roomleft.packs import Pack, load_pack
+from roomleft.packs_shelf import known_files, load_each, own_folder, pack_files
 from roomleft.settings import ROOT, load_settings
 
 LOW_DISK_BYTES = 2 * 2**30
+DRIVERS = ("psycopg", "redis", "duckdb_extension_ducklake", "duckdb_extension_postgres_scanner")
+"""What reading sources, and a warehouse in a lake, need beyond Python itself: each brings a library of its own."""
+LACKING = """
+SELECT platform, check_name, arg_max(words, observed_at) AS words
+FROM health_checks WHERE ends_with(check_name, '.statistics')
+GROUP BY ALL HAVING arg_max(status, observed_at) <> 'pass' ORDER BY ALL
+"""
+"""The checks by which a database's reader tells that it lacks a right or an extension, and the statement that gives it."""
 
 
 def run_check(path: Path | None, figures: bool, as_json: bool) -> int:
     """Validate settings, packs and pack tests; with `figures`, print each one. 1 if anything is wrong or not reproduced."""
     settings = load_settings()
-    files = _pack_files(path or settings.packs_dir)
+    files = _pack_files(path) if path else list(known_files(settings).values())
     packs: list[tuple[Path, Pack]] = []
     wrong = 0
     for file in files:
@@ -100,7 +114,9 @@ class Finding:
 
 def run_doctor(as_json: bool) -> int:
     """Look at everything, print what was found; 1 if something is wrong."""
-    looks: tuple[Callable[[], Finding], ...] = (_python, _packages, _settings, _folder, _packs, _server, _warehouse)
+    looks: tuple[Callable[[], Finding], ...] = (
+        _python, _packages, _drivers, _settings, _folder, _packs, _own_packs, _credentials, _server, _warehouse, _sources,
+    )  # fmt: skip
     findings = []
     for look in looks:
         try:
@@ -158,8 +174,85 @@ def _folder() -> Finding:
 
 def _packs() -> Finding:
     settings, _ = located()
-    packs = [load_pack(file) for file in _pack_files(settings.packs_dir)]
-    return Finding("packs", True, ", ".join(f"{pack.slug} ({len(pack.limit_list())} limits)" for pack in packs))
+    packs = [load_pack(file) for file in pack_files(settings.packs_dir).values()]
+    return Finding("packs", True, ", ".join(_counted(pack) for pack in packs))
+
+
+def _own_packs() -> Finding:
+    settings, _ = located()
+    folder = own_folder(settings.data_dir)
+    files = pack_files(folder)
+    shipped = pack_files(settings.packs_dir)
+    packs, refused = load_each(files)
+    words = ", ".join(
+        _counted(pack) + (" in place of the shipped one" if slug in shipped else "") for slug, pack in packs.items()
+    )
+    if refused:
+        return Finding("own packs", False, f"with faults: {', '.join(refused)}", f"bin/roomleft check {folder} tells them")
+    return Finding("own packs", True, f"{words or 'none'} in {folder}")
+
+
+def _counted(pack: Pack) -> str:
+    limits = len(pack.limit_list())
+    return f"{pack.slug} ({limits} limit{'s' if limits != 1 else ''})"
+
+
+def _credentials() -> Finding:
+    settings, _ = located()
+    credentials = Credentials(settings.data_dir)
+    path = credentials.path
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        return Finding("secrets", False, f"{path}: {error.strerror}", "check the owner of the data folder")
+    if mode is not None and mode & OTHERS:
+        # Said before anything reads the file: reading it closes it, and others have had it open.
+        return Finding(
+            "secrets", False, f"others may read {path} (mode {mode:o})", f"chmod 600 {path}; then change those secrets"
+        )
+    packs, _ = load_each(pack_files(own_folder(settings.data_dir)))
+    wanted = {name for pack in packs.values() for source in pack.sources for name in _variables(source)}
+    absent = sorted(name for name in wanted if credentials.get(name) is None)
+    if absent:
+        return Finding("secrets", False, f"not given: {', '.join(absent)}", f"set the variables, or keep them in {path}")
+    return Finding("secrets", True, f"{path}, mode {mode:o}" if mode is not None else "none kept; none missing")
+
+
+def _variables(source: BaseModel) -> set[str]:
+    """The variables that a source's entry names for its secrets, its replicas' included."""
+    named = {value for name, value in source if name.endswith("_env") and value}
+    return named.union(*(_variables(each) for each in getattr(source, "replicas", ())))
+
+
+def _drivers() -> Finding:
+    absent = []
+    for name in DRIVERS:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            absent.append(f"{name}: {str(error).splitlines()[0]}")
+    return Finding(
+        "drivers", not absent, "; ".join(absent) or "PostgreSQL, Redis, DuckLake", "run `make install`" if absent else ""
+    )
+
+
+def _sources() -> Finding:
+    """The sources that cannot be read, and the rights or extensions that those which can are missing."""
+    _, server = located()
+    if server is None:
+        return Finding("sources", True, "told while a server runs")
+    client = Client(server, timeout_s=10)
+    found = client.get("/api/v1/sources")
+    wrong = [f"{row['source']}: {row['words']}" for row in found if row["state"] in ("failing", "silent")]
+    to_do = [row["hint"] for row in found if row["state"] in ("failing", "silent") and row["hint"]]
+    lacking = client.post("/api/v1/sql", json={"query": LACKING})["rows"]
+    here = {row["source"] for row in found}
+    for row in lacking:
+        source = f"{row['platform']}.{row['check_name'].removesuffix('.statistics')}"
+        wrong += [f"{source}: {row['words']}"] if source in here else []
+    return Finding("sources", not wrong, "; ".join(wrong) or f"{len(found)} read", "; ".join(to_do))
 
 
 def _server() -> Finding:

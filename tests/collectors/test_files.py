@@ -15,7 +15,7 @@ import pytest
 from collectors.files import ImportPlan, import_file
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
-from warehouse.store import Store
+from warehouse.store import Store, as_rows
 from warehouse.writer import Batch, Writer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -301,3 +301,93 @@ def test_a_missing_file_and_an_unknown_kind(tmp_path: Path) -> None:
         plan(tmp_path / "gone.csv", "usge")
     with pytest.raises(InputError, match="bills cannot be imported yet"):
         plan(tmp_path / "gone.csv", "charges")
+
+
+OPENMETRICS = """# TYPE http_requests counter
+# HELP http_requests Requests answered.
+http_requests_total{code="200",path="/a b"} 10 1763500000
+http_requests_total{code="200",path="/a b"} 12.5 1763500060.25
+# TYPE heat gauge
+heat NaN 1763500000
+heat +Inf 1763500060
+# EOF
+"""
+CLASSIC = """# TYPE heat gauge
+heat{room="1"} 20.5 1763500000000
+heat{room="2"} 21
+"""
+AT = datetime(2025, 11, 18, 21, 6, 40, tzinfo=UTC)
+
+
+def kept(store: Store) -> list[tuple[object, ...]]:
+    sql = (
+        "SELECT s.name, s.labels::JSON::VARCHAR AS labels, m.observed_at, m.value FROM samples AS m JOIN series AS s USING (series_id)"
+        " WHERE s.platform = 'arena' AND s.component = 'edge' ORDER BY ALL"
+    )
+    return [tuple(row.values()) for row in as_rows(store.select(sql))]
+
+
+@pytest.mark.parametrize("name", ["a.om", "a.openmetrics", "a.om.gz"])
+def test_an_openmetrics_file_is_samples_at_their_own_times(warehouse: tuple[Store, Writer], tmp_path: Path, name: str) -> None:
+    store, writer = warehouse
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(OPENMETRICS.encode()) if name.endswith(".gz") else OPENMETRICS.encode())
+    assert load(writer, plan(path, "samples", sets="component=edge,labels.host=h1")) == (4, 0, 0)
+    assert load(writer, plan(path, "samples", sets="component=edge,labels.host=h1")) == (0, 4, 0)
+    labels = orjson.dumps({"code": "200", "host": "h1", "path": "/a b"}).decode()
+    later = datetime(2025, 11, 18, 21, 7, 40, tzinfo=UTC)
+    assert str(kept(store)) == str(
+        [
+            ("heat", '{"host":"h1"}', AT, float("nan")),
+            ("heat", '{"host":"h1"}', later, float("inf")),
+            ("http_requests_total", labels, AT, 10.0),
+            ("http_requests_total", labels, later.replace(microsecond=250_000), 12.5),
+        ]
+    )
+
+
+def test_a_classic_page_s_sample_without_a_time_wants_one(warehouse: tuple[Store, Writer], tmp_path: Path) -> None:
+    store, writer = warehouse
+    path = tmp_path / "a.prom"
+    path.write_text(CLASSIC)
+    assert load(writer, plan(path, "samples", sets="component=edge")) == (1, 0, 1)
+    assert kept(store) == [("heat", '{"room":"1"}', AT, 20.5)]
+    (refused,) = store.select("SELECT line, field FROM rejected").to_pylist()
+    assert refused == {"line": 2, "field": "observed_at"}
+    assert load(writer, plan(path, "samples", sets="component=edge,observed_at=2026-11-19T00:00:00Z")) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "as_", "options", "named"),
+    [
+        (OPENMETRICS, "usage", {"sets": "component=edge"}, "--as samples"),
+        (OPENMETRICS, "samples", {}, "--set component="),
+        (OPENMETRICS.replace("# EOF\n", ""), "samples", {"sets": "component=edge"}, "a.om: line 7"),
+        (OPENMETRICS.replace("12.5", "9..5"), "samples", {"sets": "component=edge"}, "a.om: line 4"),
+        ("# EOF\n", "samples", {"sets": "component=edge"}, "no rows"),
+    ],
+    ids=["as usage", "no component", "cut short", "not a number", "empty"],
+)
+def test_a_page_that_cannot_be_imported_says_where_and_what_to_do(
+    tmp_path: Path, text: str, as_: str, options: dict[str, str], named: str
+) -> None:
+    path = tmp_path / "a.om"
+    path.write_text(text)
+    with pytest.raises(InputError) as refused:
+        plan(path, as_, **options)
+    assert named in f"{refused.value.what} {refused.value.where} {refused.value.hint}"
+
+
+BROKEN = "id,when,in\n,2026-11-19T10:00:00Z,x\n,2026-11-19T10:00:01Z\nb,2026-11-19T10:00:02Z,y\n"
+
+
+def test_a_file_s_refused_rows_are_kept_once_however_often_it_is_sent(warehouse: tuple[Store, Writer], tmp_path: Path) -> None:
+    store, writer = warehouse
+    paths = tmp_path / "a.csv", tmp_path / "b.csv"
+    paths[0].write_text(BROKEN)
+    paths[1].write_text(BROKEN + "c,2026-11-19T10:00:03Z,4\n")
+    for path, added, refused in ((paths[0], 0, 3), (paths[0], 0, 3), (paths[1], 1, 3), (paths[1], 0, 3)):
+        assert load(writer, plan(path, maps="when=occurred_at,in=input_tokens"))[::2] == (added, refused)
+    found = store.select("SELECT line, count(*)::INT AS n FROM rejected GROUP BY line ORDER BY line").to_pylist()
+    # Another file's rows are its own, but for the one that bears an id.
+    assert found == [{"line": 1, "n": 2}, {"line": 2, "n": 2}, {"line": 3, "n": 1}]

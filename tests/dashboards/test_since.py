@@ -62,5 +62,24 @@ def test_a_limit_has_been_so_since_its_first_measurement_after_another(
     (sample,) = (each for each in SAMPLES if each.limit.limit_id == "arena.worlds_us")
     rows = [{**headroom_row(sample, NOW - MINUTE * (len(states) - 1 - n)), "state": state} for n, state in enumerate(states)]
     insert(store, "headroom", rows)
-    found = {row["limit_id"]: row["begun_at"] for row in store.rows("page_limits_since", since=NOW - timedelta(days=1))}
+    rows = store.rows("page_limits_since", since=NOW - timedelta(days=1))
+    found = {row["limit_id"]: row["begun_at"] for row in rows}
     assert found == ({} if minutes is None else {"arena.worlds_us": NOW - MINUTE * minutes})
+
+
+@pytest.mark.parametrize(
+    ("states", "before"),
+    [
+        (["exhausted", "exhausted"], True),
+        (["unknown", "exhausted"], True),
+        (["ok", "exhausted"], False),
+        (["ok", "unknown", "exhausted"], False),
+        (["unknown", "unknown"], True),
+    ],
+)
+def test_what_was_so_when_it_was_first_measured_began_before(store: Store, states: list[str], before: bool) -> None:
+    (sample,) = (each for each in SAMPLES if each.limit.limit_id == "arena.worlds_us")
+    rows = [{**headroom_row(sample, NOW - MINUTE * (len(states) - 1 - n)), "state": state} for n, state in enumerate(states)]
+    insert(store, "headroom", rows)
+    (found,) = store.rows("page_limits_since", since=NOW - timedelta(days=1))
+    assert found["began_before"] is before

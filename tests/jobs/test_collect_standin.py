@@ -124,7 +124,9 @@ def test_every_stream_is_read_twice_and_stored_once(standin: str, tmp_path: Path
         "SELECT count(*) AS n FROM samples JOIN series USING (series_id) WHERE component <> 'collector'"
     ).to_pylist()
     assert own == [{"n": len(samples)}]
-    assert [(row.stream, row.up, row.caught_up) for row in progress(store, clock.now())] == [(s, True, True) for s in sorted(STREAMS)]
+    assert [(row.stream, row.up, row.caught_up) for row in progress(store, clock.now())] == [
+        (s, True, True) for s in sorted(STREAMS)
+    ]
     writer.close()
     store.close()
 

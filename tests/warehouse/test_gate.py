@@ -10,6 +10,7 @@ import pytest
 from roomleft.clock import FixedClock
 from roomleft.errors import QueryRefused, QueryTimeout
 from tests.warehouse.rows import NOON, make_rate, make_rates
+from warehouse.catalogue import TABLES
 from warehouse.store import Store
 
 
@@ -46,6 +47,56 @@ def test_ordinary_questions_are_answered(store: Store, sql: str, rows: list[tupl
     assert list(zip(*(column.to_pylist() for column in found.columns), strict=True)) == rows
 
 
+COLUMNS = [
+    ("price_id", "VARCHAR", "NO"), ("provider", "VARCHAR", "NO"), ("model", "VARCHAR", "NO"), ("context", "VARCHAR", "NO"),
+    ("unit", "VARCHAR", "NO"), ("usd_per_unit", "DECIMAL(18,12)", "NO"), ("valid_from", "TIMESTAMP WITH TIME ZONE", "NO"),
+    ("valid_to", "TIMESTAMP WITH TIME ZONE", "YES"), ("catalogue", "VARCHAR", "NO"), ("source", "VARCHAR", "NO"),
+    ("resolved_at", "TIMESTAMP WITH TIME ZONE", "NO"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["DESCRIBE rates", "desc Rates ;", 'DESCRIBE "rates"', "SHOW rates", "PRAGMA table_info('rates')", "\n describe\n rates\n"],
+)
+def test_a_table_s_columns_are_told(store: Store, sql: str) -> None:
+    found = store.ask(sql)
+    assert found.column_names == ["column_name", "column_type", "null"]
+    assert list(zip(*(column.to_pylist() for column in found.columns), strict=True)) == COLUMNS
+
+
+def test_the_columns_of_a_select_are_told(store: Store) -> None:
+    found = store.ask(
+        "DESCRIBE WITH a AS (SELECT unit, sum(usd_per_unit) AS total FROM rates GROUP BY unit) FROM a; -- that is all"
+    )
+    assert [(row["column_name"], row["column_type"]) for row in found.to_pylist()] == [
+        ("unit", "VARCHAR"),
+        ("total", "DECIMAL(38,12)"),
+    ]
+
+
+@pytest.mark.parametrize("sql", ["SHOW TABLES", "show all tables;", " SHOW\tTABLES\n"])
+def test_exactly_the_tables_that_may_be_asked_are_shown_with_their_meaning(store: Store, sql: str) -> None:
+    found = store.ask(sql).to_pylist()
+    assert [row["name"] for row in found] == sorted(TABLES)
+    assert all(row["meaning"] == TABLES[row["name"]] for row in found)
+    for row in found:
+        assert store.ask(f"SELECT * FROM {row['name']} LIMIT 0").num_rows == 0
+
+
+@pytest.mark.parametrize("sql", ["SUMMARIZE rates", "SUMMARIZE SELECT unit, usd_per_unit FROM rates"])
+def test_columns_are_summarised(store: Store, sql: str) -> None:
+    found = {row["column_name"]: row for row in store.ask(sql).to_pylist()}
+    assert (found["unit"]["min"], found["unit"]["max"], found["unit"]["count"]) == ("images", "output_tokens", 2)
+    assert Decimal(found["usd_per_unit"]["max"]) == Decimal("0.5")
+
+
+def test_a_summary_has_the_same_limits_as_a_select(store: Store) -> None:
+    assert store.ask("SUMMARIZE rates", row_limit=3).num_rows == 3
+    with pytest.raises(QueryTimeout):
+        store.ask("SUMMARIZE SELECT * FROM range(100000000000)", time_limit_s=0.2)
+
+
 REFUSED = (
     # other statements
     "", ";", "nonsense", "INSERT INTO rates SELECT * FROM rates", "DELETE FROM rates", "UPDATE rates SET unit = 'x'", "DROP TABLE rates",
@@ -53,7 +104,14 @@ REFUSED = (
     "ATTACH '/tmp/x.duckdb'", "DETACH warehouse", "PRAGMA database_list", "SET threads = 1", "RESET threads", "INSTALL httpfs", "LOAD httpfs",
     "CALL pragma_version()", "CHECKPOINT", "BEGIN", "COMMIT", "EXPLAIN SELECT 1", "EXPLAIN ANALYZE DELETE FROM rates", "VACUUM", "USE memory",
     "EXPORT DATABASE '/tmp/x'", "CREATE MACRO f(a) AS a", "PREPARE q AS SELECT 1", "EXECUTE q", "MERGE INTO rates USING rates AS r ON true WHEN"
-    " MATCHED THEN DELETE", "DESCRIBE rates", "SHOW TABLES", "SUMMARIZE rates", "PIVOT rates ON unit USING count(*)",
+    " MATCHED THEN DELETE", "PIVOT rates ON unit USING count(*)",
+    # about tables, but not the warehouse's own
+    "DESCRIBE", "DESCRIBE nothing", "DESCRIBE duckdb_settings", "DESCRIBE information_schema.tables", "DESCRIBE main.rates", "DESCRIBE '/etc/passwd'",
+    "DESCRIBE 'file.csv'", "SUMMARIZE 'file.csv'", "SUMMARIZE duckdb_settings()", "SUMMARIZE nothing", "DESCRIBE FROM read_csv('/etc/passwd')",
+    "SUMMARIZE SELECT getenv('HOME')", "DESCRIBE rates; SELECT 1", "DESCRIBE rates; DROP TABLE rates", "SUMMARIZE rates; DELETE FROM rates",
+    "DESCRIBE DELETE FROM rates", "DESCRIBE DESCRIBE rates", "SUMMARIZE SHOW TABLES", "SHOW DATABASES", "SHOW ALL", "SHOW TABLES FROM memory",
+    "SHOW TABLES; DROP TABLE rates", "PRAGMA table_info('nothing')", "PRAGMA table_info('/etc/passwd')", "PRAGMA table_info('rates'); SELECT 1",
+    'DESCRIBE rates" UNION SELECT 1 --', "SUMMARIZE rates) UNION ALL (SELECT 1",
     # several
     "SELECT 1; SELECT 2", "SELECT 1; DROP TABLE rates", "SELECT 1;; DELETE FROM rates",
     # disguised statements
@@ -128,5 +186,6 @@ def test_an_answer_has_at_most_the_asked_rows(store: Store) -> None:
 )
 def test_a_question_without_end_is_stopped(store: Store, sql: str) -> None:
     with pytest.raises(QueryTimeout, match=r"0\.2 s"):
-        store.ask(sql, time_limit_s=0.2)
+        # So many rows that it is the time that runs out first.
+        store.ask(sql, time_limit_s=0.2, row_limit=10**12)
     assert store.ask("SELECT 1").num_rows == 1

@@ -13,12 +13,12 @@ import pytest
 
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
-from roomleft.timespan import midnight
+from roomleft.timespan import local_days, midnight
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import NOON, usage_event
 from warehouse.rollup import roll_up
 from warehouse.store import Store
-from warehouse.usage import DIMENSIONS, USER_ORDERS, top_users, usage_by, usage_by_day, usage_over_time
+from warehouse.usage import DIMENSIONS, UsageSummary, usage_summary
 
 # Offsets of +5:45 and −3:30, a half-hour change of clocks, a change at midnight, the far ends of the date line.
 ZONES = (
@@ -62,66 +62,88 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-def cost(rows: list[dict[str, Any]]) -> Decimal:
-    return sum((row["cost_usd"] for row in rows), Decimal(0))
-
-
 def true_cost(since: datetime, until: datetime) -> Decimal:
     return sum((Decimal(event["cost_usd"]) for event in EVENTS if since <= event["occurred_at"] < until), Decimal(0))
+
+
+def users_cost(store: Store, day: date, zone: str) -> Decimal:
+    """What `usage_user_1d` holds for a local day."""
+    sql = "SELECT coalesce(sum(cost_usd), 0)::DECIMAL(18, 9) AS usd FROM usage_user_1d WHERE zone = $zone AND day = $day"
+    return Decimal(store.select(sql, {"zone": zone, "day": day})["usd"][0].as_py())
 
 
 @pytest.mark.parametrize("name", ZONES)
 def test_sum_of_local_days_is_the_range(store: Store, name: str) -> None:
     zone = ZoneInfo(name)
     since, until = midnight(FIRST, zone), midnight(LAST + timedelta(days=1), zone)
-    days = usage_by_day(store, FIRST, LAST, zone)
-    assert cost(days) == cost(usage_by(store, since, until, by="model")) == true_cost(since, until) > 0
-    for day in (FIRST, date(2026, 9, 27), date(2026, 10, 4), date(2026, 10, 25), date(2026, 10, 30), date(2026, 11, 1), LAST):
-        here = cost([row for row in days if row["day"] == day])
-        assert here == true_cost(midnight(day, zone), midnight(day + timedelta(days=1), zone))
-        assert here == cost(top_users(store, day, day, name))
+    days = local_days(since, until, zone)
+    costs = {day: usage_summary(store, start, end, by="model").total["cost_usd"] for day, start, end in days}
+    assert sum(costs.values()) == usage_summary(store, since, until, by="model").total["cost_usd"] == true_cost(since, until) > 0
+    for day, start, end in days:
+        assert costs[day] == true_cost(start, end) == users_cost(store, day, name)
+
+
+SUMMED = ("requests", "images", "characters", "cost_usd", "unpriced_requests")
+
+
+def true_total(found: UsageSummary, platform: str | None) -> list[dict[str, Any]]:
+    return [
+        event
+        for event in EVENTS
+        if found.since <= event["occurred_at"] < found.until and (platform is None or event["platform"] == platform)
+    ]
 
 
 @pytest.mark.parametrize("by", DIMENSIONS)
 @pytest.mark.parametrize("platform", [None, "forge"])
 def test_parts_are_the_whole_by_every_dimension(store: Store, by: str, platform: str | None) -> None:
+    since, until = NOON - timedelta(days=30, minutes=7), NOON - timedelta(days=20)
+    found = usage_summary(store, since, until, by=by, platform=platform)
+    step = timedelta(days=1) if by == "user" else timedelta(minutes=15)
+    assert since - step < found.since <= since
+    assert until <= found.until < until + step
+    whole = true_total(found, platform)
+    assert whole
+    assert found.total["requests"] == len(whole)
+    assert found.total["cost_usd"] == sum(Decimal(event["cost_usd"]) for event in whole)
+    tokens = "tokens" if by == "user" else "output_tokens"
+    assert found.total[tokens] == sum(event["output_tokens"] for event in whole)
+    assert found.total["last_at"] == max(event["occurred_at"] for event in whole)
+    for name in (*SUMMED, tokens):
+        assert sum(row[name] for row in found.rows) == found.total[name], name
+    assert [row["cost_usd"] for row in found.rows] == sorted((row["cost_usd"] for row in found.rows), reverse=True)
+    key = "user_id" if by == "user" else by
+    assert {row["label"] for row in found.rows} == {event.get(key) for event in whole}
+
+
+@pytest.mark.parametrize("by", DIMENSIONS)
+def test_no_usage_is_a_total_of_nothing(store: Store, by: str) -> None:
+    found = usage_summary(store, NOON - timedelta(days=900), NOON - timedelta(days=890), by=by)
+    assert found.rows == []
+    assert all(found.total[name] == 0 for name in SUMMED)
+    assert found.total["last_at"] is None
+
+
+def test_users_beyond_the_most_are_one_row_and_lose_nothing(store: Store) -> None:
     since, until = NOON - timedelta(days=30), NOON - timedelta(days=20)
-    whole = [
-        event for event in EVENTS if since <= event["occurred_at"] < until and (platform is None or event["platform"] == platform)
-    ]
-    parts = usage_by(store, since, until, by=by, platform=platform)
-    steps = usage_over_time(store, since, until, step=timedelta(hours=1), by=by, platform=platform)
-    for rows in (parts, steps):
-        assert cost(rows) == sum(Decimal(event["cost_usd"]) for event in whole)
-        assert sum(row["requests"] for row in rows) == len(whole)
-        assert sum(row["output_tokens"] for row in rows) == sum(event["output_tokens"] for event in whole)
-    assert {row["label"] for row in parts} == {event.get(by) for event in whole}
+    all_of_them = usage_summary(store, since, until, by="user")
+    found = usage_summary(store, since, until, by="user", most_users=1)
+    assert [row["label"] for row in found.rows] == [all_of_them.rows[0]["label"], "(others)"]
+    assert found.total == all_of_them.total
+    for name in SUMMED:
+        assert found.rows[1][name] == sum(row[name] for row in all_of_them.rows[1:])
 
 
-def test_steps_begin_at_since_and_last_a_step(store: Store) -> None:
-    since = NOON - timedelta(days=30, minutes=15)
-    rows = usage_over_time(store, since, since + timedelta(days=3), step=timedelta(hours=5))
-    assert rows
-    for row in rows:
-        assert (row["at"] - since) % timedelta(hours=5) == timedelta(0)
-        inside = [event for event in EVENTS if row["at"] <= event["occurred_at"] < row["at"] + timedelta(hours=5)]
-        assert row["requests"] == sum(event["platform"] == row["label"] for event in inside)
-
-
-@pytest.mark.parametrize("by", USER_ORDERS)
-def test_top_users_come_in_order_with_calls_of_nobody_named(store: Store, by: str) -> None:
-    rows = top_users(store, FIRST, LAST, "UTC", by=by)
-    assert {row["user_id"] for row in rows} == {"ann", "bob", "(none)"}
-    assert [row[by] for row in rows] == sorted((row[by] for row in rows), reverse=True)
-    assert top_users(store, FIRST, LAST, "UTC", by=by, count=1) == rows[:1]
+def test_the_total_counts_what_has_no_price(clock: FixedClock) -> None:
+    with Store.open("duckdb:///:memory:", now=clock) as store:
+        priced = {**usage_event("a", NOON, user_id="ann", output_tokens=5), "cost_usd": "0.000000001"}
+        store_usage(store, [priced, {**usage_event("b", NOON, user_id="bob", output_tokens=7), "cost_state": "unpriced"}])
+        roll_up(store, NOON, ["UTC"])
+        for by in DIMENSIONS:
+            total = usage_summary(store, NOON, NOON + timedelta(minutes=1), by=by).total
+            assert (total["requests"], total["unpriced_requests"], total["cost_usd"]) == (2, 1, Decimal("0.000000001")), by
 
 
 def test_what_is_not_kept_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match="not kept by 'feature'"):
-        usage_by(store, NOON, NOON, by="feature")
-    with pytest.raises(InputError, match="multiple of 15 minutes"):
-        usage_over_time(store, NOON, NOON, step=timedelta(minutes=20))
-    with pytest.raises(InputError, match="ordered by"):
-        top_users(store, FIRST, LAST, by="name")
-    with pytest.raises(InputError, match="empty"):
-        usage_by_day(store, LAST, FIRST, ZoneInfo("UTC"))
+        usage_summary(store, NOON, NOON, by="feature")

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse import tables
 from warehouse.ingest.known_ids import KnownIds
+from warehouse.ingest.refused_rows import store_refused
 from warehouse.ingest.samples import Newest, store_samples, store_series
 from warehouse.ingest.series_book import SeriesBook
 from warehouse.ingest.small_streams import BUSINESS, DEPLOYS, HEALTH, SmallStream, store_small
@@ -172,9 +172,7 @@ class _Work:
         if joined is None:
             return
         rows, _ = joined
-        self.tx.insert(
-            "rejected", rows.append_column("rejected_at", pa.repeat(pa.scalar(self.now, tables.INSTANT), rows.num_rows))
-        )
+        store_refused(self.tx, rows, self.now)
         for tally, batch in zip(self.tallies, self.batches, strict=True):
             if "rejected" in batch.tables:
                 for stream in batch.tables["rejected"].column("stream").to_pylist():

@@ -12,6 +12,7 @@ import pytest
 from roomleft.clock import FixedClock
 from tests.warehouse.rows import NOON, make_business, make_samples
 from warehouse import tables
+from warehouse.quarantine import quarantined, release
 from warehouse.store import Store, as_rows
 from warehouse.writer import Batch, Receipt, Writer
 
@@ -126,3 +127,51 @@ def test_rows_refused_before_they_came_are_kept_with_their_reason(store: Store, 
     assert store.select("SELECT reason, line, rejected_at FROM rejected").to_pylist() == [
         {"reason": "output_tokens is negative", "line": 7, "rejected_at": NOON}
     ]
+
+
+REFUSED = {"source": "file", "stream": "usage", "reason": "no", "field": "tokens", "event_id": "e", "line": 7, "content": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({}, 1),
+        ({"source": "other file"}, 2),
+        ({"stream": "samples"}, 2),
+        ({"reason": "still no"}, 2),
+        ({"field": None}, 2),
+        ({"event_id": None}, 2),
+        ({"line": 8}, 2),
+        ({"content": '{"tokens":1}'}, 2),
+        ({"content": None}, 2),
+    ],
+    ids=str,
+)
+def test_a_refused_row_said_again_is_kept_once_and_counted_each_time(
+    store: Store, writer: Writer, changed: dict[str, object], kept: int
+) -> None:
+    for row in (REFUSED, {**REFUSED, **changed}):
+        batch = Batch("file", rejected=pa.Table.from_pylist([row], schema=tables.REJECTED))
+        assert writer.write(batch) == Receipt(rejected=1)
+    assert store.select("SELECT count(*)::INT AS n FROM rejected").to_pylist() == [{"n": kept}]
+
+
+@pytest.mark.parametrize("unknown", [{"line": None}, {"content": None, "event_id": None}], ids=str)
+def test_what_cannot_be_told_from_another_is_kept_each_time(store: Store, writer: Writer, unknown: dict[str, object]) -> None:
+    batch = Batch("push", rejected=pa.Table.from_pylist([{**REFUSED, **unknown}] * 2, schema=tables.REJECTED))
+    for _ in range(2):
+        writer.write(batch)
+    assert store.select("SELECT count(*)::INT AS n FROM rejected").to_pylist() == [{"n": 4}]
+
+
+def test_a_refusal_said_again_is_newer_so_forgetting_the_old_one_does_not_lose_it(
+    store: Store, writer: Writer, standing_clock: FixedClock
+) -> None:
+    batch = Batch("file", rejected=pa.Table.from_pylist([REFUSED], schema=tables.REJECTED))
+    writer.write(batch)
+    (old,) = quarantined(store)
+    standing_clock.advance(timedelta(minutes=1))
+    writer.write(batch)
+    assert release(store, [old["row_id"]]) == 0
+    (new,) = quarantined(store)
+    assert (new["line"], new["copies"], new["rejected_at"]) == (7, 1, NOON + timedelta(minutes=1))

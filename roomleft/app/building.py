@@ -1,0 +1,196 @@
+"""Puts every part together: stores, packs, sources, jobs, pages, the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from collectors.progress import progress
+from dashboards.api import close_api, install_errors, make_api
+from dashboards.api_reports import make_report_api
+from dashboards.apidocs import make_apidocs
+from dashboards.app import build_pages
+from dashboards.auth import Door
+from dashboards.auth_rules import hosts_for
+from dashboards.fault_tray import make_fault_routes
+from dashboards.parts import Parts, slack_of
+from dashboards.quarantine import make_quarantine
+from dashboards.readiness import Check, Readiness
+from jobs.measure import MEASURE, SETTLED_AFTER, measure_job
+from jobs.price import price, price_job
+from jobs.retain import retain_job
+from jobs.roll_up import ROLL_UP, roll_up_job
+from jobs.schedule import Did, Job, Schedule
+from roomleft import __version__
+from roomleft.app.source_states import source_states
+from roomleft.app.watching import Watching
+from roomleft.clock import Clock
+from roomleft.credentials import Credentials
+from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
+from roomleft.packs_shelf import PacksInUse, load_in_force
+from roomleft.settings import Settings
+from warehouse.state import Outcome, Sessions, SignIn, StateDb, Tokens
+from warehouse.state.pseudonyms import Pseudonyms
+from warehouse.store import Store
+from warehouse.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A built server: its parts, its jobs and the ASGI application, not yet listening."""
+
+    parts: Parts
+    schedule: Schedule
+    watching: Watching
+    tokens: Tokens
+    sign_in: SignIn
+    asgi: ASGIApp
+
+    def start(self) -> None:
+        """Start the writer, the jobs and the scrapes."""
+        self.parts.writer.start()
+        self.schedule.start()
+        self.watching.start()
+
+    def stop(self) -> None:
+        """Stop the jobs and scrapes, drain the writer, close both stores."""
+        self.watching.stop()
+        self.schedule.stop()
+        self.parts.writer.close()
+        self.parts.store.close()
+        self.parts.state.close()
+
+
+def build(settings: Settings, clock: Clock) -> App:
+    """Open the stores and put every part together. Raises SettingsError, PackError and StoreError."""
+    # Before the stores are opened: a pack with a fault must not cost a migration.
+    load_in_force(settings)
+    # Links, sessions and leases are about people and processes: they live on the wall's time, also in an accelerated demo.
+    state = StateDb.open(settings.state_url, Clock())
+    try:
+        store = Store.open(settings.warehouse_url, now=clock)
+    except BaseException:
+        state.close()
+        raise
+    try:
+        packs = PacksInUse(load_in_force(settings, stored_platforms(store)))
+        # Before the first event: what arrives without a price is stored as unpriced.
+        price(store, packs, clock.now())
+    except BaseException:
+        store.close()
+        state.close()
+        raise
+    writer = Writer(store, clock, pseudonyms=Pseudonyms(state), max_queued_rows=settings.queue_rows)
+    watching = Watching(settings, Credentials(settings.data_dir), packs, store, writer, clock)
+    schedule = Schedule([*_jobs(settings, packs, store, clock), *watching.jobs()], state, clock)
+    watching.schedule = schedule
+    readiness = Readiness(_readiness(watching, store, clock, schedule))
+    parts = Parts(
+        settings,
+        clock,
+        packs,
+        store,
+        writer,
+        state,
+        schedule.status,
+        readiness,
+        sources=lambda: source_states(watching, store, schedule.status(), clock.now()),
+        test_source=watching.test,
+        reload_packs=watching.reload,
+        wake_packs=watching.wake,
+    )
+    tokens, sign_in = Tokens(state), SignIn(state, timedelta(hours=settings.session_hours))
+    server = FastAPI(title="Roomleft", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    install_errors(server)
+    server.include_router(make_api(parts))
+    server.include_router(make_report_api(parts))
+    server.include_router(make_quarantine(parts))
+    server.include_router(make_fault_routes(parts))
+    server.include_router(make_apidocs(server))
+    rest = APIRouter()
+    close_api(rest)
+    server.include_router(rest)
+    pages = build_pages(server, parts)
+    hosts = hosts_for(settings.host, settings.allowed_hosts)
+    door = Door(server, tokens=tokens, sign_in=sign_in, sessions=Sessions(state), hosts=hosts, script_hashes=pages.csp_hashes())
+    return App(parts, schedule, watching, tokens, sign_in, door)
+
+
+def stored_platforms(store: Store) -> list[str]:
+    """The platforms that anything is stored of."""
+    return [str(row["platform"]) for row in store.rows("platforms_stored")]
+
+
+def _jobs(settings: Settings, packs: PacksInUse, store: Store, clock: Clock) -> list[Job]:
+    def zones() -> list[str]:
+        # UTC whatever the packs' zones: users' days of all platforms together are of that zone.
+        return sorted({"UTC", *(zone for pack in packs.values() for zone in pack.zones())})
+
+    # Packs come and go while the server runs: each run asks for the zones of those in force.
+    def roll_up(now: datetime) -> Did:
+        return roll_up_job(store, zones(), then=(MEASURE,))(now)
+
+    def retain(now: datetime) -> str:
+        return retain_job(store, zones())(now)
+
+    measured = measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s), slack=slack_of(clock))
+    return [
+        price_job(store, packs),
+        Job(ROLL_UP, timedelta(seconds=settings.roll_up_every_s), roll_up),
+        replace(measured, run=_withdrawing(measured.run, packs)),
+        Job("retain", timedelta(hours=settings.retain_every_h), retain, at_start=False),
+    ]
+
+
+def _withdrawing(run: Callable[[datetime], str | Did | None], packs: PacksInUse) -> Callable[[datetime], str | Did | None]:
+    """`run`, and then the metrics of limits that no pack has any more: a figure that nobody measures must not stand for ever."""
+    shown: set[tuple[str, str]] = set()
+
+    def measure(now: datetime) -> str | Did | None:
+        did = run(now)
+        held = {(limit.limit_id, slug) for slug, pack in packs.items() for limit in pack.limit_list()}
+        for limit_id, platform in shown - held:
+            HEADROOM_FRACTION_LEFT.remove_by_labels({"limit_id": limit_id, "platform": platform})
+            HEADROOM_STATE.remove_by_labels({"limit_id": limit_id, "platform": platform})
+        shown.clear()
+        shown.update(held)
+        return did
+
+    return measure
+
+
+def _readiness(watching: Watching, store: Store, clock: Clock, schedule: Schedule) -> dict[str, Check]:
+    def back_filled() -> tuple[bool, str]:
+        expected = watching.streams()
+        behind = [p for p in progress(store, clock.now(), expected) if (p.platform, p.stream) in expected and not p.caught_up]
+        words = "; ".join(f"{p.platform} {p.stream} {100 * p.fraction:.0f} %" for p in behind)
+        return not behind, words or "every stream is read to its end"
+
+    def rolled_up() -> tuple[bool, str]:
+        before = clock.now() - SETTLED_AFTER
+        waiting = store.select("SELECT count(*) AS n FROM dirty_buckets WHERE bucket < $before", {"before": before})["n"][
+            0
+        ].as_py()
+        return waiting == 0, f"{waiting} changed buckets wait"
+
+    measured_after: list[datetime] = []
+    successes: set[datetime | None] = set()
+
+    def measured() -> tuple[bool, str]:
+        # Only a measurement begun after the roll-up counts: the first ones saw half of the history.
+        known = {status.name: status for status in schedule.status()}
+        if not measured_after:
+            measured_after.append(known[ROLL_UP].last_success_at or clock.now())
+        status = known[MEASURE]
+        last = status.last_run
+        successes.add(status.last_success_at)
+        done = last is not None and last.outcome is Outcome.OK and last.started_at >= measured_after[0]
+        # On a fast clock the newest run is always one that still runs; of three successes the last began after the first look.
+        done = done or len(successes) > 2
+        return done, "every limit is measured" if done else "waits for the next measurement"
+
+    return {"back-fill": back_filled, "roll-up": rolled_up, "first headroom": measured}
