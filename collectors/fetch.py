@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from collectors.deadline import Deadline, DeadlineTransport
-from collectors.page_records import Records, taken_apart
+from collectors.platform_api.page_records import Records, taken_apart
 from roomleft.clock import Clock, Now
 from roomleft.errors import CollectError
 

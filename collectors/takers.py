@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import assert_never
 
 from collectors.own_network import Networked, OwnNetwork
-from collectors.postgres import Postgres
-from collectors.probes import Probe
-from collectors.prometheus_server import PrometheusServer
-from collectors.redis_info import Redis
+from collectors.postgres.source import Postgres
+from collectors.probes.source import Probe
+from collectors.prometheus.server import PrometheusServer
+from collectors.redis.source import Redis
 from collectors.taken import Taker
 from roomleft.packs import Pack
 from roomleft.packs_meters import PromqlMeter

@@ -14,13 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import exposition
 from starlette.exceptions import HTTPException
 
-from collectors.fields import nearest, shown
-from collectors.json_array import is_array, read_array
-from collectors.refused import Normalised
-from collectors.samples_rows import samples_table
-from collectors.small_rows import business_table
-from collectors.start_over import start_over
-from collectors.usage_rows import usage_table
+from collectors.platform_api.start_over import start_over
+from collectors.records.fields import nearest, shown
+from collectors.records.json_array import is_array, read_array
+from collectors.records.refused import Normalised
+from collectors.records.samples_rows import samples_table
+from collectors.records.small_rows import business_table
+from collectors.records.usage_rows import usage_table
 from roomleft.errors import InputError, QueueFull, RoomleftError
 from roomleft.limits import State
 from roomleft.metrics import REGISTRY

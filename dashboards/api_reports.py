@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from analytics.reports import health, hops
 from analytics.reports.health import Given
-from collectors.fields import nearest, shown
+from collectors.records.fields import nearest, shown
 from dashboards import reads
 from dashboards.answers import answer
 from dashboards.headroom_rows import headroom_rows

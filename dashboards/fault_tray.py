@@ -11,7 +11,7 @@ import orjson
 from dash import Dash, Input, Output, State, html
 from fastapi import APIRouter, Request, Response
 
-from collectors.fault_switch import faults_of, switch
+from collectors.standin.switch import faults_of, switch
 from dashboards.answers import answer
 from dashboards.block import Pages
 from dashboards.bodies import read_body

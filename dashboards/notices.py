@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, html
 
-from collectors.progress import SourceProgress, progress
+from collectors.platform_api.progress import SourceProgress, progress
 from dashboards import wording
 from dashboards.block import Pages, failed_block
 from dashboards.parts import JobState

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from collectors.refused import Normalised
+from collectors.records.refused import Normalised
 from dashboards.answers import answer, error_answer
 from dashboards.api import READERS, store_judged
 from dashboards.bodies import read_body

@@ -16,10 +16,10 @@ from datetime import time as time_of_day
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collectors.course import Course
-from collectors.platform_api import PAGED, STREAMS, Page, PlatformApi, SourceConfig
-from collectors.progress import COMPONENT
-from collectors.refused import Normalised
+from collectors.platform_api.course import Course
+from collectors.platform_api.progress import COMPONENT
+from collectors.platform_api.source import PAGED, STREAMS, Page, PlatformApi, SourceConfig
+from collectors.records.refused import Normalised
 from jobs.roll_up import ROLL_UP
 from jobs.schedule import Did, Job
 from roomleft.clock import Now

@@ -21,9 +21,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from collectors.own_network import OwnNetwork, is_unreachable
-from collectors.scrape import STREAM, Scraped, Scraper
-from collectors.scrape_fetch import fetch, scrape_client
-from collectors.scrape_target import ScrapeTarget
+from collectors.prometheus.scrape import STREAM, Scraped, Scraper
+from collectors.prometheus.scrape_fetch import fetch, scrape_client
+from collectors.prometheus.scrape_target import ScrapeTarget
 from jobs.schedule import JobClock
 from jobs.scrape_checks import Checks
 from roomleft import metrics

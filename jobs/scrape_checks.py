@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from collectors.scrape import Scraped
-from collectors.scrape_target import ScrapeTarget
-from collectors.scrape_times import WORDS
+from collectors.prometheus.scrape import Scraped
+from collectors.prometheus.scrape_target import ScrapeTarget
+from collectors.prometheus.scrape_times import WORDS
 from warehouse import tables
 
 SAME_ANSWER_EVERY = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from collectors.own_network import OwnNetwork
-from collectors.progress import COMPONENT
+from collectors.platform_api.progress import COMPONENT
 from collectors.taken import Position, Taken, Taker
 from collectors.takers import taker_for
 from jobs.schedule import Did, Job

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from collectors.progress import progress
+from collectors.platform_api.progress import progress
 from dashboards.api import close_api, install_errors, make_api
 from dashboards.api_reports import make_report_api
 from dashboards.apidocs import make_apidocs

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from collectors.platform_api import STREAMS
-from collectors.progress import REMEMBERED, SourceProgress, progress
+from collectors.platform_api.progress import REMEMBERED, SourceProgress, progress
+from collectors.platform_api.source import STREAMS
 from dashboards.parts import SourceStatus
 from jobs.schedule import LATE_INTERVALS, JobStatus
 from jobs.scrape import TargetStatus

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from collectors.fetch import Patience
 from collectors.own_network import OwnNetwork
-from collectors.platform_api import STREAMS, SourceConfig
-from collectors.scrape_once import scrape_once
-from collectors.scrape_target import ScrapeTarget, target_of
+from collectors.platform_api.source import STREAMS, SourceConfig
+from collectors.prometheus.scrape_once import scrape_once
+from collectors.prometheus.scrape_target import ScrapeTarget, target_of
 from collectors.takers import taker_for
 from dashboards.parts import Reloaded, SourceTest
 from jobs.collect import collect_jobs

@@ -24,7 +24,7 @@ from roomleft.errors import QueueFull
 from roomleft.settings import Settings
 
 if TYPE_CHECKING:
-    from collectors.files import ImportPlan
+    from collectors.files.importer import ImportPlan
     from warehouse.writer import Receipt
 
 QUEUE_PATIENCE = 60
@@ -54,7 +54,7 @@ def run_import(
     place: tuple[Settings, RunningServer | None] | None = None,
 ) -> int:
     """Import and print the totals, at `place` or where the data folder is found. 1 when rows were read and every one was refused."""
-    from collectors.files import import_file
+    from collectors.files.importer import import_file
 
     settings, server = place or located()
     packs = packs_known(settings)
@@ -192,7 +192,7 @@ def run_start_over(platform: str, stream: str) -> None:
     if server is not None:
         Client(server).post("/api/v1/start-over", json={"platform": platform, "stream": stream})
     else:
-        from collectors.start_over import start_over
+        from collectors.platform_api.start_over import start_over
         from warehouse.writer import Writer
 
         known = packs_known(settings)

@@ -82,7 +82,7 @@ def _token(settings: Settings, slug: str) -> str:
 
 def run_file(wish: Wish, file: Path, as_: str, maps: list[str], sets: list[str], zone: str | None, start: str | None) -> int:
     """Write a pack for imported usage and import the file into it."""
-    from collectors.files import import_file
+    from collectors.files.importer import import_file
     from roomleft.cli.bring import run_import
 
     settings = load_settings()

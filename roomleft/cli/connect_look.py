@@ -23,11 +23,11 @@ from roomleft.packs_sources import SourceEntry
 
 ENTRY: TypeAdapter[SourceEntry] = TypeAdapter(SourceEntry)
 LOOKS = {
-    "postgres": "collectors.discover_postgres",
-    "redis": "collectors.discover_redis",
-    "probe": "collectors.discover_probe",
-    "prometheus": "collectors.discover_prometheus",
-    "prometheus-server": "collectors.discover_prometheus_server",
+    "postgres": "collectors.postgres.discover",
+    "redis": "collectors.redis.discover",
+    "probe": "collectors.probes.discover",
+    "prometheus": "collectors.prometheus.discover",
+    "prometheus-server": "collectors.prometheus.discover_server",
 }
 """The module of each kind whose `discover(entry, secret, now)` takes the first look. Imported only when it is needed."""
 WANTS_SECRET = re.compile(r"password|noauth|wrongpass|authenticat|answered 401|no valid token|answered 403", re.IGNORECASE)

@@ -130,9 +130,9 @@ def _page_of(url: str) -> str:
 
 
 def _drawn_api(settings: Settings, wish: Wish, credentials: Credentials) -> Drawn:
-    from collectors.discover_platform_api import discover_platform_api
     from collectors.fetch import Patience
-    from collectors.platform_api import SourceConfig
+    from collectors.platform_api.discover import discover_platform_api
+    from collectors.platform_api.source import SourceConfig
 
     address = read_address(wish.kind, wish.url)
     address = replace(address, url=address.url.rstrip("/"))

@@ -13,7 +13,7 @@ from roomleft.cli.output import fail, print_json, print_table
 from roomleft.errors import InputError, RoomleftError, TooLarge
 
 if TYPE_CHECKING:
-    from collectors.exposition import Format, Page
+    from collectors.prometheus.exposition import Format, Page
 
 FILE_BYTES = 1_000_000_000
 BIGGEST = 10
@@ -39,7 +39,7 @@ class Look:
 
 def run_scrape(targets: list[str], format_name: str | None, as_json: bool) -> int:
     """Look at each URL or file and tell. 1 if any was refused."""
-    from collectors.exposition import Format
+    from collectors.prometheus.exposition import Format
 
     try:
         forced = Format(format_name) if format_name is not None else None
@@ -62,8 +62,8 @@ def _look(target: str, forced: Format | None) -> Look:
 
 
 def _of_url(url: str, forced: Format | None) -> Page:
-    from collectors.scrape_once import scrape_once
-    from collectors.scrape_target import ScrapeTarget
+    from collectors.prometheus.scrape_once import scrape_once
+    from collectors.prometheus.scrape_target import ScrapeTarget
 
     try:
         target = ScrapeTarget("scrape", "page", "page", url)
@@ -75,7 +75,7 @@ def _of_url(url: str, forced: Format | None) -> Page:
 
 
 def _of_file(name: str, forced: Format | None) -> Page:
-    from collectors.exposition import PageRefused, read_page
+    from collectors.prometheus.exposition import PageRefused, read_page
 
     try:
         body = Path(name).read_bytes() if name != "-" else sys.stdin.buffer.read(FILE_BYTES + 1)
@@ -96,7 +96,7 @@ def _of_file(name: str, forced: Format | None) -> Page:
 
 def _told_format(name: str, body: bytes) -> Format:
     """The format a file is in: by its name (`.om`, `.prom`), or else by how it ends. A classic page may end in '# EOF' too: a comment there."""
-    from collectors.exposition import Format
+    from collectors.prometheus.exposition import Format
 
     parts = Path(name).name.lower().split(".")[1:]
     if {"om", "openmetrics"} & set(parts):

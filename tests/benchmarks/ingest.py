@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pyarrow as pa
 
-from collectors.usage_rows import usage_table
+from collectors.records.usage_rows import usage_table
 from jobs.price import price
 from roomleft.clock import FixedClock
 from roomleft.packs import load_packs

@@ -17,8 +17,8 @@ from typing import Any
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from collectors.exposition import Format, Reader, read_page
-from collectors.scrape_target import ScrapeTarget
+from collectors.prometheus.exposition import Format, Reader, read_page
+from collectors.prometheus.scrape_target import ScrapeTarget
 from jobs.scrape import ScrapeLoop
 from roomleft import metrics
 from roomleft.clock import Clock

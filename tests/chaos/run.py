@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collectors.usage_rows import usage_table
+from collectors.records.usage_rows import usage_table
 from jobs.measure import measure
 from jobs.price import price
 from roomleft.clock import FixedClock

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from collectors.samples_rows import samples_table
-from collectors.small_rows import business_table, deploys_table, health_table
+from collectors.records.samples_rows import samples_table
+from collectors.records.small_rows import business_table, deploys_table, health_table
+from collectors.records.usage_rows import usage_table
 from collectors.standin.feed import Range
 from collectors.standin.instants import to_us
 from collectors.standin.standin import StandIn
-from collectors.usage_rows import usage_table
 from dashboards.parts import Parts
 from dashboards.readiness import Readiness
 from jobs.measure import measure

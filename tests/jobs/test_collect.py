@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from collectors.fetch import Fetcher, Patience
-from collectors.platform_api import STREAMS, PlatformApi, SourceConfig
-from collectors.progress import progress
-from collectors.start_over import start_over
+from collectors.platform_api.progress import progress
+from collectors.platform_api.source import STREAMS, PlatformApi, SourceConfig
+from collectors.platform_api.start_over import start_over
 from jobs.collect import Collected, StreamReader, collect_jobs
 from roomleft.clock import FixedClock
 from roomleft.errors import CollectError, QueueFull

@@ -15,8 +15,8 @@ import pytest
 
 from analytics.meters import Meters
 from collectors.fetch import Patience
-from collectors.platform_api import STREAMS, PlatformApi, SourceConfig
-from collectors.progress import SourceProgress, progress
+from collectors.platform_api.progress import SourceProgress, progress
+from collectors.platform_api.source import STREAMS, PlatformApi, SourceConfig
 from jobs.collect import StreamReader
 from jobs.price import price
 from roomleft.clock import FixedClock
@@ -32,7 +32,7 @@ PACK = "scribe"
 CHILD = """
 import sys
 from datetime import UTC, datetime
-from collectors.platform_api import PlatformApi, SourceConfig
+from collectors.platform_api.source import PlatformApi, SourceConfig
 from jobs.collect import StreamReader
 from jobs.price import price
 from roomleft.clock import FixedClock

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from analytics.meters import read
-from collectors.exposition import Format
 from collectors.own_network import OwnNetwork
-from collectors.progress import progress
-from collectors.scrape import Scraper
-from collectors.scrape_fetch import Fetched
-from collectors.scrape_target import ScrapeTarget
+from collectors.platform_api.progress import progress
+from collectors.prometheus.exposition import Format
+from collectors.prometheus.scrape import Scraper
+from collectors.prometheus.scrape_fetch import Fetched
+from collectors.prometheus.scrape_target import ScrapeTarget
 from jobs.scrape import ScrapeLoop, TargetStatus, next_slot
 from roomleft.clock import Clock, FixedClock
 from roomleft.packs import load_pack
-from tests.collectors.metrics_page import Target, serving
+from tests.collectors.prometheus.metrics_page import Target, serving
 from tests.collectors.scripted import hang, scripted
 from warehouse.store import Store
 from warehouse.writer import Batch, Writer

@@ -12,11 +12,11 @@ import pytest
 
 from collectors.look import Look
 from collectors.own_network import Networked
-from collectors.postgres import Postgres
-from collectors.probes import Probe
-from collectors.progress import progress
-from collectors.redis_info import Redis
-from collectors.refused import RefusedRows
+from collectors.platform_api.progress import progress
+from collectors.postgres.source import Postgres
+from collectors.probes.source import Probe
+from collectors.records.refused import RefusedRows
+from collectors.redis.source import Redis
 from collectors.taken import Position, Taken
 from collectors.takers import taker_for
 from jobs.schedule import Did
@@ -211,7 +211,7 @@ def test_more_without_a_new_position_and_a_spent_budget_end_the_run(warehouse: t
 
 
 def test_refused_rows_are_kept_with_their_reason(warehouse: tuple[Store, Writer], clock: FixedClock) -> None:
-    from collectors.fields import Refusal
+    from collectors.records.fields import Refusal
 
     store, writer = warehouse
     refused = RefusedRows("shop.main-db", "postgres", NOW)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roomleft.cli import main
-from tests.collectors.metrics_page import OPENMETRICS, Target, serving
+from tests.collectors.prometheus.metrics_page import OPENMETRICS, Target, serving
 
 Told = tuple[int, str, str]
 OPEN_PAGE = "# TYPE a counter\na_total 1\n# EOF\n"

@@ -16,8 +16,8 @@ import uvicorn
 
 from analytics.health import platform_health
 from collectors.fetch import Patience
-from collectors.platform_api import PlatformApi, SourceConfig
-from collectors.progress import progress
+from collectors.platform_api.progress import progress
+from collectors.platform_api.source import PlatformApi, SourceConfig
 from collectors.standin.app import build
 from collectors.standin.feed import Range
 from collectors.standin.instants import to_us

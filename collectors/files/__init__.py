@@ -1,0 +1,1 @@
+"""Files that people import: their formats, their columns' meaning, their rows."""

@@ -1,0 +1,1 @@
+"""A PostgreSQL server and its replicas as a source."""

@@ -1,0 +1,1 @@
+"""Looks from outside: HTTP, TCP, TLS."""

@@ -1,0 +1,1 @@
+"""Prometheus pages that are scraped, and Prometheus servers that are asked."""
