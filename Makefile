@@ -20,7 +20,7 @@ help:
 	@echo 'make demo    the whole product on loopback, with stand-in platforms and 90 days of history'
 	@echo 'make test    every test but the ones marked peers, on $(WORKERS) workers'
 	@echo 'make check   lint, format, types, import contracts, packs'
-	@echo 'make peers   the tests that need other programs installed (Chromium, PostgreSQL, Prometheus ...)'
+	@echo 'make peers   the slow tests against other programs (Prometheus, node exporter, browser walks, connect from a shell)'
 	@echo 'make bench   measure ingest, queries and pages    make chaos   kill it, fill it, starve it'
 	@echo 'make clean   remove the virtual environment and every cache (never var/, where data lives)'
 

@@ -67,7 +67,7 @@ def figure_rows(pack: Pack, states: Mapping[str, str] | None = None) -> list[Fig
         except PackError as fault:
             error = str(fault)
         state = states.get(f"{pack.slug}.{figure.limit}") if figure.limit else None
-        met = None if state in (None, State.UNKNOWN) else state is not State.EXHAUSTED
+        met = None if state in (None, State.UNKNOWN) else state != State.EXHAUSTED
         same = computed is not None and computed == figure.expected
         rows.append(
             FigureRow(

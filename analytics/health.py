@@ -101,7 +101,11 @@ def platform_health(
     scores = [part.score for part in known if part.score is not None]
     score = sum(scores) / len(scores) if scores else None
     newest = max((part.observed_at for part in components if part.observed_at), default=None)
-    blamed = [part.since for part in components if part.status == status and (part.critical or status != "fail") and part.since]
+    # What is down without being critical degrades the platform, so it dates that too.
+    to_blame = [
+        part for part in components if (part.critical and part.status == "fail" if status == "fail" else part.status in TROUBLE)
+    ]
+    blamed = [part.since for part in to_blame if part.since]
     return PlatformHealth(
         status,
         score,
@@ -126,7 +130,8 @@ def _component(
     newest = max((row["observed_at"] for row in rows), default=None)
     ordered = sorted(fresh or rows, key=lambda row: (RANK.get(row["status"], 1), row["check_name"]))
     status = _status([row["status"] for row in fresh], redundant=part.redundant)
-    score = sum(POINTS.get(row["status"], 0.0) for row in fresh) / len(fresh) if fresh else None
+    points = [POINTS[row["status"]] for row in fresh if row["status"] in POINTS]
+    score = sum(points) / len(points) if points else None
     since = None
     if status in TROUBLE:
         troubled = [row for row in fresh if row["status"] == status] or [row for row in fresh if row["status"] in TROUBLE]

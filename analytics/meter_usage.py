@@ -76,6 +76,10 @@ def count_or_cost(meters: Meters, meter: CostMeter | CountMeter, limit: Limit) -
     asked = {"platform": meters.pack.slug, "since": floor_quarter(start), "until": end, **filters(meter.where)}
     used = meters.store.rows("meter_usage", **asked)[0]
     unpriced = (used["unpriced_requests"] or 0) > 0
+    if isinstance(meter, CostMeter) and unpriced and used["unpriced_requests"] == used["requests"]:
+        # Without a single price there is no lower bound worth showing: nothing is known, which is not nothing spent.
+        reason = f"no price is known for any of {used['requests']:,} calls; write their models' prices into the pack"
+        return Reading(None, fresh.observed_at, meters.stale_after(meter), reason=reason)
     return Reading(
         Decimal(used[quantity_of(meter)] or 0),
         fresh.observed_at,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from analytics.meter_business import BusinessFreshness, business, business_freshness
 from analytics.meter_costs import infrastructure_cost
@@ -37,7 +38,7 @@ from roomleft.packs_meters import (
     TotalMeter,
 )
 from roomleft.packs_yaml import nearest
-from roomleft.timespan import Period, Window
+from roomleft.timespan import Period, Window, midnight
 from warehouse.store import Store, as_rows
 
 FRESH_FOR = timedelta(minutes=5)
@@ -235,8 +236,18 @@ class Meters:
         return _with(joined, part.amount - less.amount)
 
     def _growth(self, meter: GrowthMeter, limit: Limit) -> Reading:
-        then = self.at(self.now - meter.over)
-        now, before = self._over(meter.of, meter.over, limit), then._over(meter.of, meter.over, limit)
+        if isinstance(self.meter(meter.of), BusinessMeter):
+            # Of today only a part has come: whole days are compared with whole days.
+            zone = ZoneInfo(self.pack.zone)
+            today = self.now.astimezone(zone).date()
+            then = self.at(midnight(today - meter.over, zone))
+            now = replace(
+                self.at(midnight(today, zone))._over(meter.of, meter.over, limit), observed_at=self.business().observed_at
+            )
+        else:
+            then = self.at(self.now - meter.over)
+            now = self._over(meter.of, meter.over, limit)
+        before = then._over(meter.of, meter.over, limit)
         if now.amount is None:
             return now
         span, named = span_text(meter.over), meter.of.replace("_", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import fmean
@@ -33,6 +33,8 @@ class Drawn:
     newest_at: datetime | None
     beside: float | None = None
     """The newest value of the series named by `of`, for a signal shown as a value against another."""
+    line_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When each line's newest reading was: one may have gone silent while others go on."""
 
     def last(self, name: str) -> float | None:
         """A line's newest value."""
@@ -103,9 +105,13 @@ def draw(signal: Signal, rows: Sequence[Mapping[str, Any]], step_s: int) -> Draw
     """The signal's lines from rows of `page_samples_*`: component, name, labels, bucket_start, mean_value, last_value, last_at."""
     series = _series(signal, rows, signal.series, step_s)
     newest_at = max((at for _, _, at in series), default=None)
+    line_at: dict[str, datetime] = {}
+    for labels, _, at in series:
+        name = _line_name(signal, labels)
+        line_at[name] = max(at, line_at.get(name, at))
     if signal.show == "ratio" and signal.of:
         whole = {labels: points for labels, points, _ in _series(signal, rows, signal.of, step_s)}
-        return _shares(signal, series, whole, newest_at, step_s)
+        return replace(_shares(signal, series, whole, newest_at, step_s), line_at=line_at)
     grouped: dict[str, list[Points]] = defaultdict(list)
     for labels, points, _ in series:
         grouped[_line_name(signal, labels)].append(points)
@@ -114,7 +120,7 @@ def draw(signal: Signal, rows: Sequence[Mapping[str, Any]], step_s: int) -> Draw
     beside = None
     if signal.of and signal.show == "value":
         beside = _last(_across(signal.across, [points for _, points, _ in _series(signal, rows, signal.of, step_s)]))
-    return Drawn(lines, _last(every), newest_at, beside)
+    return Drawn(lines, _last(every), newest_at, beside, line_at)
 
 
 def _series(signal: Signal, rows: Sequence[Mapping[str, Any]], name: str, step_s: int) -> list[tuple[str, Points, datetime]]:

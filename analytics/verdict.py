@@ -56,12 +56,23 @@ def _sentence(out: int, coming: Sequence[Row], known: Sequence[Row], now: dateti
         return f"{_limits(out).capitalize()} {_have(out)} run out; {number_word(len(coming))} more {_how(coming)}."
     if coming:
         return f"{_limits(len(coming)).capitalize()} {_how(coming)}."
+    if not _dated(known):
+        return _undated(out, sum(row[0].state is State.TIGHT for row in known))
     if out:
         return f"{_limits(out).capitalize()} {_have(out)} run out; nothing else needs you before {_until(known, now, zone)}."
     tight = sum(row[0].state is State.TIGHT for row in known)
     if tight:
         return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; none should run out before {_until(known, now, zone)}."
     return f"{NOTHING} needs you before {_until(known, now, zone)}."
+
+
+def _undated(out: int, tight: int) -> str:
+    later = "there are no dates yet: too little history."
+    if out:
+        return f"{_limits(out).capitalize()} {_have(out)} run out; {later}"
+    if tight:
+        return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; {later}"
+    return f"{NOTHING} needs you now; {later}"
 
 
 def _will(row: Headroom, now: datetime) -> bool:
@@ -90,6 +101,13 @@ def _how(coming: Sequence[Row]) -> str:
         f"will run out {before} at the present pace"
         if not before.startswith("before they refill or")
         else f"will run out {before}, at the present pace"
+    )
+
+
+def _dated(known: Sequence[Row]) -> bool:
+    """Whether any pace was known: without one no date can be promised."""
+    return not known or any(
+        not row.basis.startswith(("no pace", "less than")) and not row.basis.endswith("needed") for row, _ in known
     )
 
 

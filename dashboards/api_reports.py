@@ -26,15 +26,16 @@ def make_report_api(parts: Parts) -> APIRouter:
 
     @router.get("/api/v1/reports/health", summary="The health report of one platform, or of each", tags=["read"])
     async def health_report(platform: str | None = None) -> Response:
-        if platform is not None and platform not in parts.packs:
+        packs = dict(parts.packs)  # a reload meanwhile changes those in force
+        if platform is not None and platform not in packs:
             raise InputError(
-                f"unknown platform {shown(platform)}{nearest(platform, parts.packs)}",
+                f"unknown platform {shown(platform)}{nearest(platform, packs)}",
                 "the parameter platform",
                 "platforms are the packs in use",
             )
-        slugs = [platform] if platform is not None else list(parts.packs)
+        slugs = [platform] if platform is not None else list(packs)
         now = parts.clock.now()
-        return answer([await asyncio.to_thread(read_health, parts, parts.packs[slug], now) for slug in slugs])
+        return answer([await asyncio.to_thread(read_health, parts, packs[slug], now) for slug in slugs])
 
     return router
 
@@ -42,7 +43,7 @@ def make_report_api(parts: Parts) -> APIRouter:
 def read_health(parts: Parts, pack: Pack, now: datetime) -> dict[str, Any]:
     """One platform's health report, from the warehouse. Raises StoreError."""
     store, slug = parts.store, pack.slug
-    limits = [row for row in headroom_rows(store, parts.packs, now, parts.slack) if row["platform"] == slug]
+    limits = headroom_rows(store, {slug: pack}, now, parts.slack)
     rows = reads.limits(store, {slug: pack}, now, parts.slack)
     given = Given(
         checks=reads.health(store, slug, now),

@@ -29,7 +29,7 @@ def add_routes(server: FastAPI, parts: Parts) -> None:
     @server.get(CSV_PATH, include_in_schema=False)
     async def limits_csv(request: Request) -> Response:
         filters = parse(CSV_PATH, request.url.query)
-        rows = await asyncio.to_thread(reads.limits, parts.store, parts.packs, parts.clock.now())
+        rows = await asyncio.to_thread(reads.limits, parts.store, parts.packs, parts.clock.now(), parts.slack)
         return Response(
             limits_as_csv(shown(rows, filters)),
             media_type="text/csv; charset=utf-8",

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from dash import Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 from fastapi import APIRouter, Request, Response
 
 from collectors.standin.switch import faults_of, switch
@@ -32,12 +33,14 @@ class Id(StrEnum):
 
     BODY = "fault-tray-body"
     COUNT = "fault-tray-count"
+    SHOWN = "fault-tray-shown"
 
 
 def tray() -> html.Details:
     """The tray, closed."""
     return html.Details(
         [
+            dcc.Store(id=Id.SHOWN),
             html.Summary(["Faults", html.Span(id=Id.COUNT)], className="button"),
             html.Div(
                 [
@@ -147,15 +150,21 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.BODY, "children"),
         Output(Id.COUNT, "children"),
+        Output(Id.SHOWN, "data"),
         Input(Shell.TICK, "data"),
         Input(Shell.URL, "pathname"),
         State(Shell.URL, "search"),
+        State(Id.SHOWN, "data"),
     )
-    async def show(_tick: int | None, path: str | None, search: str | None) -> Any:
+    async def show(_tick: int | None, path: str | None, search: str | None, shown: str | None) -> Any:
         try:
             found = await pages.read("faults", lambda: all_faults(parts))
         except RoomleftError as error:
-            return error.what, ""
+            return error.what, "", ""
         slug = (path or "").split("/")[2] if (path or "").startswith("/platforms/") else parse(path, search).platform or ""
-        on = sum(each["on"] for faults in found.values() for each in faults)
-        return tray_body(found, parts.packs, slug), (f" · {on} on" if on else "")
+        on = [f"{name}:{each['name']}" for name, faults in found.items() for each in faults if each["on"]]
+        now_shown = f"{slug} {' '.join(on)}"
+        if now_shown == shown:
+            # Drawn again, the groups that somebody opened would close.
+            raise PreventUpdate
+        return tray_body(found, parts.packs, slug), (f" · {len(on)} on" if on else ""), now_shown

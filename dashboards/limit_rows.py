@@ -136,7 +136,8 @@ def limit_rows(
         if found is not None and headroom.state is not State.OK:
             # A row too old to believe has been unknown since it was last measured.
             since = (begun or {}).get(limit.limit_id) if headroom.state is found.state else found.as_of
-        rows.append(LimitRow(limit, headroom, since, limit.limit_id in began_before))
+        before = found is not None and headroom.state is found.state and limit.limit_id in began_before
+        rows.append(LimitRow(limit, headroom, since, before))
     return sorted(rows, key=worst_first)
 
 

@@ -50,7 +50,9 @@ def make_quarantine(parts: Parts) -> APIRouter:
     async def resubmit(request: Request) -> Response:
         """NDJSON as downloaded, corrected. Each row is judged anew under its own source; its old refusal is forgotten."""
         body = await read_body(request, parts.settings.body_limit_mb * 2**20)
-        groups = grouped(body)
+        groups = await asyncio.to_thread(grouped, body)
+        # As for a push: a corrected row may be the first of a platform whose pack waits for data.
+        known = {*parts.packs, *await asyncio.to_thread(parts.wake_packs, ())}
         total = {"rows_read": 0, "rows_added": 0, "rows_duplicate": 0, "rows_rejected": 0, "released": 0}
         told: list[Any] = []
         for (source, stream), (records, row_ids) in groups.items():
@@ -59,9 +61,11 @@ def make_quarantine(parts: Parts) -> APIRouter:
                 b"\n".join(orjson.dumps(record) for record in records),
                 source=source,
                 platform=None,
-                known_platforms=tuple(parts.packs),
+                known_platforms=tuple(known),
                 now=parts.clock.now(),
             )
+            if first := {*judged.rows.column("platform").unique().to_pylist()} - {*parts.packs}:
+                await asyncio.to_thread(parts.wake_packs, first)
             counts, refused, full = await store_judged(parts, source, stream, judged)
             told += refused
             for name, count in counts.items():
@@ -79,7 +83,7 @@ def as_ndjson(rows: Iterable[Mapping[str, Any]]) -> bytes:
     lines = []
     for row in rows:
         record = orjson.loads(row["content"]) if row["content"] else {}
-        lines.append(orjson.dumps({MARK: {name: row[name] for name in ABOUT}, **record}))
+        lines.append(orjson.dumps({**record, MARK: {name: row[name] for name in ABOUT}}))
     return b"".join(line + b"\n" for line in lines)
 
 

@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collectors.platform_api.course import Course
-from collectors.platform_api.progress import COMPONENT
+from collectors.platform_api.progress import COMPONENT, REMEMBERED
 from collectors.platform_api.source import PAGED, STREAMS, Page, PlatformApi, SourceConfig
 from collectors.records.refused import Normalised
 from jobs.roll_up import ROLL_UP
 from jobs.schedule import Did, Job
+from jobs.source_clock import clock_check
 from roomleft.clock import Now
 from roomleft.errors import CollectError, QueueFull
 from roomleft.metrics import COLLECT_REQUESTS, SOURCE_UP
@@ -125,6 +126,8 @@ class StreamReader:
         self._source = api.config.name
         self._not_before = float("-inf")
         self._said: dict[tuple[object, object], tuple[tuple[object, object], datetime]] = {}
+        self._fails: bool | None = None
+        """Whether the check `read STREAM` stands at failed; None before it was looked up."""
 
     def run(self) -> Collected:
         """Read until caught up or the time budget is over. A source's failure is returned, not raised; StoreError is raised."""
@@ -225,6 +228,10 @@ class StreamReader:
         now = self._clock.now()
         judged = self._api.health(now)
         done.pages += 1
+        if self._api.told_at is not None:
+            platform, answered_at = self._api.config.platform, self._clock.now()
+            clock = clock_check(platform, COMPONENT, self._source, self._api.told_at, now, answered_at)
+            judged = Normalised(pa.concat_tables([judged.rows, clock]), judged.rejected)
         # An unchanged answer is stored once a minute: every poll would make more rows than all other streams together.
         fresh = [
             self._is_news(row, now) for row in judged.rows.select(("component", "check_name", "status", "words")).to_pylist()
@@ -233,7 +240,11 @@ class StreamReader:
         known = self._cursor()
         cursor = None if known.caught_up else Cursor(self._source, self._stream, "live", now, now, now, True)
         if judged.rows.num_rows or judged.rejected.num_rows or cursor:
-            self._write(done, self._batch(judged, cursor))
+            try:
+                self._write(done, self._batch(judged, cursor))
+            except Exception:
+                self._said.clear()  # what was said did not get through
+                raise
         done.caught_up = True
 
     def _is_news(self, row: dict[str, object], now: datetime) -> bool:
@@ -297,17 +308,17 @@ class StreamReader:
             schema=tables.SAMPLES,
         )
         health = None
-        if done.error:
+        if done.error or self._was_failing():
             health = pa.table(
                 {
                     "platform": [platform],
                     "component": [COMPONENT],
                     "check_name": [f"read {self._stream}"],
                     "observed_at": [now],
-                    "status": ["fail"],
+                    "status": ["fail" if done.error else "pass"],
                     "value": [None],
                     "unit": [None],
-                    "words": [str(done.error)[:1000]],
+                    "words": [str(done.error)[:1000] if done.error else "it can be read again"],
                 },
                 schema=tables.HEALTH,
             )
@@ -315,6 +326,18 @@ class StreamReader:
             self._writer.submit(Batch(self._source, samples=samples, health=health)).result(COMMIT_TIMEOUT_S)
         except QueueFull:
             done.queue_full = True
+        else:
+            self._fails = done.error is not None
+
+    def _was_failing(self) -> bool:
+        """Whether the newest answer of this stream's check is a failure: a restart must not leave it standing for ever."""
+        if self._fails is None:
+            now = self._clock.now()
+            check = (self._api.config.platform, COMPONENT, f"read {self._stream}")
+            found = self._store.rows("source_checks", since=now - REMEMBERED, now=now)
+            newest = {(row["platform"], row["component"], row["check_name"]): row["status"] for row in found}
+            self._fails = newest.get(check) == "fail"
+        return self._fails
 
     def _where(self) -> str:
         return self._api.config.url.rstrip("/") + PAGED.get(self._stream, f"/{self._stream}")

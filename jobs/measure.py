@@ -38,14 +38,17 @@ class Paces:
     """Paces that move by the day, kept for an hour: looking back 14 days at every measurement would tell nothing new."""
 
     kept: dict[tuple[str, str], tuple[datetime, Pace]] = field(default_factory=dict)
-    settled: set[str] = field(default_factory=set)
-    """Stores whose history was once read and rolled up to its end. Half a history looks like growth or decline that never was."""
+    settled: set[tuple[str, str]] = field(default_factory=set)
+    """Stores and platforms whose history was once read and rolled up to its end. Half a history looks like growth or decline that never was."""
 
     def of(self, meters: Meters, limit: Limit) -> Pace:
-        """The pace of a limit as of the meters' instant; none while its store's history is still being read. Raises StoreError."""
-        where = meters.store.where
+        """The pace of a limit as of the meters' instant; none while its platform's history is still being read. Raises StoreError."""
+        slug = meters.pack.slug
+        where = (meters.store.where, slug)
         if where not in self.settled:
-            found = meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER)[0]
+            # Those of this pack alone: a platform that is down, or a source that is gone, must not keep others from having a pace.
+            sources = [slug, *(f"{slug}.{entry.name}" for entry in meters.pack.sources)]
+            found = meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER, sources=sources)[0]
             if found["waiting"]:
                 return Pace.none("no pace: history is still being read")
             if found["sources"]:

@@ -203,6 +203,8 @@ class Schedule:
         return max(self._clock.real_seconds(job.every), FLOOR_S)
 
     def _tick(self, job: Job) -> None:
+        if self._jobs.get(job.name) is not job:
+            return  # removed or replaced after this run had been asked for
         try:
             self._run(job, forced=False)
         except StoreError as error:  # the state database is away: the run cannot even be noted; the timer must survive it

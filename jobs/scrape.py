@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,7 @@ from collectors.prometheus.scrape_fetch import fetch, scrape_client
 from collectors.prometheus.scrape_target import ScrapeTarget
 from jobs.schedule import JobClock
 from jobs.scrape_checks import Checks
+from jobs.scrape_lease import ScrapeLease
 from roomleft import metrics
 from roomleft.errors import CollectError, QueueFull, RoomleftError
 from warehouse.writer import Batch, Cursor, Receipt, Writer
@@ -33,6 +35,7 @@ from warehouse.writer import Batch, Cursor, Receipt, Writer
 log = logging.getLogger(__name__)
 IN_A_THREAD_BYTES = 1_000_000
 """Larger pages are read in a thread of their own, so that the others are still fetched on time."""
+ELSEWHERE = "another server scrapes it"
 LIVE = "live"
 """The cursor of a source that has no past to read."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,14 +79,22 @@ class ScrapeLoop:
     """Scrapes its targets until it is stopped, and stores what they say through the writer.
 
     `network` tells this host's own loss of its network from targets being down; share it with the other readers of sources.
+    `lease` is for several servers on one state database: only its holder scrapes. Without one this loop always does.
     Two targets of one source name are refused with ValueError: their series could not be told apart.
     """
 
     def __init__(
-        self, targets: Iterable[ScrapeTarget], writer: Writer, clock: JobClock, network: OwnNetwork | None = None
+        self,
+        targets: Iterable[ScrapeTarget],
+        writer: Writer,
+        clock: JobClock,
+        network: OwnNetwork | None = None,
+        lease: ScrapeLease | None = None,
     ) -> None:
         self._writer, self._clock = writer, clock
         self._network = network or OwnNetwork()
+        self._lease = lease
+        self._is_at_work = False
         self._lock = threading.Lock()
         self._works: dict[str, _Work] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -146,16 +157,58 @@ class ScrapeLoop:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         async with scrape_client() as client:
             self._client = client
-            for work in list(self._works.values()):
-                self._begin(work)
-            ready.set()
-            await self._stopped.wait()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            try:
+                await self._take_turns(ready, self._stopped)
+            finally:
+                await self._rest()
+                if self._lease is not None:
+                    await asyncio.to_thread(self._lease.give_back)
         self._loop = None
 
+    async def _take_turns(self, ready: threading.Event, stopped: asyncio.Event) -> None:
+        """Scrape while the lease is ours, stand by while it is another server's, until stopped."""
+        lease = self._lease
+        if lease is None:
+            self._work()
+            ready.set()
+            await stopped.wait()
+            return
+        ready.set()
+        while not stopped.is_set():
+            if not await asyncio.to_thread(lease.held):
+                await self._rest()
+                self._stand_by()
+            elif not self._is_at_work:
+                self._work()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), lease.ttl.total_seconds() / 3)
+
+    def _work(self) -> None:
+        self._is_at_work = True
+        for work in list(self._works.values()):
+            self._begin(work)
+
+    async def _rest(self) -> None:
+        """Break off every scrape. No series ends by that: whoever scrapes next goes on with them."""
+        self._is_at_work = False
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            work.task = None
+
+    def _stand_by(self) -> None:
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            self._note(work, up=None, scraped_at=None, last_error=ELSEWHERE)
+
     def _begin(self, work: _Work) -> None:
+        if not self._is_at_work or work.task is not None:
+            return
         task = asyncio.get_running_loop().create_task(self._keep_scraping(work, self._client), name=work.target.source)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -18,6 +18,7 @@ from collectors.own_network import OwnNetwork
 from collectors.platform_api.progress import COMPONENT
 from collectors.taken import Position, Taken, Taker
 from collectors.takers import taker_for
+from jobs.endings import Endings
 from jobs.schedule import Did, Job
 from roomleft.clock import Now
 from roomleft.errors import CollectError, QueueFull
@@ -78,6 +79,7 @@ class SourceReader:
         self._budget_s, self._queue_patience_s = budget_s, queue_patience_s
         self._sleep, self._monotonic = sleep, monotonic
         self._not_before = float("-inf")
+        self._endings = Endings()
         self._said: dict[tuple[str, str], tuple[tuple[str, str | None], datetime]] = {}
 
     def run(self) -> Looked:
@@ -125,6 +127,9 @@ class SourceReader:
             SOURCE_UP.labels(taker.source, taker.kind).set(0 if failed else 1)
             COLLECT_REQUESTS.labels(taker.source, taker.kind, "failed" if failed else "ok").inc()
         tabled = [taken.samples] + ([] if unknown else [self._up(now, failed)])
+        if taken.position is None and (before is None or before.text == LIVE):
+            # A source with a past is read again later: its series end where its own points do.
+            tabled.append(self._endings.after(taken.samples, now, failed=failed or unknown))
         health = self._news(
             pa.concat_tables([table for table in (taken.health, self._reads(taken, now)) if table is not None]), now
         )
@@ -135,7 +140,11 @@ class SourceReader:
             rejected=taken.rejected if taken.rejected is not None and taken.rejected.num_rows else None,
             cursor=self._cursor(taken, now, before),
         )
-        return self._submit(batch)
+        try:
+            return self._submit(batch)
+        except Exception:
+            self._said.clear()  # what was said did not get through
+            raise
 
     def _cursor(self, taken: Taken, now: datetime, before: Position | None) -> Cursor | None:
         position = taken.position

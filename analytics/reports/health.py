@@ -55,7 +55,7 @@ def content(pack: Pack, given: Given, now: datetime) -> dict[str, Any]:
         "golden": [{**tile.as_dict(), "lines": _lines(tile)} for tile in tiles],
         "paths": [path.as_dict() for path in hops.path_rows(pack, given.hour)],
         "scores": [_score(row) for row in given.scores],
-        "scaling": [row.as_dict() for row in scaling.scaling_rows(pack, given.recent, given.step_s, given.headrooms)],
+        "scaling": [row.as_dict() for row in scaling.scaling_rows(pack, given.recent, given.step_s, given.headrooms, now=now)],
         "limits": [dict(row) for row in given.limits],
         "targets": [row.as_dict() for row in targets],
         "targets_met": sum(row.met is Met.MET for row in targets),

@@ -2,7 +2,7 @@
 
 The use comes from the component's signal that tells a share in use, in per cent or as a ratio: `use`, `util` or `capacity` in its
 name first. The share of parts that are past it comes from the signal whose threshold is the rule's share, where the platform
-counts them itself; else they are counted here. How many parts run comes from the limit that a figure names for the scaling's most,
+counts them itself; else they are counted here. A part that has gone silent was taken away, or nobody knows: it is left out. How many parts run comes from the limit that a figure names for the scaling's most,
 else from the one signal in the scaling's unit.
 """
 
@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from analytics.signals import QUANTILE, draw
-from roomleft.limits import Headroom
+from analytics.health import silent_after
+from analytics.signals import GAP_STEPS, QUANTILE, Drawn, draw
+from roomleft.limits import Headroom, State
 from roomleft.packs import Pack
 from roomleft.packs_parts import Scaling, ScalingRule, Signal
 
@@ -136,10 +137,13 @@ def signals_of(pack: Pack) -> list[Signal]:
 
 
 def scaling_rows(
-    pack: Pack, rows: Sequence[Mapping[str, Any]], step_s: int, headrooms: Mapping[str, Headroom] | None = None
+    pack: Pack, rows: Sequence[Mapping[str, Any]], step_s: int, headrooms: Mapping[str, Headroom] | None = None, *, now: datetime
 ) -> list[ScalingRow]:
     """Where every scaling of `pack` stands, from rows of `page_samples_*` and the limits' newest headroom by limit id."""
-    return [_row(pack, scaling_id, scaling, rows, step_s, headrooms or {}) for scaling_id, scaling in pack.scaling.items()]
+    oldest = now - max(silent_after(pack), GAP_STEPS * timedelta(seconds=step_s))
+    return [
+        _row(pack, scaling_id, scaling, rows, step_s, headrooms or {}, oldest) for scaling_id, scaling in pack.scaling.items()
+    ]
 
 
 def _row(
@@ -149,6 +153,7 @@ def _row(
     rows: Sequence[Mapping[str, Any]],
     step_s: int,
     headrooms: Mapping[str, Headroom],
+    oldest: datetime,
 ) -> ScalingRow:
     use, count = use_signal(pack, scaling), count_signal(pack, scaling)
     values: list[float] = []
@@ -161,14 +166,19 @@ def _row(
         series = use.series
         drawn = draw(use, rows, step_s)
         at = drawn.newest_at
-        values = [value * SHARES[use.unit] for name in drawn.lines if (value := drawn.last(name)) is not None]
-        missing = "" if values else f"no {use.series} in this time"
+        known = [name for name in drawn.lines if drawn.line_at[name] >= oldest]
+        values = [value * SHARES[use.unit] for name in known if (value := drawn.last(name)) is not None]
+        missing = "" if values else f"no {use.series} since {at:%H:%M} UTC" if at else f"no {use.series} in this time"
     named = headrooms.get(f"{pack.slug}.{count_limit(pack, scaling_id)}")
-    running = _float(named.used) if named is not None else draw(count, rows, step_s).newest if count is not None else None
+    if named is not None:
+        running = _float(named.used) if named.state is not State.UNKNOWN else None
+    else:
+        running = _newest(draw(count, rows, step_s), oldest) if count is not None else None
     shares = {
         side: newest * SHARES[signal.unit]
         for side, rule in (("up", scaling.up), ("down", scaling.down))
-        if (signal := share_signal(pack, scaling, rule)) is not None and (newest := draw(signal, rows, step_s).newest) is not None
+        if (signal := share_signal(pack, scaling, rule)) is not None
+        and (newest := _newest(draw(signal, rows, step_s), oldest)) is not None
     }
     return ScalingRow(
         scaling_id, scaling.title, scaling.component, scaling.unit, running, _float(scaling.fewest), _float(scaling.most), scaling.cooldown,
@@ -191,6 +201,11 @@ def _trigger(rule: ScalingRule | None, values: Sequence[float], told: float | No
         bound = share if share is not None else use
         distance = bound - reading if upwards else reading - bound
     return Trigger(rule.side, use, share, rule.hold, reading, distance, len(values))
+
+
+def _newest(drawn: Drawn, oldest: datetime) -> float | None:
+    """The newest value, if it is no older than that."""
+    return drawn.newest if drawn.newest_at is not None and drawn.newest_at >= oldest else None
 
 
 def _float(value: Any) -> float | None:

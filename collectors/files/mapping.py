@@ -120,7 +120,7 @@ class Times:
                 raise InputError(
                     f"the times in {column!r} have no time zone",
                     where,
-                    "say which one they are in, for example --zone UTC or --zone Europe/Paris",
+                    "say which one they are in, for example --zone UTC (with `connect file` it is --time-zone UTC)",
                 )
 
 

@@ -66,6 +66,8 @@ class PlatformApi:
     def __init__(self, config: SourceConfig, fetcher: Fetcher | None = None) -> None:
         self.config = config
         self._fetcher = fetcher or Fetcher(config.url, config.token, config.patience)
+        self.told_at: datetime | None = None
+        """What time it was by the platform's own clock when it last answered `health`; None if it does not tell."""
 
     def rest(self) -> None:
         """Let the connections go until the next read."""
@@ -139,6 +141,7 @@ class PlatformApi:
         answer = self._fetcher.get("/health", also_good=(503,))
         if not isinstance(answer.get("status"), str):
             raise CollectError("the answer has no status", self._where("/health"), "expected application/health+json")
+        self.told_at = _told(answer.get("time"))
         return live_health(answer, source=self.config.name, platform=self.config.platform, now=now)
 
     def _where(self, path: str) -> str:
@@ -188,6 +191,14 @@ def _time(answer: Mapping[str, object], name: str, wrong: Any) -> datetime | Non
         return parse_instant(str(value))
     except InputError as error:
         raise wrong(f"{name}: {error.what}") from None
+
+
+def _told(time: object) -> datetime | None:
+    """A health document's time; None where it has none or what it has is no time, which its checks are then refused for."""
+    try:
+        return parse_instant(time) if isinstance(time, str) else None
+    except InputError:
+        return None
 
 
 def _cut(cursor: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,11 @@ class Draft:
     def rest(self, ident: str, whole: str, free: str, unit: str) -> str:
         """A meter of what is used where a page gives the whole and what is free; its id."""
         self.meters[ident] = {"kind": "difference", "unit": unit, "part": whole, "less": free}
+        return ident
+
+    def sum(self, ident: str, parts: Sequence[str], unit: str) -> str:
+        """A meter of several meters together; its id."""
+        self.meters[ident] = {"kind": "total", "unit": unit, "of": list(parts)}
         return ident
 
     def limit(self, meter: str, title: str, amount: str, unit: str = "percent", **more: Any) -> None:

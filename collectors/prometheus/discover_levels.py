@@ -36,15 +36,7 @@ def filesystems(draft: Draft) -> None:
     for level in list(devices.values())[:MOST_MOUNTS]:
         mount = level.labels.get("mountpoint", "")
         named = mount.strip("/") or "root"
-        _share_used(
-            draft,
-            ("disk", named),
-            f"Disk space of {mount}",
-            "node_filesystem_size_bytes",
-            "node_filesystem_avail_bytes",
-            level,
-            "bytes",
-        )
+        _disk(draft, named, f"Disk space of {mount}", level)
         _share_used(
             draft, ("inodes", named), f"Inodes of {mount}", "node_filesystem_files", "node_filesystem_files_free", level, "keys"
         )
@@ -52,6 +44,23 @@ def filesystems(draft: Draft) -> None:
         draft.signal("node_filesystem_avail_bytes", "Disk space available", "bytes", by="mountpoint", across="min")
     if len(devices) > MOST_MOUNTS:
         draft.lines.append(f"{len(devices) - MOST_MOUNTS} more file systems: copy a limit of the pack to watch them")
+
+
+def _disk(draft: Draft, named: str, title: str, level: Level) -> None:
+    """A limit on what is used of what users may have, as `df` reckons it: blocks kept back for root count as neither."""
+    names = [f"node_filesystem_{part}_bytes" for part in ("size", "free", "avail")]
+    size, free, avail = (draft.value(name, level.labels) for name in names)
+    if size is None or free is None or avail is None or size - free + avail <= 0:
+        return
+    ids = [
+        draft.gauge(draft.ident("disk", named, part), name, "bytes", level.labels)
+        for part, name in zip(("size", "free", "available"), names, strict=True)
+    ]
+    used = draft.rest(draft.ident("disk", named, "used"), ids[0], ids[1], "bytes")
+    usable = draft.sum(draft.ident("disk", named, "usable"), (used, ids[2]), "bytes")
+    draft.limit(draft.share(draft.ident("disk", named), used, usable, title), f"{title}, used", "90")
+    share = 100 * (size - free) / (size - free + avail)
+    draft.lines.append(f"{title}: {share:.1f} % of {number(size - free + avail)} used")
 
 
 def memory(draft: Draft) -> None:

@@ -40,7 +40,8 @@ RECIPES = (
     Recipe(
         "disk_use",
         "Fullest file system",
-        f"100 * (1 - node_filesystem_avail_bytes{DISK} / node_filesystem_size_bytes{DISK})",
+        f"100 * (node_filesystem_size_bytes{DISK} - node_filesystem_free_bytes{DISK})"
+        f" / (node_filesystem_size_bytes{DISK} - node_filesystem_free_bytes{DISK} + node_filesystem_avail_bytes{DISK})",
         "percent",
         "mountpoint",
         amount="90",

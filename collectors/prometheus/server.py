@@ -71,7 +71,8 @@ class PrometheusServer:
 
     def take(self, now: datetime, position: Position | None) -> Taken:
         """Read what is new, then some history. A query the server refuses fails alone, with its words on a check of its own."""
-        known = _progress_of(position)
+        # A meter that the pack no longer has must not hold back how far the others have been read.
+        known = {name: each for name, each in _progress_of(position).items() if name in self._meters}
         found: list[pa.Table] = []
         health: list[dict[str, object]] = []
         error: CollectError | None = None

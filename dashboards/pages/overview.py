@@ -194,18 +194,29 @@ def sources_fact(sources: Sequence[Mapping[str, Any]], late: Sequence[str], now:
 
 
 def down_words(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> tuple[str, str]:
-    """Which platforms are down, and what of the first is and since when; empty when none is."""
+    """Which platforms are down, and what of the first is and since when. Where none is, a component that is down; else both are empty."""
     down = sorted(
         (slug for slug, each in health.items() if each.status == "fail"), key=lambda slug: (health[slug].since or now, slug)
     )
     if not down:
-        return "", ""
+        return "", down_components(packs, health, now, zone)
     names = [packs[slug].title for slug in down]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     first = health[down[0]]
     failed = next(part for part in first.components if part.status == "fail" and part.critical)
     since = f" since {since_text(failed.since, now, zone)}" if failed.since else ""
     return f"{listed} {'is' if len(names) == 1 else 'are'} down", f"{names[0]}: {failed.title} is down{since}"
+
+
+def down_components(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> str:
+    """The component that has been down longest on platforms that still work, and how many more there are; empty when none is."""
+    failed = [(slug, part) for slug, each in health.items() for part in each.components if part.status == "fail"]
+    if not failed:
+        return ""
+    slug, part = min(failed, key=lambda found: (found[1].since or now, found[0], found[1].title))
+    since = f" since {since_text(part.since, now, zone)}" if part.since else ""
+    more = f", and {wording.plural(len(failed) - 1, 'more component')} down" if len(failed) > 1 else ""
+    return f"{packs[slug].title}: {part.title} is down{since}{more}"
 
 
 def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str] = ("", "")) -> html.Div:
@@ -215,6 +226,7 @@ def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str
     line: list[Any] = ["First: ", html.Strong(said.parts[0]), *(f" · {part}" for part in said.parts[1:])] if said.parts else []
     if down[0]:
         headline = f"{down[0]}. {headline}"
+    if down[1]:
         then: list[Any] = [". Then: ", *line[1:]] if line else ["."]
         line = ["First: ", html.Strong(down[1]), *then]
     if rest:

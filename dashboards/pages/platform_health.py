@@ -209,7 +209,8 @@ def _register_inside(app: Dash, pages: Pages) -> None:
             blocks += [html.Div([block for block in small if block], className="grid-pair")] if any(small) else []
             if pack.scaling:
                 limits = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
-                blocks.append(inside.scaling_block(scaling.scaling_rows(pack, recent, step_s, headrooms_of(limits)), now, old))
+                rows = scaling.scaling_rows(pack, recent, step_s, headrooms_of(limits), now=now)
+                blocks.append(inside.scaling_block(rows, now, old))
             return blocks
 
         return await pages.guard(make)

@@ -101,17 +101,20 @@ def layers_block(
     body = []
     for name, points in drawn.lines.items():
         known = [value for _, value in points if value is not None]
-        value = drawn.last(name)
+        at = drawn.line_at[name]
+        value = drawn.last(name) if now - at <= old else None
         state = "unknown" if value is None else "ok"
         if limit is not None and value is not None and (value < limit.value if limit.at_least else value > limit.value):
             state = "exhausted"
+        if not known:
+            continue
         worst = min(known) if limit is None or limit.at_least else max(known)
         body.append(
             [
-                html.Span([glyph(state), f" {name}"]),
+                html.Span([glyph(state) if limit is not None or value is None else None, f" {name}"]),
                 _amount(value, signal.unit),
                 _amount(worst, signal.unit),
-                age(drawn.newest_at, now, old=old),
+                age(at, now, old=old),
             ]
         )
     bound = f"{'at least' if limit.at_least else 'at most'} {_amount(limit.value, signal.unit)}" if limit else "no limit"

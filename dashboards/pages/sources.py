@@ -78,7 +78,7 @@ def source_table(sources: Sequence[SourceStatus], packs: Mapping[str, Pack], fil
     rows = [_row(each, packs, filters, now) for each in ranked]
     heads = [html.Th(name, scope="col", className="num" if name in ("Lag", "Rows in 24 h") else None) for name in HEADS]
     return html.Div(
-        html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)], className="plain-table cards"),
+        html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)], className="plain-table cards sources"),
         className="card flush table-scroll",
     )
 

@@ -25,6 +25,7 @@ from jobs.price import price, price_job
 from jobs.retain import retain_job
 from jobs.roll_up import ROLL_UP, roll_up_job
 from jobs.schedule import Did, Job, Schedule
+from jobs.scrape_lease import ScrapeLease
 from roomleft import __version__
 from roomleft.app.source_states import source_states
 from roomleft.app.watching import Watching
@@ -33,7 +34,7 @@ from roomleft.credentials import Credentials
 from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
 from roomleft.packs_shelf import PacksInUse, load_in_force
 from roomleft.settings import Settings
-from warehouse.state import Outcome, Sessions, SignIn, StateDb, Tokens
+from warehouse.state import Leases, Outcome, Sessions, SignIn, StateDb, Tokens
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.store import Store
 from warehouse.writer import Writer
@@ -85,7 +86,8 @@ def build(settings: Settings, clock: Clock) -> App:
         state.close()
         raise
     writer = Writer(store, clock, pseudonyms=Pseudonyms(state), max_queued_rows=settings.queue_rows)
-    watching = Watching(settings, Credentials(settings.data_dir), packs, store, writer, clock)
+    scrape_lease = ScrapeLease(Leases(state))
+    watching = Watching(settings, Credentials(settings.data_dir), packs, store, writer, clock, scrape_lease)
     schedule = Schedule([*_jobs(settings, packs, store, clock), *watching.jobs()], state, clock)
     watching.schedule = schedule
     readiness = Readiness(_readiness(watching, store, clock, schedule))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from collectors.platform_api.progress import REMEMBERED, SourceProgress, progress
+from collectors.platform_api.progress import COMPONENT, REMEMBERED, SourceProgress, progress
 from collectors.platform_api.source import STREAMS
 from dashboards.parts import SourceStatus
 from jobs.schedule import LATE_INTERVALS, JobStatus
@@ -19,6 +19,7 @@ DAY = timedelta(days=1)
 WORST = ("failing", "silent", "unknown", "waiting", "ok")
 LAGGING = ("usage", "samples", "prometheus-server")
 """Streams that figures are made of as they come; deploys and business days come when they come."""
+CLOCK_HINT = "let its host keep time by NTP"
 WITH_A_PAST = (PLATFORM_API, "prometheus-server")
 """Kinds whose history is read; the others only ever give the present."""
 Row = Mapping[str, Any]
@@ -54,6 +55,7 @@ def _scraped(
     if check is not None and check["status"] == "unknown":
         state, words, hint = "unknown", str(check["words"] or ""), ""
     added, _ = _brought(each, rows)
+    clock = _clock_words(each, checks)
     return SourceStatus(
         platform=each.platform,
         source=each.source,
@@ -63,12 +65,12 @@ def _scraped(
         interval=each.interval,
         state=state,
         last_success_at=target.last_success_at,
-        read_to=None,
+        read_to=target.last_success_at,
         caught_up=True,
         rows_24h=added,
         series=target.series or None,
-        words=words,
-        hint=hint,
+        words=words or clock,
+        hint=hint if words or not clock else CLOCK_HINT,
     )
 
 
@@ -81,6 +83,13 @@ def _parted(text: str, address: str) -> tuple[str, str]:
 
 def _check(each: Watched, checks: Mapping[tuple[str, str, str], Row]) -> Row | None:
     return checks.get((each.platform, each.component, f"reads {each.source.partition('.')[2]}"))
+
+
+def _clock_words(each: Watched, checks: Mapping[tuple[str, str, str], Row]) -> str:
+    """What is wrong with the source's clock; '' if nothing is, or if it does not tell its time."""
+    component = COMPONENT if each.kind == PLATFORM_API else each.component
+    check = checks.get((each.platform, component, f"clock of {each.source.partition('.')[2] or each.source}"))
+    return str(check["words"] or "") if check is not None and check["status"] == "warn" else ""
 
 
 def _taken(
@@ -103,6 +112,7 @@ def _taken(
         at for found in streams if found.stream in LAGGING and (at := found.last_success_at if found.caught_up else found.read_to)
     ]
     added, series = _brought(each, rows)
+    clock = _clock_words(each, checks)
     return SourceStatus(
         platform=each.platform,
         source=each.source,
@@ -113,12 +123,12 @@ def _taken(
         state=state,
         last_success_at=max(succeeded, default=None),
         # A source of several streams is as far as the one that is least far.
-        read_to=min(read_to) if read_to and each.kind in WITH_A_PAST else None,
+        read_to=min(read_to, default=None) if each.kind in WITH_A_PAST else max(succeeded, default=None),
         caught_up=each.kind not in WITH_A_PAST or all(found.caught_up for found in streams),
         rows_24h=added,
         series=series,
-        words=fault.what if fault else "",
-        hint=fault.hint if fault else "",
+        words=fault.what if fault else clock,
+        hint=fault.hint if fault else CLOCK_HINT if clock else "",
     )
 
 

@@ -23,6 +23,7 @@ from jobs.measure import MEASURE
 from jobs.price import price
 from jobs.schedule import Did, Job, Schedule
 from jobs.scrape import ScrapeLoop, TargetStatus
+from jobs.scrape_lease import ScrapeLease
 from jobs.take import take_job
 from roomleft.clock import Clock
 from roomleft.credentials import Credentials
@@ -34,13 +35,15 @@ from roomleft.packs_shelf import PacksInUse, files_in_force, known_files, load_e
 from roomleft.packs_sources import PrometheusSource, SourceEntry
 from roomleft.packs_yaml import PackFaults, nearest
 from roomleft.settings import Settings
-from warehouse.state import Outcome
+from warehouse.state import JobRun, Outcome
 from warehouse.store import Store
 from warehouse.writer import Writer
 
 log = logging.getLogger(__name__)
 BACK_FILL_S = 3.0
 """How long one run may read on while its stream has more: a back-fill should not wait for the next tick every few seconds."""
+BUSY_S = 20.0
+"""How long `Test now` waits for a look that is already under way."""
 PLATFORM_API = "platform-api"
 
 
@@ -75,7 +78,14 @@ class Watching:
     """Keeps the jobs that read sources the same as what the packs in force and the settings ask for."""
 
     def __init__(
-        self, settings: Settings, credentials: Credentials, packs: PacksInUse, store: Store, writer: Writer, clock: Clock
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        packs: PacksInUse,
+        store: Store,
+        writer: Writer,
+        clock: Clock,
+        scrape_lease: ScrapeLease | None = None,
     ) -> None:
         self.packs = packs
         self.schedule: Schedule | None = None
@@ -86,7 +96,7 @@ class Watching:
         self._woken: set[str] = set()
         self._watched: dict[str, Watched] = self._made({})
         targets = [each.target for each in self._watched.values() if each.target]
-        self._loop = ScrapeLoop(targets, writer, clock, self._network)
+        self._loop = ScrapeLoop(targets, writer, clock, self._network, scrape_lease)
 
     def jobs(self) -> list[Job]:
         """The jobs that read what is watched now."""
@@ -164,7 +174,7 @@ class Watching:
         took_s = time.monotonic() - began
         if faults:
             return SourceTest(source, False, faults[0].what, faults[0].hint, took_s)
-        return SourceTest(source, True, "; ".join(words) or "it is being read at this moment", "", took_s)
+        return SourceTest(source, True, "; ".join(words), "", took_s)
 
     def _read_now(self, each: Watched) -> tuple[list[str], list[RoomleftError]]:
         if each.target is not None:
@@ -177,13 +187,25 @@ class Watching:
         words: list[str] = []
         faults: list[RoomleftError] = []
         for job in each.jobs:
-            run = self.schedule.run_now(job.name)
+            run = self._run_now(job.name)
             fault = each.notes[job.name].fault
-            if run is not None and run.outcome is Outcome.OK:
+            if run is None:
+                faults.append(
+                    RoomleftError(f"a look of {BUSY_S:.0f} s ago is not back yet", each.address, "try again in a moment")
+                )
+            elif run.outcome is Outcome.OK:
                 words.append(f"{job.name.rpartition(' ')[2]}: {run.words}" if len(each.jobs) > 1 else run.words)
-            elif run is not None:
+            else:
                 faults.append(fault or RoomleftError(run.words, each.address, "see the server's log"))
         return words, faults
+
+    def _run_now(self, name: str) -> JobRun | None:
+        """A run that begins now: one under way began before anyone asked. None when that one takes too long."""
+        assert self.schedule is not None, "a server is built before it is asked"
+        until = time.monotonic() + BUSY_S
+        while (run := self.schedule.run_now(name)) is None and time.monotonic() < until:
+            time.sleep(0.1)
+        return run
 
     def _put_in_force(self, packs: Mapping[str, Pack]) -> None:
         # Prices first: usage that arrives in between must find them.

@@ -142,12 +142,13 @@ def status(as_json: Json = False) -> None:
 def scrape(
     targets: Annotated[list[str], typer.Argument(help="URLs, or files; .gz is read too, - is standard input.")],
     format_: Annotated[str | None, typer.Option("--format", help="text or openmetrics; told by the content when absent.")] = None,
+    token_env: Annotated[str | None, typer.Option(help="A variable whose bearer token is sent.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show what metrics pages give, or the line and reason they are refused. Exit 1 if any is."""
     from roomleft.cli.scrape import run_scrape
 
-    raise typer.Exit(run_scrape(targets, format_, as_json))
+    raise typer.Exit(run_scrape(targets, format_, as_json, token_env))
 
 
 @cli.command("sql")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from roomleft.cli.ask import status_table
 from roomleft.cli.client import Client
@@ -25,6 +26,8 @@ QUIET_MEASUREMENTS = 1.5
 SHORTEST_QUIET_S = 3.0
 LOOK_EVERY_S = 0.5
 START_S = 60.0
+PORT_FILE = "port"
+"""In the data folder: the port that a server there moved to because the usual one was taken."""
 
 
 def hand_over(server: RunningServer, slug: str) -> list[RoomleftError]:
@@ -86,9 +89,12 @@ def serve_and_tell(settings: Settings, tell: Callable[[RunningServer], None]) ->
     """Serve in this process until interrupted; `tell` runs beside it once the server answers."""
     from roomleft.cli.run import run_serving
 
-    default = next(setting.default for setting in SETTINGS if setting.name == "port")
-    if settings.port == default and not _is_free(settings.host, settings.port):
-        err.print(f"Port {settings.port} is taken, so a free one is used; the setting `port` names one for good.", soft_wrap=True)
+    taken = _default_is_taken(settings)
+    if taken and kept_port(settings) is None:
+        err.print(
+            f"Port {settings.port} is taken, so a free one is used, here and from now on; the setting `port` names another.",
+            soft_wrap=True,
+        )
         settings = replace(settings, port=0)
 
     def beside() -> None:
@@ -96,6 +102,8 @@ def serve_and_tell(settings: Settings, tell: Callable[[RunningServer], None]) ->
         while time.monotonic() < deadline:
             server = running(settings.data_dir)
             if server is not None and server.pid == os.getpid():
+                if settings.port == 0:
+                    (settings.data_dir / PORT_FILE).write_text(str(urlsplit(server.url).port), encoding="utf-8")
                 try:
                     tell(server)
                 except RoomleftError as error:
@@ -105,6 +113,26 @@ def serve_and_tell(settings: Settings, tell: Callable[[RunningServer], None]) ->
 
     threading.Thread(target=beside, name="first figures", daemon=True).start()
     run_serving(settings)
+
+
+def with_a_free_port(settings: Settings) -> Settings:
+    """The settings, with the port this folder's server once had to move to, when nobody names one and the usual one is taken."""
+    kept = kept_port(settings)
+    return replace(settings, port=kept) if kept is not None and _default_is_taken(settings) else settings
+
+
+def kept_port(settings: Settings) -> int | None:
+    """The port that `connect` found for this folder's server, so that bookmarks and what pushes to it go on working."""
+    try:
+        port = int((settings.data_dir / PORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return port if 0 < port < 65536 else None
+
+
+def _default_is_taken(settings: Settings) -> bool:
+    default = next(setting.default for setting in SETTINGS if setting.name == "port")
+    return settings.port == default and not _is_free(settings.host, settings.port)
 
 
 def _is_free(host: str, port: int) -> bool:

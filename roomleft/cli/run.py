@@ -62,7 +62,10 @@ def run_serve(file: Any, overrides: Mapping[str, Any]) -> None:
 
 def run_serving(settings: Settings) -> None:
     """The same with settings that were read already."""
+    from roomleft.cli.connect_start import with_a_free_port
+
     _alone(settings)
+    settings = with_a_free_port(settings)
     claim(settings.data_dir, "serve")
     _run(settings, Clock())
 

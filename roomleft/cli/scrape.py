@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections import Counter
@@ -37,15 +38,18 @@ class Look:
         }
 
 
-def run_scrape(targets: list[str], format_name: str | None, as_json: bool) -> int:
-    """Look at each URL or file and tell. 1 if any was refused."""
+def run_scrape(targets: list[str], format_name: str | None, as_json: bool, token_env: str | None = None) -> int:
+    """Look at each URL or file and tell. 1 if any was refused. `token_env` names the variable whose bearer token is sent to URLs."""
     from collectors.prometheus.exposition import Format
 
     try:
         forced = Format(format_name) if format_name is not None else None
     except ValueError:
         raise InputError(f"{format_name!r} is no format", "--format", f"one of {', '.join(Format)}") from None
-    looks = [_look(target, forced) for target in targets]
+    token = os.environ.get(token_env) if token_env is not None else None
+    if token_env is not None and not token:
+        raise InputError(f"the variable {token_env} is not set", "--token-env", f"export {token_env}=TOKEN")
+    looks = [_look(target, forced, token) for target in targets]
     if as_json:
         print_json([look.as_dict() for look in looks])
     else:
@@ -54,19 +58,21 @@ def run_scrape(targets: list[str], format_name: str | None, as_json: bool) -> in
     return int(any(look.error is not None for look in looks))
 
 
-def _look(target: str, forced: Format | None) -> Look:
+def _look(target: str, forced: Format | None, token: str | None) -> Look:
     try:
-        return Look(target, _of_url(target, forced) if target.startswith(("http://", "https://")) else _of_file(target, forced))
+        return Look(
+            target, _of_url(target, forced, token) if target.startswith(("http://", "https://")) else _of_file(target, forced)
+        )
     except RoomleftError as error:
         return Look(target, error=error)
 
 
-def _of_url(url: str, forced: Format | None) -> Page:
+def _of_url(url: str, forced: Format | None, token: str | None) -> Page:
     from collectors.prometheus.scrape_once import scrape_once
     from collectors.prometheus.scrape_target import ScrapeTarget
 
     try:
-        target = ScrapeTarget("scrape", "page", "page", url)
+        target = ScrapeTarget("scrape", "page", "page", url, token=token)
         if not target.instance.strip(":"):
             raise ValueError("no host")
     except ValueError as error:

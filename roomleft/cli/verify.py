@@ -28,7 +28,7 @@ DRIVERS = ("psycopg", "redis", "duckdb_extension_ducklake", "duckdb_extension_po
 LACKING = """
 SELECT platform, check_name, arg_max(words, observed_at) AS words
 FROM health_checks WHERE ends_with(check_name, '.statistics')
-GROUP BY ALL HAVING arg_max(status, observed_at) <> 'pass' ORDER BY ALL
+GROUP BY platform, check_name HAVING arg_max(status, observed_at) <> 'pass' ORDER BY platform, check_name
 """
 """The checks by which a database's reader tells that it lacks a right or an extension, and the statement that gives it."""
 

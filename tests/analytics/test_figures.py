@@ -106,6 +106,13 @@ def test_declared_targets_are_never_judged_and_unmeasured_ones_are_open(scribe: 
     assert {row.target_met for row in figure_rows(scribe)} == {None}
 
 
+@pytest.mark.parametrize(("state", "met"), [("ok", True), ("tight", True), ("exhausted", False), ("unknown", None)])
+def test_a_target_is_judged_by_the_words_a_server_sends(scribe: Pack, state: str, met: bool | None) -> None:
+    named = next(figure for figure in scribe.figures if figure.limit)
+    rows = figure_rows(scribe, {f"scribe.{named.limit}": state})
+    assert {row.target_met for row in rows if row.figure == named.figure} == {met}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -128,3 +128,16 @@ def test_the_score_and_the_rule_are_explained() -> None:
         "Mean of Database 50 (its score is the one component's; 1 silent left out). "
         "A component's score is the mean of its checks: pass 100, warn 50, fail 0."
     )
+
+
+def test_a_platform_is_degraded_since_the_failure_of_an_uncritical_component() -> None:
+    begun = {("cache", "status"): NOW - timedelta(minutes=7)}
+    health = platform_health(PACK, [check("db", "pass"), check("cache", "fail")], NOW, begun=begun)
+    assert (health.status, health.since) == ("warn", NOW - timedelta(minutes=7))
+
+
+def test_a_check_that_could_not_look_weighs_nothing() -> None:
+    rows = [check("db", "pass"), {**check("db", "unknown"), "check_name": "reads db"}, check("cache", "unknown")]
+    health = platform_health(PACK, rows, NOW)
+    assert [(part.status, part.score) for part in health.components] == [("unknown", 1.0), ("unknown", None)]
+    assert health.score is None

@@ -241,9 +241,10 @@ def test_a_budget_without_revenue_is_unknown(store: Store, clock: FixedClock, pa
     assert (impossible.amount, impossible.reason) == (None, "no usd in the window yet")
 
 
-def test_growth_of_revenue_compares_whole_weeks(store: Store, clock: FixedClock, pack: Pack) -> None:
-    # 14 to 20 November earn $30 a day, the week before $24: a quarter more.
-    days = [*evenly(clock, 7, "30"), *(day(date(2026, 11, 13) - timedelta(days=k), "pro", revenue="24") for k in range(8))]
-    come(store, clock, days)
+@pytest.mark.parametrize("today", [None, "3", "30"], ids=["not come yet", "begun", "nearly over"])
+def test_growth_of_revenue_compares_whole_weeks(store: Store, clock: FixedClock, pack: Pack, today: str | None) -> None:
+    # 13 to 19 November earn $30 a day, the week before $24: a quarter more, however much of today has come.
+    days = [day(date(2026, 11, 19) - timedelta(days=k), "pro", revenue="30" if k < 7 else "24") for k in range(15)]
+    come(store, clock, [*days, *([day(date(2026, 11, 20), "pro", revenue=today)] if today else [])])
     found = asked(store, pack, "revenue_growth", clock.now())
     assert found.amount == 25

@@ -37,6 +37,7 @@ def row(limit: Limit, used: str | None, rate: float = 0.0) -> Row:
 OK, OUT, FULL = row(BUDGET, "10"), row(BUDGET, "1100"), row(BUDGET, "950")
 WILL, DISK = row(BUDGET, "800", 50), row(STOCK, "80", 1)
 UNKNOWN = row(BUDGET, None)
+YOUNG = (replace(OK[0], basis="no pace: history is still being read"), BUDGET)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,10 @@ UNKNOWN = row(BUDGET, None)
         ([FULL, OK], "One limit is tight; none should run out before 20 Dec."),
         ([OK, UNKNOWN], "One limit cannot be told: its data is missing or old. Nothing else needs you before 20 Dec."),
         ([UNKNOWN] * 3, "Nothing can be said: all three limits are unknown."),
+        ([YOUNG, YOUNG], "Nothing needs you now; there are no dates yet: too little history."),
+        ([YOUNG, OK], "Nothing needs you before 20 Dec."),
+        ([OUT, YOUNG], "One limit has run out; there are no dates yet: too little history."),
+        ([UNKNOWN, YOUNG], "One limit cannot be told: its data is missing or old. Nothing else needs you now; there are no dates yet: too little history."),
         ([OUT] * 12, "12 limits have run out; nothing else needs you before 20 Dec."),
     ],
 )

@@ -12,7 +12,7 @@ from tests.browser.serving import serving
 from tests.dashboards.played_world import PACKS, played_parts
 from tests.fixtures.browser import OpenWindow, Window
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.peers]
 SLUGS = sorted(path.name.removesuffix(".yaml") for path in PACKS.glob("*.yaml") if not path.name.endswith(".test.yaml"))
 WAIT_MS = 30_000
 READ_CARDS = """() => [...document.querySelectorAll('#health-signals .grid3 > .card')].map(card => {

@@ -343,6 +343,6 @@ def test_a_limit_that_ran_out_says_since_when(make_pages: MakePages) -> None:
     parts = sample_parts()
     driven = make_pages(parts)
     words = texts(driven.call("drawer.children", search="?limit=scribe.pool"))
-    assert "unknown since 12:00" in words
+    assert "unknown since before 12:00" in words
     words = texts(driven.call("drawer.children", search="?limit=arena.worlds_us"))
-    assert "tight since 13 Nov 21:00" in words
+    assert "tight since before 13 Nov 21:00" in words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -113,3 +113,35 @@ def test_a_file_that_is_wrong_sends_nothing(http: TestClient, body: bytes, words
 def test_a_row_that_held_no_record_is_listed_too() -> None:
     row = {"row_id": "x", "source": "s", "stream": "usage", "reason": "not JSON", "line": 3, "rejected_at": NOW, "content": None}
     assert orjson.loads(as_ndjson([row]))[MARK]["reason"] == "not JSON"
+
+
+def test_a_record_cannot_take_the_place_of_its_own_refusal(http: TestClient) -> None:
+    push(http, event("a", input_tokens=-1, **{MARK: 7}))
+    (row,) = downloaded(http)
+    assert row[MARK]["stream"] == "usage"
+    assert resubmit(http, [{**row, "input_tokens": 1}]).json()["rows_added"] == 1
+
+
+def test_a_corrected_row_wakes_the_pack_of_its_platform_as_a_pushed_one_does() -> None:
+    parts = sample_parts(filled=False)
+    everyone, woken = dict(parts.packs), set[str]()
+    writer = Writer(parts.store, parts.clock)
+    settings: Any = SimpleNamespace(demo=False, body_limit_mb=4)
+
+    def wake(slugs: Collection[str]) -> Collection[str]:
+        woken.update(slugs)
+        return tuple(everyone)
+
+    parts = dataclasses.replace(parts, writer=writer, settings=settings, packs={}, wake_packs=wake)
+    app = FastAPI()
+    install_errors(app)
+    app.include_router(make_api(parts))
+    app.include_router(make_quarantine(parts))
+    writer.start()
+    client = TestClient(app)
+    push(client, event("a", input_tokens=-1))
+    (row,) = downloaded(client)
+    said = resubmit(client, [{**row, "input_tokens": 1}]).json()
+    writer.close()
+    parts.store.close()
+    assert (said["rows_added"], woken) == (1, {"scribe"})

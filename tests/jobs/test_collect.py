@@ -333,3 +333,35 @@ def test_words_name_what_did_not_go_in() -> None:
     assert Collected("usage", added=5, duplicate=2, conflict=1, rejected=3, caught_up=True).words == (
         "5 rows added, 2 duplicate, 1 in conflict, 3 refused"
     )
+
+
+def test_health_that_could_not_be_stored_is_stored_the_next_time(warehouse: tuple[Store, Writer], clock: FixedClock) -> None:
+    store, writer = warehouse
+    refusing = FullAtFirst(writer, 0)
+    with scripted(
+        *(http({"status": said, "checks": {}}, 200, "application/health+json") for said in ("warn", "fail", "fail"))
+    ) as server:
+        one = reader(server.url, (store, refusing), clock, "health", queue_patience_s=0)
+        for refusals in (0, 1, 0):
+            refusing.refusals = refusals
+            clock.advance(timedelta(seconds=5))
+            assert one.run().queue_full == bool(refusals)
+    rows = store.select("SELECT status FROM health_checks ORDER BY observed_at").to_pylist()
+    assert [row["status"] for row in rows] == ["warn", "fail"]
+
+
+def test_a_fault_that_is_over_is_said_to_be_over_also_after_a_restart(warehouse: tuple[Store, Writer], clock: FixedClock) -> None:
+    def newest() -> list[tuple[str, str]]:
+        rows = warehouse[0].rows("source_checks", since=clock.now() - timedelta(days=1), now=clock.now())
+        return [(row["check_name"], row["status"]) for row in rows]
+
+    with scripted(http({}, 500), feed(5)) as server:
+        assert reader(server.url, warehouse, clock).run().error is not None
+        assert newest() == [("read usage", "fail")]
+        clock.advance(timedelta(seconds=10))
+        restarted = reader(server.url, warehouse, clock)
+        for _ in range(3):
+            restarted.run()
+            assert newest() == [("read usage", "pass")]
+            clock.advance(timedelta(seconds=10))
+    assert warehouse[0].select("SELECT count(*) AS n FROM health_checks").to_pylist() == [{"n": 2}]

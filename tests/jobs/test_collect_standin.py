@@ -242,3 +242,23 @@ def test_the_newest_day_is_read_first_and_figures_say_how_far_back_they_reach(st
     assert len(everything(standin, "/usage")) == store.select("SELECT count(*) AS n FROM ai_usage").to_pylist()[0]["n"]
     writer.close()
     store.close()
+
+
+def test_a_platform_whose_clock_is_ahead_is_told_of(standin: str) -> None:
+    clock = FixedClock(EPOCH)
+    store = Store.open("duckdb:///:memory:", now=clock, threads=1)
+    writer = Writer(store, clock, group_ms=1)
+    writer.start()
+    one = StreamReader(PlatformApi(SourceConfig(PACK, standin, "t")), "health", store, writer, clock)
+    said = []
+    for on in (False, True, False):
+        answer = httpx.put(f"{standin}/faults/clock_skew", json={"on": on}, headers={"Authorization": "Bearer t"})
+        assert answer.status_code == 200, answer.text
+        clock.advance(timedelta(seconds=10))
+        assert one.run().error is None
+        rows = store.rows("source_checks", since=EPOCH - timedelta(days=1), now=clock.now())
+        said += [(row["check_name"], row["status"], row["words"].partition(" of ")[0]) for row in rows]
+    writer.close()
+    store.close()
+    right = (f"clock of {PACK}", "pass", "its clock agrees with ours")
+    assert said == [right, (f"clock of {PACK}", "warn", "its clock is 25 min ahead"), right]

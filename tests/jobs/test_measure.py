@@ -87,6 +87,24 @@ def test_rows_are_stored_on_change_and_each_minute(store: Store, clock: FixedClo
     assert len(stored(store, "scribe.database_query")) == 3
 
 
+@pytest.mark.parametrize(
+    ("source", "waits"),
+    [("arena", False), ("scribe.gone", False), ("scribe", True)],
+    ids=["another platform that is down", "a source the pack no longer has", "the platform itself"],
+)
+def test_only_a_platforms_own_sources_hold_back_its_pace(
+    store: Store, clock: FixedClock, packs: dict[str, Pack], source: str, waits: bool
+) -> None:
+    writer = Writer(store, clock, group_ms=0)
+    writer.start()
+    writer.write(Batch(source, cursor=Cursor(source, "samples", "", None, None, None, False)))
+    writer.close()
+    give(store, clock, "content_stored_bytes", "infrastructure", 5e11)
+    clock.advance(MINUTE)
+    rows = {row.limit_id: row for row in measure(store, packs, clock.now(), Paces())}
+    assert (rows["scribe.content"].basis == "no pace: history is still being read") is waits
+
+
 def test_half_a_history_has_no_pace_and_a_whole_one_is_asked_at_once(
     store: Store, clock: FixedClock, packs: dict[str, Pack]
 ) -> None:

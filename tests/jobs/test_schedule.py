@@ -369,3 +369,23 @@ def test_a_run_under_way_ends_although_its_job_is_removed(sqlite_db: StateDb, cl
         assert schedule.stop()
     (run,) = JobRuns(sqlite_db).history("slow")
     assert (run.outcome, run.words) == (Outcome.OK, "to the end")
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_a_run_that_was_asked_for_soon_is_not_of_a_job_that_is_gone(sqlite_db: StateDb, clock: FixedClock, change: str) -> None:
+    ran: list[str] = []
+    handed = Handed()
+    schedule = Schedule([Job("take", MINUTE, lambda _: ran.append("old"), at_start=False)], sqlite_db, clock, executor=handed)
+    schedule.start()
+    try:
+        schedule.soon("take")
+        assert handed.came.wait(WAIT_S)
+        tick = schedule._tick, schedule._jobs["take"]
+        if change == "removed":
+            schedule.remove("take")
+        else:
+            schedule.add(Job("take", MINUTE, lambda _: ran.append("new"), at_start=False))
+        tick[0](tick[1])
+        assert ran == []
+    finally:
+        schedule.stop()

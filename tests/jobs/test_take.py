@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,21 @@ def test_a_failure_keeps_what_was_read_and_is_data(warehouse: tuple[Store, Write
     assert said(store) == [("fail", str(error))]
     (row,) = progress(store, clock.now())
     assert row.up is False
+
+
+@pytest.mark.parametrize(
+    "lost", [{"error": CollectError("gone", "db", "start it")}, {"unknown": "no network"}], ids=["failed", "unknown"]
+)
+def test_what_a_failing_look_no_longer_gives_ends_there_once(
+    warehouse: tuple[Store, Writer], clock: FixedClock, lost: dict[str, Any]
+) -> None:
+    store, writer = warehouse
+    job = take_job(Source(reading(), Taken(**lost), Taken(**lost), reading(9, NOW + timedelta(minutes=3))), store, writer, clock)
+    for _ in range(4):
+        with contextlib.suppress(CollectError):
+            job.run(clock.now())
+        clock.advance(timedelta(minutes=1))
+    assert used(store) == [7, None, 9], "a reading that nobody confirms any more is not shown as current"
 
 
 def test_an_unknown_look_is_neither_up_nor_down(warehouse: tuple[Store, Writer], clock: FixedClock) -> None:
@@ -287,3 +303,25 @@ def test_each_kind_has_its_taker(pack: Pack) -> None:
     assert {taker.platform for taker in takers} == {"shop"}
     with pytest.raises(ValueError, match="scraped, not taken"):
         taker_for(pack, pack.sources[4], lambda _: None)
+
+
+def test_what_could_not_be_stored_is_said_again(warehouse: tuple[Store, Writer], clock: FixedClock) -> None:
+    store, writer = warehouse
+
+    class Full:
+        refuses = True
+
+        def submit(self, batch: Batch) -> Future[Receipt]:
+            if self.refuses:
+                raise QueueFull("full", retry_after_s=1)
+            return writer.submit(batch)
+
+    full: Any = Full()
+    one = SourceReader(Source(reading(check=("warn", "no grant"))), store, full, clock, sleep=lambda _: None)
+    with pytest.raises(QueueFull):
+        one.run()
+    full.refuses = False
+    clock.advance(timedelta(seconds=30))
+    one.run()
+    found = store.select("SELECT check_name, status FROM health_checks ORDER BY check_name").to_pylist()
+    assert [tuple(row.values()) for row in found] == [("main-db.statistics", "warn"), ("reads main-db", "pass")]

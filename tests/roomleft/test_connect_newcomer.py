@@ -19,6 +19,7 @@ from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import StartRedis
 from tests.roomleft.test_connect import Newcomer
 
+pytestmark = pytest.mark.peers
 PASSWORD = "p@ss/word#1"
 
 

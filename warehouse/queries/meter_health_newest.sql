@@ -1,6 +1,17 @@
 -- The newest answer of any check of these components. One that could not be told (unknown) is no answer.
+-- What Roomleft says of its own looks at a source (could it be read, is its clock believed, did a query work) counts only where a meter
+-- names the check: a wrong password here is no minute in which the platform failed, nor is our success an answer of the platform.
+WITH own AS (
+    SELECT substr(labels['source'], length(platform) + 2) AS name, labels['stream'] AS kind
+    FROM series
+    WHERE platform = $platform AND component = 'collector' AND name = 'up' AND starts_with(labels['source'], platform || '.')
+)
 SELECT max(observed_at) AS observed_at
 FROM health_checks
 WHERE platform = $platform AND status <> 'unknown' AND list_contains($components::VARCHAR[], component)
   AND ($checks::VARCHAR[] IS NULL OR list_contains($checks::VARCHAR[], check_name))
+  AND ($checks::VARCHAR[] IS NOT NULL OR NOT (
+    check_name IN (SELECT unnest(['reads ' || name, 'clock of ' || name]) FROM own)
+    OR (regexp_full_match(check_name, 'query [a-z0-9_]+') AND EXISTS (FROM own WHERE kind = 'prometheus-server'))
+  ))
   AND observed_at >= $since::TIMESTAMPTZ AND observed_at < $until::TIMESTAMPTZ

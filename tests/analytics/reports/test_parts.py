@@ -127,7 +127,7 @@ def test_scaling_says_how_far_it_is_from_its_triggers(
     own = "channel_orchestrator"
     rows = [reading(own, "channel_utilization", value, f'{{"region": "r{n}"}}') for n, value in enumerate(use)]
     rows += [reading(own, "channels_busy_ratio", busy, '{"region": "r0"}')]
-    row = next(each for each in scaling_rows(PACKS["arena"], rows, 300) if each.scaling_id == "channels")
+    row = next(each for each in scaling_rows(PACKS["arena"], rows, 300, now=NOW) if each.scaling_id == "channels")
     assert row.up is not None
     assert row.down is not None
     assert (row.up.reading, row.up.distance) == (pytest.approx(up[0]), pytest.approx(up[1]))
@@ -136,7 +136,7 @@ def test_scaling_says_how_far_it_is_from_its_triggers(
 
 
 def test_scaling_without_readings_says_so() -> None:
-    rows = {row.scaling_id: row for row in scaling_rows(PACKS["arena"], [], 300)}
+    rows = {row.scaling_id: row for row in scaling_rows(PACKS["arena"], [], 300, now=NOW)}
     assert rows["channels"].up is not None
     assert rows["channels"].up.distance is None
     assert rows["channels"].missing == "no channel_utilization in this time"

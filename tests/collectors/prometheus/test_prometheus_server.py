@@ -266,3 +266,22 @@ def test_an_answer_of_another_form_is_refused(answer: object) -> None:
 def test_a_position_that_cannot_be_read_begins_again() -> None:
     taken = server("http://127.0.0.1:9", one=meter("up")).take(T0, Position("no json"))
     assert taken.error is not None
+
+
+def test_a_meter_that_is_gone_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    monkeypatch.setattr(
+        "collectors.prometheus.server.ask",
+        lambda fetcher, path, params, where: ({"resultType": "matrix", "result": []} if "query" in params else {}, ()),
+    )
+    two = server("http://127.0.0.1:1", busy=meter("busy"), gone=meter("gone"))
+    before = two.take(now, None).position
+    assert before is not None
+    one = server("http://127.0.0.1:1", busy=meter("busy"))
+    later = now + timedelta(hours=1)
+    looks = [one.take(later, before)]
+    while looks[-1].more and len(looks) < 50:
+        looks.append(one.take(later, looks[-1].position))
+    last = looks[-1].position
+    assert last is not None
+    assert (last.caught_up, last.read_to) == (True, later - MINUTE)

@@ -1,0 +1,136 @@
+"""Every route of the server, and who may call it: nobody, an ingest, a read or an admin token, and a browser without the page's own word."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from dashboards.api import install_errors, make_api
+from dashboards.api_reports import make_report_api
+from dashboards.apidocs import make_apidocs
+from dashboards.app import build_pages
+from dashboards.auth import Door
+from dashboards.fault_tray import make_fault_routes
+from dashboards.quarantine import make_quarantine
+from roomleft.clock import FixedClock
+from tests.dashboards.sample_rows import NOW, sample_parts
+from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
+
+with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+PUBLIC, INGEST, READ, ADMIN = "public", "ingest", "read", "admin"
+TABLE = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("POST", "/api/v1/usage"): INGEST,
+    ("POST", "/api/v1/samples"): INGEST,
+    ("POST", "/api/v1/business"): INGEST,
+    ("GET", "/metrics"): READ,
+    ("GET", "/api/v1/headroom"): READ,
+    ("GET", "/api/v1/usage/summary"): READ,
+    ("POST", "/api/v1/sql"): READ,
+    ("GET", "/api/v1/reports/health"): READ,
+    ("GET", "/api/v1/sources"): READ,
+    ("GET", "/api/v1/rejected"): READ,
+    ("GET", "/api/v1/demo/faults"): READ,
+    ("GET", "/api/docs"): READ,
+    ("GET", "/api/openapi.json"): READ,
+    ("GET", "/export/limits.csv"): READ,
+    ("GET", "/export/rejected.ndjson"): READ,
+    ("POST", "/api/v1/start-over"): ADMIN,
+    ("POST", "/api/v1/sign-in-link"): ADMIN,
+    ("POST", "/api/v1/sources/{source}/test"): ADMIN,
+    ("POST", "/api/v1/packs/reload"): ADMIN,
+    ("POST", "/api/v1/rejected/resubmit"): ADMIN,
+    ("PUT", "/api/v1/demo/faults/{platform}/{fault}"): ADMIN,
+}
+TRIED = {(method, path.replace("{", "").replace("}", "")): who for (method, path), who in TABLE.items()}
+MAY = {
+    PUBLIC: (True, True, True, True),
+    INGEST: (False, True, False, True),
+    READ: (False, False, True, True),
+    ADMIN: (False, False, False, True),
+}
+
+
+@dataclasses.dataclass
+class Served:
+    """The server behind its door, a token of each scope, and a browser that is signed in."""
+
+    app: FastAPI
+    client: TestClient
+    tokens: dict[str, str]
+    browser: TestClient
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    db = StateDb.open(f"sqlite:///{Path(tmp_path_factory.mktemp('state')) / 'state.db'}", FixedClock(NOW))
+    settings: Any = SimpleNamespace(
+        demo=True, data_dir=Path("no-demo-here"), body_limit_mb=1, query_row_limit=10, query_time_limit_s=5
+    )
+    parts = dataclasses.replace(sample_parts(), settings=settings, state=db)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    install_errors(app)
+    for router in (make_api(parts), make_report_api(parts), make_quarantine(parts), make_fault_routes(parts), make_apidocs(app)):
+        app.include_router(router)
+    build_pages(app, parts)
+    tokens, sign_in = Tokens(db), SignIn(db)
+    door = Door(app, tokens=tokens, sign_in=sign_in, sessions=Sessions(db))
+
+    def client() -> TestClient:
+        return TestClient(door, base_url="http://127.0.0.1:8470", follow_redirects=False, raise_server_exceptions=False)
+
+    keys = {"nobody": "", **{scope.value: tokens.add(scope.value, {scope}) for scope in Scope}}
+    browser = client()
+    assert browser.post("/sign-in", data={"link": sign_in.issue("owner", {Scope.ADMIN})}).status_code == 303
+    yield Served(app, client(), keys, browser)
+    parts.store.close()
+    db.close()
+
+
+def each_route(routes: Iterable[Any]) -> Iterator[Any]:
+    """The routes, those of included routers too."""
+    for route in routes:
+        inner = getattr(route, "effective_candidates", None)
+        yield from inner() if callable(inner) else [route]
+
+
+def test_the_table_names_every_route(served: Served) -> None:
+    """A page is any other address; Dash's own and the assets are read by rule."""
+    own = {
+        (method, path)
+        for route in each_route(served.app.routes)
+        for path in [getattr(route, "path", "")]
+        for method in getattr(route, "methods", None) or ()
+        if method not in ("HEAD", "OPTIONS") and path.startswith(("/api", "/export", "/metrics", "/healthz", "/readyz"))
+    }
+    assert own == set(TABLE)
+
+
+@pytest.mark.parametrize(("method", "path"), TRIED)
+def test_who_may_call_it(served: Served, method: str, path: str) -> None:
+    got = []
+    for token in served.tokens.values():
+        response = served.client.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        got.append(response.status_code not in (401, 403))
+    assert list(served.tokens) == ["nobody", "ingest", "read", "admin"]
+    assert tuple(got) == MAY[TRIED[method, path]]
+
+
+@pytest.mark.parametrize(("method", "path"), [each for each in TRIED if each[0] != "GET"])
+def test_a_browser_must_say_the_pages_word(served: Served, method: str, path: str) -> None:
+    word = {"X-CSRFToken": served.browser.cookies["_csrf_token"]}
+    assert served.browser.request(method, path).status_code == 403
+    assert served.browser.request(method, path, headers={"X-CSRFToken": "made-up"}).status_code == 403
+    assert served.browser.request(method, path, headers=word | {"Origin": "http://evil.example"}).status_code == 403
+    assert served.browser.request(method, path, headers=word).status_code != 403
