@@ -40,7 +40,7 @@ def _plain(row: LimitRow) -> dict[str, Any]:
         "as_of": told["as_of"],
         "title": row.limit.title,
         "owner": row.limit.owner,
-        "since": row.since,
+        "since": None if row.began_before else row.since,
         **{name: told[name] for name in MORE},
         "freshness": str(told["freshness"]),
     }
