@@ -83,3 +83,12 @@ def test_what_was_so_when_it_was_first_measured_began_before(store: Store, state
     insert(store, "headroom", rows)
     (found,) = store.rows("page_limits_since", since=NOW - timedelta(days=1))
     assert found["began_before"] is before
+
+
+def test_what_changed_while_history_was_read_did_not_change_then(store: Store) -> None:
+    (sample,) = (each for each in SAMPLES if each.limit.limit_id == "arena.worlds_us")
+    half_read = {"state": "ok", "basis": "no pace: history is still being read"}
+    rows = [{**headroom_row(sample, NOW - MINUTE), **half_read}, {**headroom_row(sample, NOW), "state": "exhausted"}]
+    insert(store, "headroom", rows)
+    (found,) = store.rows("page_limits_since", since=NOW - timedelta(days=1))
+    assert found["began_before"] is True

@@ -1,5 +1,5 @@
 -- Since when each limit that is not ok has been in its present state: its first measurement after the last one in another state. A limit
--- that was never measured in another known state since $since has been so for longer than anyone looked: `began_before`.
+-- that was never, but for while its history was being read, measured in another known state since $since has been so for longer than anyone looked: `began_before`.
 WITH newest AS (
     SELECT limit_id, state
     FROM headroom
@@ -10,7 +10,7 @@ troubled AS (
     SELECT * FROM newest WHERE state <> 'ok'
 ),
 past AS (
-    SELECT h.limit_id, h.as_of, h.state = t.state AS same, h.state NOT IN (t.state, 'unknown') AS differs
+    SELECT h.limit_id, h.as_of, h.state = t.state AS same, h.state NOT IN (t.state, 'unknown') AND NOT starts_with(h.basis, 'no pace: history') AS differs
     FROM headroom AS h JOIN troubled AS t ON h.limit_id = t.limit_id
     WHERE h.as_of >= $since
 ),
