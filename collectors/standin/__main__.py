@@ -94,7 +94,7 @@ def _platforms(arguments: argparse.Namespace, clock: Clock) -> dict[str, StandIn
         platforms[slug] = StandIn(pack.standin, arguments.seed, arguments.epoch or clock.virtual_origin, arguments.days, clock)
     if arguments.fault_log:
         logs = {slug: platform.faults for slug, platform in platforms.items()}
-        keep(arguments.fault_log, logs, {slug: platform.now_us() for slug, platform in platforms.items()})
+        keep(arguments.fault_log, logs)
     for asked in arguments.fault:
         slug, _, name = asked.rpartition(":")
         chosen = [p for s, p in platforms.items() if slug in ("", s) and name in p.faults.shapes]

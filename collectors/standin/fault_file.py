@@ -10,14 +10,15 @@ from collectors.standin.faults import FOREVER, FaultLog, Window
 from roomleft.errors import InputError
 
 
-def keep(path: Path, logs: Mapping[str, FaultLog], now_us: Mapping[str, int]) -> None:
+def keep(path: Path, logs: Mapping[str, FaultLog]) -> None:
     """Take up the windows kept in `path`, and from now on write every switch there.
 
-    A fault that was on when the stand-in ended is over at `now_us` (by platform). Raises InputError for a damaged file.
+    A fault that was on when the stand-in ended is still on: what lies between must read the same however often it is started.
+    Raises InputError for a damaged file.
     """
     for slug, name, from_us, to_us in _read(path):
         if slug in logs and name in logs[slug].shapes:
-            logs[slug].restore(Window(name, from_us, min(to_us, now_us[slug])))
+            logs[slug].restore(Window(name, from_us, to_us))
 
     def write() -> None:
         windows = [[slug, w.name, w.from_us, w.to_us] for slug, log in logs.items() for w in log.switched()]
