@@ -91,7 +91,7 @@ def _propose(draft: Draft, replicas: list[str], counts_statements: bool, slow_ms
     busy = draft.limit(
         "connections",
         "capacity",
-        f"Connections of {draft.name}, 80 % of what there may be",
+        f"Connections of {draft.name} in use",
         draft.share("connection_use", used, most),
         "Raise max_connections, or put a pooler in front",
         amount=80,

@@ -66,7 +66,7 @@ def _memory(draft: Draft, is_bounded: bool, evicts: bool, policy: str) -> None:
     if is_bounded and not evicts:
         used = draft.gauge("memory_used", "redis_memory_used_bytes", "bytes")
         most = draft.gauge("memory_max", "redis_memory_max_bytes", "bytes")
-        title, step = f"Memory of {draft.name}, 80 % of maxmemory", "Raise maxmemory, or let keys expire"
+        title, step = f"Memory of {draft.name}, of maxmemory", "Raise maxmemory, or let keys expire"
         more["limit"] = draft.limit("memory", "capacity", title, draft.share("memory_use", used, most), step, amount=80)
     elif is_bounded:
         draft.line(f"it evicts keys when its memory is full ({policy}), so full is well: hits and evictions tell how it is")
@@ -84,6 +84,6 @@ def _clients(draft: Draft, is_known: bool) -> None:
         return
     used = draft.gauge("clients_connected", "redis_clients_connected", "connections")
     most = draft.gauge("clients_max", "redis_clients_max", "connections")
-    title, step = f"Clients of {draft.name}, 80 % of maxclients", "Raise maxclients, or share connections"
+    title, step = f"Clients of {draft.name}, of maxclients", "Raise maxclients, or share connections"
     limit = draft.limit("clients", "capacity", title, draft.share("client_use", used, most), step, amount=80)
     draft.signal("Clients", "redis_clients_connected", "connections", of="redis_clients_max", limit=limit)
