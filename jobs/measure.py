@@ -144,6 +144,9 @@ def _is_due(row: Headroom, before: Mapping[str, Any] | None) -> bool:
         return before is None or row.as_of > before["as_of"]
     if (row.state, row.subject, row.lower_bound) != (before["state"], before["subject"], before["lower_bound"]):
         return True
+    if row.state is State.UNKNOWN and row.reason != before["reason"]:
+        # Why nothing can be told is all that such a row says.
+        return True
     if (row.fraction_left is None) != (before["fraction_left"] is None):
         return True
     return row.fraction_left is not None and abs(row.fraction_left - before["fraction_left"]) >= NOTICEABLE

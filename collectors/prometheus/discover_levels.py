@@ -50,7 +50,10 @@ def _disk(draft: Draft, named: str, title: str, level: Level) -> None:
     """A limit on what is used of what users may have, as `df` reckons it: blocks kept back for root count as neither."""
     names = [f"node_filesystem_{part}_bytes" for part in ("size", "free", "avail")]
     size, free, avail = (draft.value(name, level.labels) for name in names)
-    if size is None or free is None or avail is None or size - free + avail <= 0:
+    if free is None:
+        _share_used(draft, ("disk", named), title, names[0], names[2], level, "bytes")
+        return
+    if size is None or avail is None or size - free + avail <= 0:
         return
     ids = [
         draft.gauge(draft.ident("disk", named, part), name, "bytes", level.labels)

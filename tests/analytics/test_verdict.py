@@ -59,7 +59,10 @@ YOUNG = (replace(OK[0], basis="no pace: history is still being read"), BUDGET)
         ([YOUNG, YOUNG], "Nothing needs you now; there are no dates yet: too little history."),
         ([YOUNG, OK], "Nothing needs you before 20 Dec."),
         ([OUT, YOUNG], "One limit has run out; there are no dates yet: too little history."),
-        ([UNKNOWN, YOUNG], "One limit cannot be told: its data is missing or old. Nothing else needs you now; there are no dates yet: too little history."),
+        (
+            [UNKNOWN, YOUNG],
+            "One limit cannot be told: its data is missing or old. Nothing else needs you now; there are no dates yet: too little history.",
+        ),
         ([OUT] * 12, "12 limits have run out; nothing else needs you before 20 Dec."),
     ],
 )
