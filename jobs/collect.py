@@ -20,6 +20,8 @@ from collectors.platform_api.course import Course
 from collectors.platform_api.progress import COMPONENT, REMEMBERED
 from collectors.platform_api.source import PAGED, STREAMS, Page, PlatformApi, SourceConfig
 from collectors.records.refused import Normalised
+from jobs.news import News
+from jobs.queueing import submitted
 from jobs.roll_up import ROLL_UP
 from jobs.schedule import Did, Job
 from jobs.source_clock import clock_check
@@ -46,7 +48,6 @@ SLOWEST = {"health-history": timedelta(minutes=1), "deploys": timedelta(minutes=
 REACH = ("position", "read_to", "oldest_at", "newest_at", "caught_up", "read_from", "live")
 RESTATED_DAYS = 3
 FIRST_BUSINESS_DAYS = 366
-SAME_HEALTH_EVERY = timedelta(minutes=1)
 LONGEST_WAIT_S = 3600.0
 COMMIT_TIMEOUT_S = 60.0
 BUDGET_S = 5.0
@@ -125,7 +126,7 @@ class StreamReader:
         self._sleep, self._monotonic = sleep, monotonic
         self._source = api.config.name
         self._not_before = float("-inf")
-        self._said: dict[tuple[object, object], tuple[tuple[object, object], datetime]] = {}
+        self._said = News()
         self._fails: bool | None = None
         """Whether the check `read STREAM` stands at failed; None before it was looked up."""
 
@@ -243,17 +244,12 @@ class StreamReader:
             try:
                 self._write(done, self._batch(judged, cursor))
             except Exception:
-                self._said.clear()  # what was said did not get through
+                self._said.forget()  # what was said did not get through
                 raise
         done.caught_up = True
 
     def _is_news(self, row: dict[str, object], now: datetime) -> bool:
-        check, said = (row["component"], row["check_name"]), (row["status"], row["words"])
-        last = self._said.get(check)
-        if last is not None and last[0] == said and timedelta(0) <= now - last[1] < SAME_HEALTH_EVERY:
-            return False
-        self._said[check] = (said, now)
-        return True
+        return self._said.is_news((row["component"], row["check_name"]), (row["status"], row["words"]), now)
 
     def _cursor(self) -> Cursor:
         """Where the stored pages end; the beginning for a stream never read."""
@@ -273,16 +269,10 @@ class StreamReader:
 
     def _submit(self, batch: Batch) -> Future[Receipt]:
         """Hand a batch over, waiting for room in the queue as it asks, but not for ever: the same page can be read again."""
-        waited = 0.0
-        while True:
-            try:
-                return self._writer.submit(batch)
-            except QueueFull as full:
-                if waited >= self._queue_patience_s:
-                    raise _QueueStayedFull from full
-                pause = min(max(full.retry_after_s, 0.05), self._queue_patience_s)
-                self._sleep(pause)
-                waited += pause
+        try:
+            return submitted(self._writer, batch, self._queue_patience_s, self._sleep)
+        except QueueFull as full:
+            raise _QueueStayedFull from full
 
     def _settle(self, done: Collected, pending: Future[Receipt] | None) -> None:
         if pending is not None:

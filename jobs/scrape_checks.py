@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 
 from collectors.prometheus.scrape import Scraped
 from collectors.prometheus.scrape_target import ScrapeTarget
 from collectors.prometheus.scrape_times import WORDS
+from jobs.news import News
 from warehouse import tables
 
-SAME_ANSWER_EVERY = timedelta(minutes=1)
-"""A check that goes on saying the same is stored this often. One that fails is stored every time: failing minutes are counted from it."""
 WORDS_LIMIT = 1000
 
 
@@ -21,7 +20,7 @@ class Checks:
 
     def __init__(self, target: ScrapeTarget) -> None:
         self._target = target
-        self._said: dict[str, tuple[str, datetime]] = {}
+        self._said = News()
 
     def of(self, scraped: Scraped, at: datetime) -> pa.Table | None:
         """The checks of one scrape that are worth storing (schema tables.HEALTH); None if there are none."""
@@ -47,12 +46,12 @@ class Checks:
             if self._is_news(name, status, at)
         ]
         if not scraped.kept_out and scraped.error is None and not scraped.unknown:
-            self._said.pop(clock, None)
+            self._said.drop(clock)
         return pa.Table.from_pylist(rows, schema=tables.HEALTH) if rows else None
 
     def forget(self) -> None:
         """What was said last did not get through."""
-        self._said.clear()
+        self._said.forget()
 
     def _read(self, scraped: Scraped) -> tuple[str, str, str]:
         name = f"reads {self._target.name}"
@@ -63,8 +62,5 @@ class Checks:
         return name, "pass", f"{scraped.sample_count:,} samples"
 
     def _is_news(self, name: str, status: str, at: datetime) -> bool:
-        last = self._said.get(name)
-        if status != "fail" and last is not None and last[0] == status and timedelta(0) <= at - last[1] < SAME_ANSWER_EVERY:
-            return False
-        self._said[name] = (status, at)
-        return True
+        # Failing minutes are counted from what is stored, so a failure is stored every time.
+        return self._said.is_news(name, status, at, always=status == "fail")

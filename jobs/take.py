@@ -19,9 +19,11 @@ from collectors.platform_api.progress import COMPONENT
 from collectors.taken import Position, Taken, Taker
 from collectors.takers import taker_for
 from jobs.endings import Endings
+from jobs.news import News
+from jobs.queueing import submitted
 from jobs.schedule import Did, Job
 from roomleft.clock import Now
-from roomleft.errors import CollectError, QueueFull
+from roomleft.errors import CollectError
 from roomleft.metrics import COLLECT_REQUESTS, SOURCE_UP
 from roomleft.packs import Pack
 from warehouse import tables
@@ -33,8 +35,6 @@ BUDGET_S = 5.0
 """How long one run goes on looking while its source has more history to give: short, so that sources take turns."""
 COMMIT_TIMEOUT_S = 60.0
 LONGEST_WAIT_S = 3600.0
-SAME_ANSWER_EVERY = timedelta(minutes=1)
-"""A check that goes on passing is stored this often. One that fails is stored at every look: failing minutes are counted from it."""
 WORDS_LIMIT = 1000
 LIVE = "live"
 """The cursor of a source that has no past to read."""
@@ -80,7 +80,7 @@ class SourceReader:
         self._sleep, self._monotonic = sleep, monotonic
         self._not_before = float("-inf")
         self._endings = Endings()
-        self._said: dict[tuple[str, str], tuple[tuple[str, str | None], datetime]] = {}
+        self._said = News()
 
     def run(self) -> Looked:
         """Look until there is no more or the time is over. A source's failure is returned; StoreError and QueueFull are raised."""
@@ -143,7 +143,7 @@ class SourceReader:
         try:
             return self._submit(batch)
         except Exception:
-            self._said.clear()  # what was said did not get through
+            self._said.forget()  # what was said did not get through
             raise
 
     def _cursor(self, taken: Taken, now: datetime, before: Position | None) -> Cursor | None:
@@ -201,25 +201,12 @@ class SourceReader:
         check = (row["component"], row["check_name"])
         # The words of a passing check hold figures that move all the time.
         said = (row["status"], None if row["status"] == "pass" else row["words"])
-        last = self._said.get(check)
-        same = last is not None and last[0] == said and timedelta(0) <= now - last[1] < SAME_ANSWER_EVERY
-        if same and row["status"] != "fail":
-            return False
-        self._said[check] = (said, now)
-        return True
+        # Failing minutes are counted from what is stored, so a failure is stored at every look.
+        return self._said.is_news(check, said, now, always=row["status"] == "fail")
 
     def _submit(self, batch: Batch) -> Receipt:
         """Store a batch, waiting for room in the queue as it asks, but not for ever. Raises QueueFull: nothing of the look was stored."""
-        waited = 0.0
-        while True:
-            try:
-                return self._writer.submit(batch).result(COMMIT_TIMEOUT_S)
-            except QueueFull as full:
-                if waited >= self._queue_patience_s:
-                    raise
-                pause = min(max(full.retry_after_s, 0.05), self._queue_patience_s)
-                self._sleep(pause)
-                waited += pause
+        return submitted(self._writer, batch, self._queue_patience_s, self._sleep).result(COMMIT_TIMEOUT_S)
 
 
 def take_job(taker: Taker, store: Store, writer: Writer, clock: Now, *, budget_s: float = BUDGET_S) -> Job:
