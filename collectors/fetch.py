@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import random
 import time
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -21,6 +20,7 @@ import orjson
 
 from collectors.deadline import Deadline, DeadlineTransport
 from collectors.platform_api.page_records import Records, taken_apart
+from collectors.unpacked import Unpacked
 from roomleft.clock import Clock, Now
 from roomleft.errors import CollectError
 
@@ -170,30 +170,12 @@ class Fetcher:
         return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - self._wall.now()).total_seconds())
 
     def _body(self, answer: httpx.Response, where: str) -> bytes:
-        limit = self.patience.max_body_bytes
-        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", ""):
-            raise CollectError(f"the body is encoded as {encoding[:40]!r}", where, "send gzip or nothing", retryable=False)
-        inflate = zlib.decompressobj(31) if encoding == "gzip" else None
-        body = bytearray()
+        encoding = answer.headers.get("content-encoding", "identity")
+        remedy = "ask for smaller pages, or raise the limit"
+        body = Unpacked(encoding, self.patience.max_body_bytes, where, called="body", remedy=remedy)
         for chunk in answer.iter_raw():
-            if inflate is not None:
-                try:
-                    # Asking for one byte over the limit is enough to know, and bounds what a bomb can make of one chunk.
-                    chunk = inflate.decompress(chunk, limit + 1 - len(body))
-                except zlib.error as error:
-                    raise CollectError(f"the body is not gzip: {error}", where, "the answer was damaged on the way") from error
-            body += chunk
-            if len(body) > limit:
-                raise CollectError(
-                    f"the body is over {limit:,} bytes once unpacked",
-                    where,
-                    "ask for smaller pages, or raise the limit",
-                    retryable=False,
-                )
-        if inflate is not None and not inflate.eof:
-            raise CollectError("the gzip body ends too soon", where, "the answer was damaged on the way")
-        return bytes(body)
+            body.add(chunk)
+        return body.whole()
 
 
 def _is_this_machine(base_url: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import zlib
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +11,7 @@ import httpx
 from collectors.prometheus.exposition.content_type import Format, format_of
 from collectors.prometheus.exposition.refusal import PageRefused
 from collectors.prometheus.scrape_target import ScrapeTarget
+from collectors.unpacked import Unpacked
 from roomleft.errors import CollectError
 
 ACCEPT = ",".join(
@@ -114,28 +114,12 @@ def _redirected(url: httpx.URL, home: httpx.URL, location: str, where: str) -> h
 
 async def _body(answer: httpx.Response, target: ScrapeTarget) -> bytes:
     """The whole body, unpacked; no more than one byte over the limit is ever unpacked."""
-    where, limit = target.where, target.max_bytes
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", ""):
-        raise CollectError(f"the body is encoded as {encoding[:40]!r}", where, "send gzip or nothing", retryable=False)
-    inflate = zlib.decompressobj(31) if encoding == "gzip" else None
-    body = bytearray()
+    encoding = answer.headers.get("content-encoding", "identity")
+    remedy = "drop series at the source, or raise max_bytes"
+    body = Unpacked(encoding, target.max_bytes, target.where, called="page", remedy=remedy)
     async for chunk in answer.aiter_raw():
-        if inflate is not None:
-            try:
-                chunk = inflate.decompress(chunk, limit + 1 - len(body))
-            except zlib.error as error:
-                raise CollectError(f"the body is not gzip: {error}", where, "the answer was damaged on the way") from error
-        body += chunk
-        if len(body) > limit:
-            raise CollectError(
-                f"the page is over {limit:,} bytes once unpacked",
-                where,
-                "drop series at the source, or raise max_bytes",
-                retryable=False,
-            )
-    if inflate is not None and not inflate.eof:
-        raise CollectError("the gzip body ends too soon", where, "the answer was damaged on the way")
-    if inflate is not None and inflate.unused_data:
-        raise CollectError("there is more after the end of the gzip body", where, "the answer was damaged on the way")
-    return bytes(body)
+        body.add(chunk)
+    page = body.whole()
+    if body.surplus:
+        raise CollectError("there is more after the end of the gzip body", target.where, "the answer was damaged on the way")
+    return page
