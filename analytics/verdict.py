@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from analytics.wording import NARROW, date_text, number_word, range_text
+from analytics.wording import NARROW, date_text, number_word, range_text, says_why_no_pace
 from roomleft.limits import Headroom, Limit, State
 from roomleft.money import MINUS, usd
 
@@ -106,9 +106,7 @@ def _how(coming: Sequence[Row]) -> str:
 
 def _dated(known: Sequence[Row]) -> bool:
     """Whether any pace was known: without one no date can be promised."""
-    return not known or any(
-        not row.basis.startswith(("no pace", "less than")) and not row.basis.endswith("needed") for row, _ in known
-    )
+    return not known or any(not says_why_no_pace(row.basis) for row, _ in known)
 
 
 def _until(known: Sequence[Row], now: datetime, zone: tzinfo) -> str:

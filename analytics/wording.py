@@ -79,3 +79,8 @@ def range_text(low: datetime, high: datetime | None, now: datetime, zone: tzinfo
     if ":" not in first + last and (a.year, a.month) == (b.year, b.month):
         return f"{a.day}\u2013{last}"
     return f"{first} \u2013 {last}"
+
+
+def says_why_no_pace(basis: str) -> bool:
+    """Whether a headroom's basis, in words, is the reason why no pace is known (`analytics.pace`) rather than what the pace rests on."""
+    return basis.startswith(("no pace", "less than")) or basis.endswith("needed")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from analytics.health import since_text
+from analytics.wording import says_why_no_pace
 from dashboards import wording
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Kind, NextStep, State
@@ -81,8 +82,7 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
             return Words("not before", f"it resets {wording.when(h.window_end, now, zone)}")
         last = wording.day(h.window_end - timedelta(seconds=1), now, zone)
         return Words(f"after {last}", f"resets {wording.day(h.window_end, now, zone)}")
-    if h.basis.startswith(("no pace", "less than")) or h.basis.endswith("needed"):
-        # The basis says why there is no pace.
+    if says_why_no_pace(h.basis):
         return Words("no date", h.basis)
     return Words("not at this pace")
 

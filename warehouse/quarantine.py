@@ -7,13 +7,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from warehouse.store import Store, Transaction
+from warehouse.store import Store, Transaction, as_rows
 
-SAME_ROW = (
+ROW_ID = (
     "md5(concat_ws(chr(31), source, stream, reason, coalesce(field, ''), coalesce(event_id, ''), coalesce(line::VARCHAR, ''),"
     " coalesce(content, ''), epoch_us(rejected_at)::VARCHAR))"
 )
-"""As `row_id` in queries/quarantine_rows.sql: a refused row has no id of its own, since it may have come without any."""
+"""A refused row has no id of its own, since it may have come without any: it is known by all that it holds."""
+# What is alike in every column is one row.
+NEWEST_FIRST = f"""
+SELECT {ROW_ID} AS row_id, source, stream, reason, field, event_id, line, content, rejected_at, count(*) AS copies
+FROM rejected
+WHERE ($source IS NULL OR source = $source) AND ($stream IS NULL OR stream = $stream)
+GROUP BY ALL
+ORDER BY rejected_at DESC, line
+LIMIT $most
+"""
 
 
 def quarantined(
@@ -21,7 +30,7 @@ def quarantined(
 ) -> list[dict[str, Any]]:
     """Refused rows, newest first: row_id, source, stream, reason, field, event_id, line, content (JSON text, scrubbed), rejected_at,
     copies."""
-    return store.rows("quarantine_rows", source=source, stream=stream, most=most)
+    return as_rows(store.select(NEWEST_FIRST, {"source": source, "stream": stream, "most": most}))
 
 
 def quarantine_counts(store: Store) -> list[dict[str, Any]]:
@@ -35,8 +44,7 @@ def release(store: Store, row_ids: Collection[str]) -> int:
 
     def work(tx: Transaction) -> int:
         tx.register("released", wanted)
-        known = tx.execute(f"SELECT count(*) AS n FROM rejected WHERE {SAME_ROW} IN (SELECT row_id FROM released)")
-        tx.execute(f"DELETE FROM rejected WHERE {SAME_ROW} IN (SELECT row_id FROM released)")
-        return int(known["n"][0].as_py())
+        gone = tx.execute(f"DELETE FROM rejected WHERE {ROW_ID} IN (SELECT row_id FROM released)")
+        return int(gone["Count"][0].as_py())
 
     return store.run(work)
