@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from analytics.figures import figure_rows
-from analytics.packtest import Script, load_scripts, run_script
 from collectors.standin.standin import StandIn
-from jobs.measure import measure
 from roomleft.clock import FixedClock
 from roomleft.limits import Direction
 from roomleft.packs import load_pack
@@ -137,14 +135,6 @@ def test_a_figure_follows_the_pack() -> None:
     found = {(row.state, row.figure): row for row in figure_rows(changed)}
     assert found[("goal", "The stack a month")].computed == 7875
     assert not found[("goal", "The stack a month")].reproduced
-
-
-SCRIPTS = load_scripts(PACKS / "arena.test.yaml", ARENA)
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_scripts_of_arena_pass(script: Script) -> None:
-    assert run_script(ARENA, script, measure).failures == ()
 
 
 SIGNALS = ["channel_utilization", "convex_pool_capacity", "api_latency_p99", "bot_sync_success_rate", "concurrent_players"]
