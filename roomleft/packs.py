@@ -49,12 +49,17 @@ MINUTE = timedelta(minutes=1)
 
 
 class RateRow(NamedTuple):
-    """One price of one unit, as the `rates` table keeps it. `context` is the platform it holds for; `valid_to` None: until a later row."""
+    """One price of one unit, as the `rates` table keeps it. `valid_to` None: until a later row.
+
+    `platform`: whom it holds for, '' for everyone. `context`: the service class, '' for the standard one. It holds for calls with more than
+    `input_over` input tokens, and between two minutes of the UTC day where those are given. `list_usd_per_unit`: the list price where a
+    contract changed it. `checked_on`: when the list was last compared with the provider's.
+    """
 
     price_id: str
     provider: str
     model: str
-    context: str
+    platform: str
     unit: str
     usd_per_unit: Decimal
     valid_from: datetime
@@ -62,6 +67,12 @@ class RateRow(NamedTuple):
     catalogue: str
     source: str
     resolved_at: datetime
+    context: str = ""
+    input_over: int = 0
+    minute_from: int | None = None
+    minute_to: int | None = None
+    list_usd_per_unit: Decimal | None = None
+    checked_on: date | None = None
 
 
 class Pack(Strict):

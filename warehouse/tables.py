@@ -141,7 +141,7 @@ RATES = _schema(
         "price_id": pa.string(),
         "provider": pa.string(),
         "model": pa.string(),
-        "context": pa.string(),
+        "platform": pa.string(),
         "unit": pa.string(),
         "usd_per_unit": pa.decimal128(18, 12),
         "valid_from": INSTANT,
@@ -149,9 +149,20 @@ RATES = _schema(
         "source": pa.string(),
         "resolved_at": INSTANT,
     },
-    {"valid_to": INSTANT},
+    {
+        "valid_to": INSTANT,
+        "context": pa.string(),
+        "input_over": pa.int64(),
+        "minute_from": pa.int16(),
+        "minute_to": pa.int16(),
+        "list_usd_per_unit": pa.decimal128(18, 12),
+        "checked_on": pa.date32(),
+    },
 )
-"""A resolved price. `unit` is one of QUANTITIES or `requests`; `context` a platform's slug, or '' for everyone."""
+"""A resolved price. `unit` is one of QUANTITIES, `requests` or one of roomleft.units; `platform` a slug, or '' for everyone; `context` a
+service class (`batch`, `flex`, `priority` …), '' for the standard one. It holds for calls with more than `input_over` input tokens (cache
+included), from minute `minute_from` of the UTC day until `minute_to` (null: all day). `list_usd_per_unit` is the list price where a contract
+changed it, `checked_on` the day the list was last compared with the provider's."""
 
 HEADROOM = _schema(
     {

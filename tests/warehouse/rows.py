@@ -79,7 +79,7 @@ def make_rate(
 ) -> dict[str, Any]:
     """One price of model `m` by provider `p`, for everyone, from a year before NOON on."""
     rate = {
-        "price_id": f"p/m/{unit}", "provider": "p", "model": "m", "context": "", "unit": unit, "usd_per_unit": Decimal(usd_per_unit),
+        "price_id": f"p/m/{unit}", "provider": "p", "model": "m", "platform": "", "unit": unit, "usd_per_unit": Decimal(usd_per_unit),
         "valid_from": valid_from, "valid_to": None, "catalogue": "test", "source": "test", "resolved_at": valid_from,
     }  # fmt: skip
     return {**rate, **columns}

@@ -48,10 +48,12 @@ def test_ordinary_questions_are_answered(store: Store, sql: str, rows: list[tupl
 
 
 COLUMNS = [
-    ("price_id", "VARCHAR", "NO"), ("provider", "VARCHAR", "NO"), ("model", "VARCHAR", "NO"), ("context", "VARCHAR", "NO"),
+    ("price_id", "VARCHAR", "NO"), ("provider", "VARCHAR", "NO"), ("model", "VARCHAR", "NO"), ("platform", "VARCHAR", "NO"),
     ("unit", "VARCHAR", "NO"), ("usd_per_unit", "DECIMAL(18,12)", "NO"), ("valid_from", "TIMESTAMP WITH TIME ZONE", "NO"),
     ("valid_to", "TIMESTAMP WITH TIME ZONE", "YES"), ("catalogue", "VARCHAR", "NO"), ("source", "VARCHAR", "NO"),
-    ("resolved_at", "TIMESTAMP WITH TIME ZONE", "NO"),
+    ("resolved_at", "TIMESTAMP WITH TIME ZONE", "NO"), ("context", "VARCHAR", "YES"), ("input_over", "BIGINT", "YES"),
+    ("minute_from", "SMALLINT", "YES"), ("minute_to", "SMALLINT", "YES"), ("list_usd_per_unit", "DECIMAL(18,12)", "YES"),
+    ("checked_on", "DATE", "YES"),
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ ROW = re.compile(r"^\| `(\w+)` \| ([^|]*?) \| ([^|]*?) ?\| ([^|]*) \|$", re.MULT
 AMOUNTS = re.compile(r"BIGINT|DOUBLE|DECIMAL")
 WITHOUT_UNIT = {
     "series_id", "id_hash", "content_hash", "latency_bucket", "line", "revision", "number", "version", "turns", "cost_hint",
+    "response_hash", "minute_from", "minute_to",
 }  # fmt: skip
 """Numbers that are no amounts."""
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from warehouse.store import Transaction
 
 RATES = """
-SELECT provider, model, context, unit, usd_per_unit, price_id, epoch_us(valid_from) AS since_us, epoch_us(valid_to) AS until_us, resolved_at
+SELECT provider, model, platform, unit, usd_per_unit, price_id, epoch_us(valid_from) AS since_us, epoch_us(valid_to) AS until_us, resolved_at
 FROM rates
-WHERE list_contains($providers::VARCHAR[], provider) AND list_contains($models::VARCHAR[], model) AND list_contains($contexts::VARCHAR[], context)
+WHERE list_contains($providers::VARCHAR[], provider) AND list_contains($models::VARCHAR[], model) AND list_contains($platforms::VARCHAR[], platform)
 """
 UNITS = (*tables.QUANTITIES, "requests")
 # Rates have 12 decimal places and seconds 3, so every product is whole in units of 10^-15 dollars; what is stored has 9 places.
@@ -109,11 +109,11 @@ def _stretches(tx: Transaction, things: dict[int, tuple[str, str, str]]) -> dict
         return {}
     providers, models, platforms = (sorted(set(names)) for names in zip(*things.values(), strict=True))
     offers: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for rate in tx.execute(RATES, {"providers": providers, "models": models, "contexts": ["", *platforms]}).to_pylist():
-        offers.setdefault((rate["provider"], rate["model"], rate["context"]), []).append(rate)
+    for rate in tx.execute(RATES, {"providers": providers, "models": models, "platforms": ["", *platforms]}).to_pylist():
+        offers.setdefault((rate["provider"], rate["model"], rate["platform"]), []).append(rate)
     found: dict[int, list[Stretch]] = {}
     for number, (provider, model, platform) in things.items():
-        rates = [rate for context in {"", platform} for rate in offers.get((provider, model, context), [])]
+        rates = [rate for whose in {"", platform} for rate in offers.get((provider, model, whose), [])]
         if rates:
             edges = {rate["since_us"] for rate in rates} | {rate["until_us"] for rate in rates if rate["until_us"] is not None}
             found[number] = [_stretch(edge, rates) for edge in sorted(edges)]
@@ -123,7 +123,7 @@ def _stretches(tx: Transaction, things: dict[int, tuple[str, str, str]]) -> dict
 def _stretch(edge_us: int, rates: Sequence[dict[str, Any]]) -> Stretch:
     valid = [rate for rate in rates if rate["since_us"] <= edge_us and (rate["until_us"] is None or rate["until_us"] > edge_us)]
     chosen: dict[str, dict[str, Any]] = {}
-    for rate in sorted(valid, key=lambda rate: (rate["context"] != "", rate["since_us"], rate["resolved_at"], rate["price_id"])):
+    for rate in sorted(valid, key=lambda rate: (rate["platform"] != "", rate["since_us"], rate["resolved_at"], rate["price_id"])):
         chosen[rate["unit"]] = rate
     # An audio second is stored as thousandths, which 10^-15 dollars are whole numbers of as well.
     scaled = {unit: int(rate["usd_per_unit"].scaleb(12 if unit == "audio_seconds" else FINEST)) for unit, rate in chosen.items()}

@@ -1,2 +1,2 @@
 -- Every rate that was ever resolved.
-SELECT provider, model, context, unit, valid_from, usd_per_unit FROM rates ORDER BY provider, model, context, unit, valid_from, resolved_at
+SELECT provider, model, platform, unit, valid_from, usd_per_unit FROM rates ORDER BY provider, model, platform, unit, valid_from, resolved_at

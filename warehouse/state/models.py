@@ -141,3 +141,37 @@ class PseudonymRow(Base):
     person: Mapped[str] = mapped_column(primary_key=True)
     pseudonym: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+
+
+class TermRow(Base):
+    """One thing somebody decided, and from when to when it holds. `content` is a JSON object whose shape belongs to `kind`."""
+
+    __tablename__ = "terms"
+    __table_args__ = (Index("ix_terms_kind_subject", "kind", "subject"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind: Mapped[str]
+    subject: Mapped[str]
+    platform: Mapped[str]
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+    content: Mapped[str]
+    note: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ClosedPeriodRow(Base):
+    """A stretch of a platform's books ('' for all platforms) in which no cost may change any more."""
+
+    __tablename__ = "closed_periods"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    platform: Mapped[str]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    note: Mapped[str]
+    closed_by: Mapped[str]
+    closed_at: Mapped[datetime]
+    reopened_by: Mapped[str | None]
+    reopened_at: Mapped[datetime | None]

@@ -46,7 +46,7 @@ def costs(store: Store) -> dict[str, tuple[Decimal, str]]:
 RATES = make_rates(
     make_rate("input_uncached_tokens", "0.000002"),
     make_rate("output_tokens", "0.000010"),
-    make_rate("output_tokens", "0.000004", context="arena"),
+    make_rate("output_tokens", "0.000004", platform="arena"),
     make_rate("output_tokens", "0.000020", valid_from=NOON + timedelta(hours=1), valid_to=NOON + timedelta(hours=2)),
     make_rate("images", "0"),
     make_rate("characters", "0.0000125", valid_to=NOON),
