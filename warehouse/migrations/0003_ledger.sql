@@ -21,4 +21,4 @@ ALTER TABLE usage_15m ADD COLUMN reported_usd DECIMAL(18, 9) DEFAULT 0;
 ALTER TABLE usage_15m ADD COLUMN estimated_usd DECIMAL(18, 9) DEFAULT 0;
 ALTER TABLE usage_15m ADD COLUMN restated_requests BIGINT DEFAULT 0;
 -- What is rolled up already knows nothing of the new dimensions: all of it is rolled up again from raw.
-INSERT INTO dirty_buckets (rollup, bucket, marked_at) SELECT DISTINCT 'usage', bucket, now() FROM usage_15m;
+INSERT INTO dirty_buckets (rollup, bucket, marked_at) SELECT DISTINCT 'usage', bucket, bucket FROM usage_15m;
