@@ -83,6 +83,18 @@ class Limit:
     per_user: bool = False
     amount_per: str | None = None
     """A meter whose reading multiplies `amount`: a budget of $2 for each active user."""
+    rollover: bool = False
+    """What the last window left of its own amount is added to this one's; what it had itself been given lapses, overspend is not carried."""
+    earlier_amounts: tuple[tuple[datetime, Decimal], ...] = ()
+    """From when on which amount held, oldest first, where it was changed; before the first one nobody knows."""
+    recipients: tuple[str, ...] = ()
+    """E-mail addresses of those who are to be told."""
+    note: str = ""
+
+    def amount_at(self, instant: datetime) -> Decimal:
+        """Its own amount at an instant: what held then, as far as changes are known."""
+        held = [amount for since, amount in self.earlier_amounts if since <= instant]
+        return held[-1] if held else self.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +102,9 @@ class Reading:
     """What a meter answered. `amount` None means it could not answer, and `reason` says why.
 
     `observed_at` is the newest sample or event behind the amount; `stale_after` how old that may be before it says nothing.
-    `lower_bound` marks an amount with unpriced parts: the true one is at least this. `subject` names whose reading it is
-    (the worst user of a per-user limit). `first_over_at` is when use first passed the limit, where the meter can tell.
+    `lower_bound` marks an amount that would be higher if everything had a price, `upper_bound` one that would be lower, because unpriced parts
+    are subtracted or divided by; both together: nobody knows which way. `subject` names whose reading it is (the worst user of a
+    per-user limit). `first_over_at` is when use first passed the limit, where the meter can tell.
     `covers` is how much of the window there is data for, where that is less than all of it.
     """
 
@@ -100,6 +113,7 @@ class Reading:
     stale_after: timedelta
     reason: str = ""
     lower_bound: bool = False
+    upper_bound: bool = False
     subject: str = ""
     first_over_at: datetime | None = None
     freshness: Freshness = Freshness.PROVISIONAL

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +20,7 @@ from roomleft.packs_faults import note_validation_errors
 from roomleft.packs_fields import Ident, Slug, Strict, Words, Zone
 from roomleft.packs_meters import Meter
 from roomleft.packs_money import Alternative, CostItem, Costs, CostTier, ProviderPrices
+from roomleft.packs_otlp import OtlpSpec
 from roomleft.packs_parts import (
     Advice,
     Component,
@@ -39,6 +40,7 @@ from roomleft.packs_parts import (
     Threshold,
     TierSpec,
 )
+from roomleft.packs_prices import midnight_utc
 from roomleft.packs_sources import SourceEntry
 from roomleft.packs_standin import StandinShape
 from roomleft.packs_yaml import Document, PackFaults, nearest, read_yaml
@@ -84,6 +86,7 @@ class Pack(Strict):
     zone: Zone = "UTC"
     source: SourceSpec = SourceSpec()
     sources: list[SourceEntry] = []
+    otlp: OtlpSpec = OtlpSpec()
     states: Annotated[dict[Ident, StateSpec], Field(min_length=1)]
     components: Annotated[list[Component], Field(min_length=1)]
     signals: list[Signal] = []
@@ -109,6 +112,9 @@ class Pack(Strict):
     standin: StandinShape | None = None
 
     _folder: Path = PrivateAttr(default=Path())
+    # What people decided in the app, laid over the file: see limit_terms.
+    _earlier_amounts: dict[str, tuple[tuple[datetime, Decimal], ...]] = PrivateAttr(default_factory=dict)
+    _allocation: tuple[Any, ...] = PrivateAttr(default=())
 
     @property
     def folder(self) -> Path:
@@ -124,6 +130,26 @@ class Pack(Strict):
     def interval(self) -> timedelta:
         """How often readings are expected; a minute unless the pack says otherwise."""
         return self.source.interval or MINUTE
+
+    @property
+    def mapping(self) -> tuple[Any, ...]:
+        """The rules that say whose usage is whose, in the order they are asked; decided in the app, never in the file."""
+        return self._allocation
+
+    def laid(
+        self,
+        limits: Sequence[LimitSpec],
+        meters: Mapping[str, Meter],
+        earlier_amounts: Mapping[str, tuple[tuple[datetime, Decimal], ...]],
+        mapping: Sequence[Any] = (),
+    ) -> Pack:
+        """The pack with other limits and meters, since when each amount held, and the mapping rules in force. The pack itself stays as it is."""
+        pack = self.model_copy(update={"limits": list(limits), "meters": dict(meters)})
+        # A shallow copy shares its private parts.
+        pack.__pydantic_private__ = dict(self.__pydantic_private__ or {})
+        pack._earlier_amounts = dict(earlier_amounts)
+        pack._allocation = tuple(mapping)
+        return pack
 
     def zones(self) -> list[str]:
         """Every zone whose days its limits count users in: what `usage_user_1d` must be kept for."""
@@ -165,6 +191,10 @@ class Pack(Strict):
             assumed=spec.assumed,
             per_user=spec.per_user,
             amount_per=spec.amount_per,
+            rollover=spec.rollover,
+            earlier_amounts=self._earlier_amounts.get(spec.id, ()),
+            recipients=tuple(spec.recipients),
+            note=spec.note,
         )
 
     def amount_of(self, spec: LimitSpec) -> Decimal:
@@ -204,15 +234,18 @@ class Pack(Strict):
         for group in self.prices:
             for model, listed in group.models.items():
                 for price in listed.prices:
-                    since = datetime(price.valid_from.year, price.valid_from.month, price.valid_from.day, tzinfo=UTC)
+                    until = midnight_utc(price.until) if price.until is not None else None
                     for unit, usd in price.per_unit().items():
-                        price_id = f"{self.slug}:{group.provider}:{model}:{unit}:{price.valid_from}"
-                        catalogue = f"{self.slug}@{group.checked_on}"
-                        rows.append(
-                            RateRow(
-                                price_id, group.provider, model, self.slug, unit, usd, since, None, catalogue, group.source, now
-                            )
+                        words = [unit, price.service_class, price.above_input_tokens, price.valid_from]
+                        price_id = ":".join(
+                            [self.slug, group.provider, model, *(str(word) for word in words if word is not None)]
                         )
+                        row = RateRow(
+                            price_id, group.provider, model, self.slug, unit, usd, price.since, until,
+                            f"{self.slug}@{group.checked_on}", group.source, now, context=price.service_class or "",
+                            input_over=price.above_input_tokens or 0, checked_on=group.checked_on,
+                        )  # fmt: skip
+                        rows.append(row)
         return rows
 
     def infrastructure_usd(self, day: date, parts: Sequence[str] | None = None) -> Decimal:

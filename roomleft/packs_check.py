@@ -6,12 +6,11 @@ Works on the data as it was written, so that a pack with a misspelt key still ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from roomleft.packs_fields import UNITS
-from roomleft.packs_meters import ACCUMULATING, COMPOSED, PER_USER
+from roomleft.packs_meters import ACCUMULATING, BY_USER, COMPOSED, PER_USER, Where
 from roomleft.packs_yaml import Document, Place, nearest
 
 Map = dict[str, Any]
@@ -147,10 +146,8 @@ class _Check:
                     )
                 elif meter.get("kind") == "growth" and meter.get("unit") not in ("percent", None):
                     self.document.add(f"growth is in percent, not {meter.get('unit')}", (*place, "unit"), "write unit: percent")
-            if meter.get("kind") == "distinct_users" and isinstance(meter.get("where"), dict) and "component" in meter["where"]:
-                self.document.add(
-                    "usage by user does not know the component", (*place, "where", "component"), "leave component out"
-                )
+            if meter.get("kind") == "distinct_users" or "user" in _keys_of(meter):
+                self._by_user(dict.fromkeys(_keys_of(meter)), place)
             for index, name in enumerate(_list(meter.get("parts"))):
                 self._known(name, self.cost_ids, "cost item", (*place, "parts", index))
             if meter.get("kind") == "infrastructure_cost" and not self.cost_ids:
@@ -161,6 +158,10 @@ class _Check:
                     self.document.add(
                         f"no file {self.data['slug']}/{meter['file']} beside the pack", (*place, "file"), "write the query there"
                     )
+
+    def _by_user(self, where: Map, place: Place) -> None:
+        for key in sorted(set(where) & (set(Where.model_fields) - set(BY_USER))):
+            self.document.add(f"usage by user does not know the {key}", (*place, "where", key), f"leave {key} out")
 
     def _unit(self, name: str) -> object:
         meter = self.meter_map.get(name)
@@ -243,8 +244,8 @@ class _Check:
                 add(f"a per-user limit cannot use a {kind} meter", (*place, "meter"), f"kinds that can: {', '.join(PER_USER)}")
             if (isinstance(item.get("window"), dict) and "rolling" in item["window"]) or item.get("window") is None:
                 add("a per-user limit needs a calendar window", (*place, "window"), "for example window: day")
-            if isinstance(meter.get("where"), dict) and "component" in meter["where"]:
-                add("usage by user does not know the component", ("meters", name, "where", "component"), "leave component out")
+            if "user" not in _keys_of(meter):
+                self._by_user(dict.fromkeys(_keys_of(meter)), ("meters", name))
         rolling = isinstance(item.get("window"), dict) and "rolling" in item["window"]
         if (
             item.get("objective_percent") is not None
@@ -292,14 +293,6 @@ class _Check:
                     f"provider '{group['provider']}' has two price lists", ("prices", index, "provider"), "put its models in one"
                 )
             seen.add(str(group.get("provider")))
-            for model, listed in _entries(group.get("models")):
-                days = [price.get("from") for price in _maps(listed.get("prices"))]
-                known = [day for day in days if day is not None]
-                if any(str(later) <= str(earlier) for earlier, later in pairwise(known)):
-                    place = ("prices", index, "models", model, "prices")
-                    self.document.add(
-                        "prices are not in order of their dates", place, "oldest first, one a day; an old price is never edited"
-                    )
 
     def figures(self) -> None:
         for index, item in _numbered(self.data.get("figures")):
@@ -310,6 +303,11 @@ class _Check:
 def _differ(one: object, other: object) -> bool:
     """Whether two units differ. An unknown one is a fault of its own, which is told once."""
     return isinstance(one, str) and isinstance(other, str) and {one, other} <= UNITS and one != other
+
+
+def _keys_of(meter: Map) -> set[str]:
+    where = meter.get("where")
+    return set(where) if isinstance(where, dict) else set()
 
 
 def _list(value: object) -> list[Any]:

@@ -15,6 +15,9 @@ from roomleft.errors import InputError
 from roomleft.packs_yaml import nearest
 from roomleft.timespan import Period, Window, parse_span
 
+ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
+)
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 
 UNITS = frozenset(
@@ -130,6 +133,16 @@ def _unit(value: object) -> object:
     return value
 
 
+def _address(value: object) -> object:
+    if not isinstance(value, str) or len(value) > 254 or not ADDRESS.fullmatch(value):
+        raise PydanticCustomError(
+            "address",
+            "{value} is not an e-mail address",
+            {"value": repr(value)[:100], "todo": "write for example finance@example.com"},
+        )
+    return value
+
+
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
 """A decimal written as a quoted string or a whole number; floats are refused."""
 Money = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
@@ -143,6 +156,8 @@ Unit = Annotated[str, BeforeValidator(_unit)]
 Words = Annotated[str, Field(min_length=1, max_length=400)]
 Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 """An id inside a pack: small letters, digits and underscores."""
+Address = Annotated[str, BeforeValidator(_address)]
+"""An e-mail address."""
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Service = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./:@\-]{0,99}$")]
 """A provider, model, series or component as the source spells it."""

@@ -18,8 +18,21 @@ Some = Annotated[list[Service], BeforeValidator(_some), Field(min_length=1)]
 """One name or a list of them; a row matches if it has any."""
 
 
+SomeNames = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]],
+    BeforeValidator(_some),
+    Field(min_length=1, max_length=200),
+]
+"""One name or a list of them, as people write them, spaces and all."""
+BY_USER = ("provider", "model", "request_type", "tier", "status", "user")
+"""What is known of a user's use of a day, which is what budgets of users are counted from."""
+
+
 class Where(Strict):
-    """Which usage rows count: every key given must match. `component` is not known per user."""
+    """Which usage rows count: every key given must match. By user only those of BY_USER are known.
+
+    `api_key` is the hash of a key, as the platform sends it; `user` a pseudonym, as the pages show it.
+    """
 
     component: Some | None = None
     provider: Some | None = None
@@ -27,6 +40,13 @@ class Where(Strict):
     request_type: Some | None = None
     tier: Some | None = None
     status: Some | None = None
+    feature: SomeNames | None = None
+    team: SomeNames | None = None
+    project: SomeNames | None = None
+    environment: SomeNames | None = None
+    cost_centre: SomeNames | None = None
+    api_key: SomeNames | None = None
+    user: SomeNames | None = None
 
     def given(self) -> dict[str, list[str]]:
         """Only the columns that were given."""

@@ -1,76 +1,29 @@
-"""What a platform's money is made of, as a pack writes it: dated prices, the monthly bill, cost tiers, other ways to run it."""
+"""What a platform's money is made of, as a pack writes it: the monthly bill, cost tiers, other ways to run it; prices are in `packs_prices`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from roomleft.packs_fields import Exact, Ident, Money, Positive, Service, Strict, Unit, Words, Zone
+from roomleft.packs_prices import ModelPrices, Price, ProviderPrices
 
-
-class Price(Strict):
-    """A model's price from a day on (00:00 UTC). Dollars a unit, or a million tokens; what is not named has no price."""
-
-    model_config = Strict.model_config | {"populate_by_name": True}
-    valid_from: date = Field(alias="from")
-    usd_per_token: Money | None = Field(None, description="for every kind of token alike")
-    input_usd_per_mtok: Money | None = None
-    cache_read_usd_per_mtok: Money | None = None
-    cache_write_usd_per_mtok: Money | None = None
-    output_usd_per_mtok: Money | None = None
-    usd_per_image: Money | None = None
-    usd_per_character: Money | None = None
-    usd_per_audio_second: Money | None = None
-    usd_per_request: Money | None = None
-
-    @model_validator(mode="after")
-    def _some_price(self) -> Self:
-        mtok = (self.input_usd_per_mtok, self.cache_read_usd_per_mtok, self.cache_write_usd_per_mtok, self.output_usd_per_mtok)
-        if self.usd_per_token is not None and any(price is not None for price in mtok):
-            raise PydanticCustomError(
-                "price", "usd_per_token already prices every token", {"todo": "leave the *_usd_per_mtok keys out"}
-            )
-        if not self.per_unit():
-            raise PydanticCustomError("price", "no price", {"todo": "give for example usd_per_token or usd_per_image"})
-        return self
-
-    def per_unit(self) -> dict[str, Decimal]:
-        """Dollars a unit, by the warehouse's unit names."""
-        million = Decimal(1_000_000)
-        prices: dict[str, Decimal | None] = {}
-        for bucket, mtok in (
-            ("input_uncached_tokens", self.input_usd_per_mtok),
-            ("cache_read_tokens", self.cache_read_usd_per_mtok),
-            ("cache_write_tokens", self.cache_write_usd_per_mtok),
-            ("output_tokens", self.output_usd_per_mtok),
-        ):
-            prices[bucket] = self.usd_per_token if self.usd_per_token is not None else (None if mtok is None else mtok / million)
-        prices["images"] = self.usd_per_image
-        prices["characters"] = self.usd_per_character
-        prices["audio_seconds"] = self.usd_per_audio_second
-        prices["requests"] = self.usd_per_request
-        return {unit: price for unit, price in prices.items() if price is not None}
-
-
-class ModelPrices(Strict):
-    """A model's prices over time, oldest first."""
-
-    title: Words | None = None
-    prices: Annotated[list[Price], Field(min_length=1)]
-
-
-class ProviderPrices(Strict):
-    """One provider's price list, when it was last checked and where it comes from."""
-
-    provider: Service
-    title: Words | None = None
-    checked_on: date
-    source: Words
-    models: Annotated[dict[Service, ModelPrices], Field(min_length=1)]
+__all__ = [
+    "Alternative",
+    "Capacity",
+    "CostItem",
+    "CostTier",
+    "Costs",
+    "ModelPrices",
+    "Plan",
+    "Price",
+    "ProviderPrices",
+    "Serves",
+]
 
 
 class Capacity(Strict):
@@ -80,8 +33,15 @@ class Capacity(Strict):
     unit: Unit
 
 
+class Serves(Strict):
+    """The models that a cost item runs: its cost of a day is what that day's tokens of theirs cost. No models: all of the provider's."""
+
+    provider: Service
+    models: Annotated[list[Service], Field(min_length=1)] | None = None
+
+
 class CostItem(Strict):
-    """One line of the monthly infrastructure bill, from a day on, until a day."""
+    """One line of the monthly infrastructure bill, from a day on, until a day; `serves` models of the platform's own."""
 
     model_config = Strict.model_config | {"populate_by_name": True}
     id: Ident
@@ -90,6 +50,16 @@ class CostItem(Strict):
     usd_per_month: Money
     valid_from: date | None = Field(None, alias="from")
     until: date | None = None
+    serves: Serves | None = None
+
+    def on(self, day: date) -> bool:
+        """Whether the item is on the bill of a day."""
+        return (self.valid_from is None or self.valid_from <= day) and (self.until is None or day < self.until)
+
+
+def serving(items: Sequence[CostItem], day: date) -> list[CostItem]:
+    """The items that on a day are paid for by the models they run, and so must not be counted beside the usage of those."""
+    return [item for item in items if item.serves is not None and item.on(day)]
 
 
 class Costs(Strict):

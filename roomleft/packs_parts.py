@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from roomleft.limits import Direction, Kind
 from roomleft.packs_fields import (
+    Address,
     Exact,
     Fraction,
     Ident,
@@ -89,6 +90,17 @@ class NextStepSpec(Strict):
     lead_time: Span | None = None
 
 
+def _no_rollover(spec: LimitSpec) -> tuple[str, str] | None:
+    """Why what a period leaves cannot be carried into the next, and what to do; None if it can."""
+    if spec.window is None or spec.window.period is None:
+        return "only a calendar window has a period before it to carry from", "set a window such as month, or leave rollover out"
+    if spec.amount is None or spec.amount_per is not None:
+        return "only a limit with an amount of its own rolls over", "give amount, without amount_per"
+    if spec.per_user or spec.direction is not Direction.AT_MOST:
+        return "only a ceiling on everybody's use together rolls over", "leave rollover out"
+    return None
+
+
 class LimitSpec(Strict):
     """Something that can run out. Its amount is given as `amount`, as `objective_percent` of good events, by a threshold, or as the total
     of a cost tier."""
@@ -112,6 +124,16 @@ class LimitSpec(Strict):
     next_step: NextStepSpec | None = None
     assumed: bool = False
     state: Ident | None = None
+    rollover: bool = False
+    recipients: Annotated[list[Address], Field(max_length=50)] = []
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+    @model_validator(mode="after")
+    def _can_roll_over(self) -> Self:
+        why = _no_rollover(self) if self.rollover else None
+        if why:
+            raise PydanticCustomError("rollover", "{why}", {"why": why[0], "todo": why[1]})
+        return self
 
     @model_validator(mode="after")
     def _one_amount(self) -> Self:

@@ -6,7 +6,7 @@ configured for it, or data of its platform is stored. So a new server shows nobo
 
 from __future__ import annotations
 
-from collections.abc import Collection, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Collection, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
 
 from roomleft.errors import PackError, SettingsError
@@ -21,11 +21,28 @@ class PacksInUse(Mapping[str, Pack]):
     """The packs in force by slug. `replace` changes them all at once: whoever walks over `items()` meanwhile sees the old ones to the end."""
 
     def __init__(self, packs: Mapping[str, Pack]) -> None:
-        self._packs = dict(packs)
+        self._written = dict(packs)
+        self._packs = self._written
+        self._lay: Callable[[Mapping[str, Pack]], Mapping[str, Pack]] = dict
+
+    @property
+    def written(self) -> Mapping[str, Pack]:
+        """The packs as their files say, without what was decided in the app."""
+        return self._written
 
     def replace(self, packs: Mapping[str, Pack]) -> None:
-        """Put these in force."""
-        self._packs = dict(packs)
+        """Put these in force, as their files say them, with what was decided laid over them."""
+        self._written = dict(packs)
+        self.lay_again()
+
+    def lay_over(self, lay: Callable[[Mapping[str, Pack]], Mapping[str, Pack]]) -> None:
+        """From now on `lay` says what the packs become by what was decided in the app."""
+        self._lay = lay
+        self.lay_again()
+
+    def lay_again(self) -> None:
+        """Ask again what was decided: something was, or has come into force."""
+        self._packs = dict(self._lay(self._written))
 
     def __getitem__(self, slug: str) -> Pack:
         return self._packs[slug]

@@ -92,6 +92,37 @@ class ProbeSource(_Source):
     expires_within: Span = timedelta(days=21)
 
 
+class LitellmSource(_Source):
+    """A LiteLLM proxy whose spend logs are read over HTTP. Calls are read again until they are `overlap` old: logs are written late."""
+
+    kind: Literal["litellm"]
+    url: HttpUrl
+    interval: Span = timedelta(minutes=1)
+    timeout: Span = timedelta(seconds=30)
+    back_fill: Span = timedelta(days=90)
+    overlap: Span = timedelta(hours=1)
+    token_env: Variable | None = None
+
+
+class LitellmPostgresSource(_Source):
+    """The PostgreSQL database of a LiteLLM proxy: its table of spend logs. Calls are read again until they are `overlap` old."""
+
+    kind: Literal["litellm-postgres"]
+    url: Annotated[str, Field(pattern=r"^postgres(ql)?://[^\s]+$", max_length=2000)]
+    interval: Span = timedelta(minutes=1)
+    timeout: Span = timedelta(seconds=30)
+    back_fill: Span = timedelta(days=90)
+    overlap: Span = timedelta(hours=1)
+    password_env: Variable | None = None
+
+
 SourceEntry = Annotated[
-    PrometheusSource | PrometheusServerSource | PostgresSource | RedisSource | ProbeSource, Field(discriminator="kind")
+    PrometheusSource
+    | PrometheusServerSource
+    | PostgresSource
+    | RedisSource
+    | ProbeSource
+    | LitellmSource
+    | LitellmPostgresSource,
+    Field(discriminator="kind"),
 ]

@@ -58,6 +58,7 @@ SETTINGS = (
     Setting("queue_rows", 200_000, "Rows the write queue holds before it answers 429", 1000, 10_000_000),
     Setting("query_time_limit_s", 10.0, "Longest a question may run", 0.1, 600),
     Setting("query_row_limit", 10_000, "Most rows a question may return", 1, 1_000_000),
+    Setting("price_list_stale_days", 45, "After how many days without a check a price list is called old", 1, 3650),
     Setting("session_hours", 168.0, "How long a browser stays signed in", 0.1, 8760),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -95,6 +96,7 @@ class Settings:
     queue_rows: int = 200_000
     query_time_limit_s: float = 10.0
     query_row_limit: int = 10_000
+    price_list_stale_days: int = 45
     session_hours: float = 168.0
     sources: tuple[Source, ...] = ()
     demo: bool = False

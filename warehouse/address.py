@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -12,6 +15,7 @@ HINT = (
     "write duckdb:////absolute/path/warehouse.duckdb, or ducklake+postgresql://user@host:5432/database?data_path=/absolute/folder"
 )
 MEMORY = ":memory:"
+LAKE_EXTENSIONS = ("postgres_scanner", "ducklake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,20 @@ class FileAddress:
         """The folder holding the file; None in memory."""
         return None if self.path == MEMORY else Path(self.path).parent
 
+    @property
+    def file(self) -> Path | None:
+        """The file; None in memory."""
+        return None if self.path == MEMORY else Path(self.path)
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where what does not fit in memory goes: beside the file."""
+        return Path(self.path).parent / "spill"
+
+    def attaching(self, version: str) -> list[str]:
+        """The statements that attach it to an engine, as `warehouse`."""
+        return [f"ATTACH {literal(self.path)} AS warehouse (TYPE duckdb)"]
+
 
 @dataclass(frozen=True, slots=True)
 class LakeAddress:
@@ -41,6 +59,25 @@ class LakeAddress:
     @property
     def folder(self) -> Path:
         return self.data_path
+
+    @property
+    def file(self) -> Path | None:
+        """A lake has many."""
+        return None
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where what does not fit in memory goes: each process of a lake has its own, on its own machine."""
+        return Path(tempfile.gettempdir()) / f"roomleft-spill-{os.getpid()}"
+
+    def attaching(self, version: str) -> list[str]:
+        """The statements that attach it to an engine of that version, as `warehouse`."""
+        attach = f"ATTACH {literal('ducklake:postgres:' + self.catalog)} AS warehouse"
+        return [
+            *(f"LOAD {literal(_extension_file(name, version))}" for name in LAKE_EXTENSIONS),
+            # Inlining is turned off here and not by set_option, which crashed DuckDB 1.5.5.
+            f"{attach} (DATA_PATH {literal(str(self.data_path))}, DATA_INLINING_ROW_LIMIT 0)",
+        ]
 
 
 def parse_address(url: str) -> FileAddress | LakeAddress:
@@ -86,3 +123,14 @@ def _lake(url: str) -> LakeAddress:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _extension_file(name: str, version: str) -> str:
+    """The extension inside its Python package, loaded where it lies: nothing is downloaded or copied to a home folder."""
+    package = importlib.import_module(f"duckdb_extension_{name}")
+    return str(Path(str(package.__file__)).parent / "extensions" / f"v{version}" / f"{name}.duckdb_extension")

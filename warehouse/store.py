@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,15 +18,18 @@ import pyarrow as pa
 from roomleft.clock import Now
 from roomleft.errors import DiskFull, QueryRefused, QueryTimeout, RoomleftError, StoreConflict, StoreError
 from warehouse import gate
-from warehouse.address import FileAddress, LakeAddress, parse_address
+from warehouse.address import FileAddress, LakeAddress, literal, parse_address
 from warehouse.faults import explain
 from warehouse.migrate import FOLDER as MIGRATIONS
 from warehouse.migrate import migrate
+from warehouse.rebuild import clear_drafts, clear_folder, write_anew
+from warehouse.rows import QUERIES, as_rows, query_text
+from warehouse.turns import Turns
 
+__all__ = ["QUERIES", "Store", "Transaction", "as_rows"]
 T = TypeVar("T")
-QUERIES = Path(__file__).parent / "queries"
-LAKE_EXTENSIONS = ("postgres_scanner", "ducklake")
 MAX_ATTEMPTS = 12
+REBUILD_PATIENCE_S = 60.0
 
 
 class Transaction:
@@ -80,11 +80,16 @@ class Store:
     Safe to use from any thread: each reads with a cursor of its own, each transaction has one of its own. A file belongs to one process.
     """
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, address: FileAddress | LakeAddress, now: Now, rng: random.Random) -> None:
+    def __init__(
+        self, engine: Callable[[], duckdb.DuckDBPyConnection], address: FileAddress | LakeAddress, now: Now, rng: random.Random
+    ) -> None:
         self.is_lake = isinstance(address, LakeAddress)
         self.where = address.where
         self.now = now
-        self._root = root
+        self._address = address
+        self._engine = engine
+        self._root = _attached(engine(), address)
+        self._turns = Turns(self.where)
         self._rng = rng
         self._local = threading.local()
         self._cursors: list[tuple[threading.Thread, duckdb.DuckDBPyConnection]] = []
@@ -109,11 +114,13 @@ class Store:
         Raises SettingsError for another url, StoreLocked, StoreCorrupt, SchemaTooNew, DiskFull, StoreError.
         """
         address = parse_address(url)
-        root = _connect(address, memory_limit, threads or os.cpu_count() or 1)
-        store = cls(root, address, now, rng or random.Random())
+        threads = threads or os.cpu_count() or 1
+        store = cls(lambda: _engine(address, memory_limit, threads), address, now, rng or random.Random())
         try:
+            if address.file is not None:
+                clear_drafts(address.file)
             migrate(store.run, now.now(), store.where, migrations)
-            _lock_down(root, address)
+            _lock_down(store._root, address)
         except BaseException:
             store.close()
             raise
@@ -123,7 +130,7 @@ class Store:
 
     def query(self, name: str, /, **params: object) -> pa.Table:
         """The rows of `warehouse/queries/<name>.sql` with `$name` parameters, as Arrow."""
-        return self.select(_query_text(name), params)
+        return self.select(query_text(name), params)
 
     def rows(self, name: str, /, **params: object) -> list[dict[str, Any]]:
         """The same as dicts: money as Decimal, instants as aware UTC datetimes, maps as dicts."""
@@ -135,13 +142,18 @@ class Store:
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of SQL that our own code composed. A person's SQL goes through `ask`."""
-        return _fetch(self._cursor(), sql, params, self.where)
+        with self._turns.together():
+            return _fetch(self._cursor(), sql, params, self.where)
 
     def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
         """A person's question (see `warehouse.gate`) over the warehouse's tables, read-only, at most `row_limit` rows and `time_limit_s` seconds.
 
         Raises QueryRefused for anything else and for what the engine refuses, QueryTimeout when it takes longer.
         """
+        with self._turns.together():
+            return self._ask(sql, row_limit, time_limit_s)
+
+    def _ask(self, sql: str, row_limit: int, time_limit_s: float) -> pa.Table:
         question = gate.check(sql, self._parse, self._tables())
         cursor = self._new_cursor()
         timed_out = threading.Event()
@@ -192,7 +204,8 @@ class Store:
         `fence` names exclusive work: no two transactions of one name run at once, in this process or (on DuckLake) in any other,
         where the second to commit gets StoreConflict; `run` tries again.
         """
-        with self._process_fence(fence):
+        # The turn comes first: who waits for a fence must not hold up whoever has it and comes back for a second turn.
+        with self._turns.together(), self._process_fence(fence):
             if fence is not None and self.is_lake:
                 self._ensure_fence(fence)
             cursor = self._new_cursor()
@@ -225,14 +238,39 @@ class Store:
                 time.sleep(self._rng.uniform(0, min(2.0, 0.02 * 2**attempt)))
         raise AssertionError("unreachable")
 
+    def rebuild(self) -> bool:
+        """Writes the file anew, so that no byte of a row that was deleted or changed is left in it; False where there is no file.
+
+        Everybody else waits meanwhile. Raises StoreError when somebody does not let go, DiskFull; the file is then as it was.
+        """
+        path = self._address.file
+        if path is None:
+            return False
+        with self._turns.alone(REBUILD_PATIENCE_S), _explained(self.where):
+            self._let_go()
+            try:
+                clear_folder(path.parent / "spill")
+                write_anew(path, self._engine())
+            finally:
+                with self._guard:
+                    if not self._closed:
+                        self._root = _attached(self._engine(), self._address)
+                        _lock_down(self._root, self._address)
+        return True
+
     def close(self) -> None:
         """Stops what still runs and lets the file go. Closing twice is fine."""
         with self._guard:
             if self._closed:
                 return
             self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._guard:
             cursors = [cursor for _, cursor in self._cursors]
             self._cursors.clear()
+            self._local = threading.local()
         for cursor in cursors:
             with suppress(duckdb.Error):
                 cursor.interrupt()
@@ -289,25 +327,6 @@ class Store:
                 tx.execute("INSERT INTO fences VALUES ($name, 0)", {"name": fence})
 
 
-def as_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """An Arrow result as dicts: DECIMAL as Decimal, instants as datetimes in `datetime.UTC`, maps as dicts."""
-    rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="strict")
-    instants = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-    for row in rows:
-        for name in instants:
-            if isinstance(row[name], datetime):
-                row[name] = row[name].astimezone(UTC)
-    return rows
-
-
-@cache
-def _query_text(name: str) -> str:
-    path = QUERIES / f"{name}.sql"
-    if not path.is_file():
-        raise StoreError(f"there is no query {name!r}", str(QUERIES))
-    return path.read_text()
-
-
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
     try:
@@ -328,7 +347,7 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, obj
         return cursor.execute(sql, dict(params) if params else None).to_arrow_table()
 
 
-def _connect(address: FileAddress | LakeAddress, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
+def _engine(address: FileAddress | LakeAddress, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
     # Both kinds are attached to an empty engine in memory, so that everything after this is the same for both.
     root = duckdb.connect(
         ":memory:",
@@ -345,8 +364,18 @@ def _connect(address: FileAddress | LakeAddress, memory_limit: str, threads: int
             root.execute("SET GLOBAL checkpoint_threshold = '64MB'")
             if address.folder is not None:
                 address.folder.mkdir(parents=True, exist_ok=True)
-                root.execute(f"SET GLOBAL temp_directory = {_literal(str(_spill_folder(address)))}")
-            _attach(root, address)
+                root.execute(f"SET GLOBAL temp_directory = {literal(str(address.spill_folder))}")
+    except BaseException:
+        root.close()
+        raise
+    return root
+
+
+def _attached(root: duckdb.DuckDBPyConnection, address: FileAddress | LakeAddress) -> duckdb.DuckDBPyConnection:
+    try:
+        with _explained(address.where):
+            for statement in address.attaching(duckdb.__version__):
+                root.execute(statement)
             root.execute("USE warehouse")
     except BaseException:
         root.close()
@@ -354,43 +383,10 @@ def _connect(address: FileAddress | LakeAddress, memory_limit: str, threads: int
     return root
 
 
-def _attach(root: duckdb.DuckDBPyConnection, address: FileAddress | LakeAddress) -> None:
-    if isinstance(address, FileAddress):
-        root.execute(f"ATTACH {_literal(address.path)} AS warehouse (TYPE duckdb)")
-        return
-    for name in LAKE_EXTENSIONS:
-        root.execute(f"LOAD {_literal(_extension_file(name))}")
-    # Inlining is turned off here and not by set_option, which crashed DuckDB 1.5.5.
-    root.execute(
-        f"ATTACH {_literal('ducklake:postgres:' + address.catalog)} AS warehouse"
-        f" (DATA_PATH {_literal(str(address.data_path))}, DATA_INLINING_ROW_LIMIT 0)"
-    )
-
-
-def _extension_file(name: str) -> str:
-    """The extension inside its Python package, loaded where it lies: nothing is downloaded or copied to a home folder."""
-    package = importlib.import_module(f"duckdb_extension_{name}")
-    return str(Path(str(package.__file__)).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension")
-
-
-def _spill_folder(address: FileAddress | LakeAddress) -> Path:
-    assert address.folder is not None
-    # Each process of a lake spills beside its own machine's temporary files; a file's owner beside its file.
-    if isinstance(address, LakeAddress):
-        import tempfile
-
-        return Path(tempfile.gettempdir()) / f"roomleft-spill-{os.getpid()}"
-    return address.folder / "spill"
-
-
 def _lock_down(root: duckdb.DuckDBPyConnection, address: FileAddress | LakeAddress) -> None:
     """From here on SQL reaches the warehouse and nothing else: no file, no network, no further ATTACH, no setting."""
     with _explained(address.where):
         if isinstance(address, LakeAddress):
-            root.execute(f"SET GLOBAL allowed_directories = [{_literal(str(address.data_path))}]")
+            root.execute(f"SET GLOBAL allowed_directories = [{literal(str(address.data_path))}]")
         root.execute("SET GLOBAL enable_external_access = false")
         root.execute("SET GLOBAL lock_configuration = true")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

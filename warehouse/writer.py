@@ -5,20 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roomleft import metrics
 from roomleft.clock import Now
 from roomleft.errors import DiskFull, QueueFull, RoomleftError, StoreConflict, StoreError
 from warehouse import tables
+from warehouse.charges import LINES, Bill
 from warehouse.ingest.conform import conform, refuse_endless
 from warehouse.ingest.group import Names, Prepared, Tally, memory_of, store_group
+from warehouse.ingest.rate_book import RatesFor
 from warehouse.store import Store
 
 
@@ -62,6 +65,7 @@ class Batch:
     deploys: pa.Table | None = None
     rejected: pa.Table | None = None
     cursor: Cursor | None = None
+    bills: tuple[Bill, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Writer:
     after the first came. While senders are faster than commits a group takes what has queued up, to `BACKLOG_GROUPS` times its rows.
 
     A batch is acknowledged (its future resolves) only after its commit. A batch that cannot be stored fails alone. With a full disk
-    batches fail with DiskFull and the writer goes on. `group_ms` is 200 by default, and 2 000 on DuckLake, where a commit is dear.
+    batches fail with DiskFull and the writer goes on. `rates_for` is asked, once a process, for the prices of each provider and model that
+    comes in, as they are then (`analytics.catalogue`); what has none is stored as unpriced. `group_ms` is 200 by default, and 2 000 on DuckLake, where a commit is dear.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Writer:
         now: Now,
         *,
         pseudonyms: PseudonymBook | None = None,
+        rates_for: RatesFor | None = None,
         max_queued_rows: int = 200_000,
         group_rows: int = 10_000,
         group_ms: int | None = None,
@@ -112,6 +118,9 @@ class Writer:
         self._store = store
         self._now = now
         self._pseudonyms_of = pseudonyms.of if pseudonyms is not None else None
+        self._rates_for = rates_for
+        self.on_usage: Callable[[frozenset[str], datetime], None] | None = None
+        """Told after each commit of new usage: its platforms and its newest event's time. Must not wait."""
         self._max_queued_rows = max_queued_rows
         self._group_rows = group_rows
         self._group_s = (group_ms if group_ms is not None else 2_000 if store.is_lake else 200) / 1000
@@ -198,7 +207,8 @@ class Writer:
             names = named.unseen
             ids = pa.array(named.ids)
             shaped["samples"] = pa.table({"series_id": ids, "observed_at": samples["observed_at"], "value": samples["value"]})
-        return Prepared(batch.source, shaped, names, self._cursor_row(batch.cursor))
+        bills = tuple(replace(bill, lines=conform(bill.lines, LINES, f"{batch.source}: charges")) for bill in batch.bills)
+        return Prepared(batch.source, shaped, names, self._cursor_row(batch.cursor), bills)
 
     def _cursor_row(self, cursor: Cursor | None) -> pa.Table | None:
         if cursor is None:
@@ -246,7 +256,8 @@ class Writer:
 
     def _store_group(self, group: list[_Waiting]) -> None:
         try:
-            tallies = store_group(self._store, [waiting.batch for waiting in group], self._now.now(), self._pseudonyms_of)
+            batches = [waiting.batch for waiting in group]
+            tallies = store_group(self._store, batches, self._now.now(), self._pseudonyms_of, self._rates_for)
         except (DiskFull, StoreConflict) as error:
             # Not the fault of any one batch.
             for waiting in group:
@@ -261,6 +272,14 @@ class Writer:
             for waiting, tally in zip(group, tallies, strict=True):
                 _count(tally)
                 waiting.future.set_result(Receipt(tally.added, tally.duplicate, tally.conflict, tally.rejected))
+            self._tell([waiting.batch for waiting, tally in zip(group, tallies, strict=True) if tally.added])
+
+    def _tell(self, stored: Sequence[Prepared]) -> None:
+        usage = [batch.tables["usage"] for batch in stored if "usage" in batch.tables]
+        if self.on_usage is None or not usage:
+            return
+        platforms = frozenset(name for table in usage for name in table.column("platform").unique().to_pylist())
+        self.on_usage(platforms, max(pc.max(table.column("occurred_at")).as_py() for table in usage))
 
 
 def _unexpected(error: Exception) -> StoreError:

@@ -49,7 +49,9 @@ def add_usage(tx: Transaction, events: Sequence[Mapping[str, Any]], ingested_at:
             [("cost_usd", pa.decimal128(18, 9)), ("cost_state", pa.string()), ("ingested_at", pa.timestamp("us", "UTC"))]
         ),
     )
-    given = make_usage([{key: value for key, value in event.items() if not key.startswith("cost_")} for event in events])
+    given = make_usage(
+        [{key: value for key, value in event.items() if key not in ("cost_usd", "cost_state")} for event in events]
+    )
     for name in costs.column_names:
         given = given.append_column(name, costs[name])
     tx.register("given", given)

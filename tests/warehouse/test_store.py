@@ -117,7 +117,7 @@ def test_rows_are_decimals_and_aware_utc_datetimes(store: Store, tmp_path: Path,
     with store.transaction() as tx:
         tx.insert("rates", make_rates(make_rate("images", "0.039")))
     (tmp_path / "dear.sql").write_text("SELECT usd_per_unit, valid_from FROM rates WHERE unit = $unit")
-    monkeypatch.setattr("warehouse.store.QUERIES", tmp_path)
+    monkeypatch.setattr("warehouse.rows.QUERIES", tmp_path)
     (row,) = store.rows("dear", unit="images")
     assert row == {"usd_per_unit": Decimal("0.039"), "valid_from": datetime(2025, 11, 20, 12, tzinfo=UTC)}
     assert row["valid_from"].tzinfo is UTC

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.charges import Bill, store_bills
 from warehouse.ingest.known_ids import KnownIds
+from warehouse.ingest.rate_book import RateBook, RatesFor
 from warehouse.ingest.refused_rows import store_refused
 from warehouse.ingest.samples import Newest, store_samples, store_series
 from warehouse.ingest.series_book import SeriesBook
@@ -36,8 +38,10 @@ class Memory:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.ids = KnownIds()
+        self.responses = KnownIds(column="response_hash")
         self.book = SeriesBook()
         self.newest = Newest()
+        self.rates = RateBook()
         self.book_loaded = False
 
 
@@ -59,10 +63,11 @@ class Prepared:
     tables: dict[str, pa.Table]
     names: Names = field(default_factory=dict)
     cursor: pa.Table | None = None
+    bills: tuple[Bill, ...] = ()
 
     @property
     def rows(self) -> int:
-        return sum(table.num_rows for table in self.tables.values())
+        return int(sum(table.num_rows for table in (*self.tables.values(), *(bill.lines for bill in self.bills))))
 
 
 @dataclass
@@ -81,15 +86,24 @@ class Tally:
             self.by_stream[stream, outcome] = self.by_stream.get((stream, outcome), 0) + rows
 
 
-def store_group(store: Store, batches: Sequence[Prepared], now: datetime, pseudonyms_of: PseudonymsOf | None) -> list[Tally]:
+def store_group(
+    store: Store,
+    batches: Sequence[Prepared],
+    now: datetime,
+    pseudonyms_of: PseudonymsOf | None,
+    rates_for: RatesFor | None = None,
+) -> list[Tally]:
     """Stores all batches in one transaction (again from the start if another node was first); a tally each, in order."""
     memory = memory_of(store)
     with memory.lock:
+        memory.rates.rates_for = rates_for
         done = store.run(lambda tx: _Work(tx, batches, memory, now, pseudonyms_of).do(), fence=FENCE)
         # Only what is committed may be taken for known.
         if not store.is_lake:
             memory.ids.add(done.id_hashes)
+            memory.responses.add(done.response_hashes)
         memory.book.remember_stored(done.series)
+        memory.rates.committed()
         memory.newest.advance(done.sample_ids, done.sample_times)
     return done.tallies
 
@@ -107,16 +121,20 @@ class _Work:
         self.pseudonyms_of = pseudonyms_of
         self.tallies = [Tally() for _ in batches]
         self.id_hashes: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
+        self.response_hashes: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
         self.series: set[int] = set()
         self.sample_ids: npt.NDArray[np.uint64] = np.empty(0, dtype=np.uint64)
         self.sample_times: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def do(self) -> _Work:
+        self.memory.rates.begin(self.now)
         self._usage()
         self._samples()
         for stream in (HEALTH, DEPLOYS, BUSINESS):
             self._small(stream)
         self._rejected()
+        for batch, tally in zip(self.batches, self.tallies, strict=True):
+            tally.count("charges", "added", store_bills(self.tx, batch.bills, self.now))
         cursors = [batch.cursor for batch in self.batches if batch.cursor is not None]
         if cursors:
             self.tx.insert("cursors", pa.concat_tables(cursors))
@@ -138,8 +156,8 @@ class _Work:
         usage, whose = joined
         if self.pseudonyms_of is not None:
             usage = _pseudonymised(usage, self.pseudonyms_of)
-        stored = store_usage(self.tx, usage, self.memory.ids, self.now)
-        self.id_hashes = stored.id_hashes
+        stored = store_usage(self.tx, usage, self.memory.ids, self.memory.responses, self.now, self.memory.rates)
+        self.id_hashes, self.response_hashes = stored.id_hashes, stored.response_hashes
         self._tally("usage", stored.verdicts, whose)
 
     def _samples(self) -> None:

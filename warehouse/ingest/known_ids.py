@@ -1,4 +1,4 @@
-"""Which event ids are stored already, told without reading the warehouse.
+"""Which event ids, and which answers of providers, are stored already, told without reading the warehouse.
 
 The id of an event must be unique over all time, not just within the hours of a batch. Asked of the table, 10 000 ids cost a join with the
 whole id_hash column: 110–200 ms over 10 M stored events, more than storing the batch itself. Kept here as sorted 64-bit hashes they cost 4 ms
@@ -23,10 +23,11 @@ MOST_REMEMBERED = 50_000_000
 
 
 class KnownIds:
-    """The id hashes of all stored events, in a few sorted runs of doubling size."""
+    """The hashes in one column of all stored events, in a few sorted runs of doubling size. Events without one take no room."""
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+    def __init__(self, most: int = MOST_REMEMBERED, column: str = "id_hash") -> None:
         self._most = most
+        self._column = column
         self._runs: list[Hashes] = []
         self._loaded = False
         self._complete = True
@@ -67,11 +68,11 @@ class KnownIds:
 
     def _load(self, tx: Transaction) -> None:
         self._runs, self._complete = [], True
-        count = tx.execute("SELECT count(*) AS n FROM ai_usage")["n"][0].as_py()
+        count = tx.execute(f"SELECT count({self._column}) AS n FROM ai_usage")["n"][0].as_py()
         if count > self._most:
             self._complete = False
         elif count:
-            self.add(_column(tx.execute("SELECT id_hash FROM ai_usage")))
+            self.add(self._hashes(tx.execute(f"SELECT {self._column} FROM ai_usage WHERE {self._column} IS NOT NULL")))
         self._loaded = True
 
     def _refresh_from_lake(self, tx: Transaction) -> None:
@@ -82,15 +83,17 @@ class KnownIds:
             if self._snapshot < 0:
                 self._load(tx)
             else:
-                added = "SELECT id_hash FROM ducklake_table_insertions('warehouse', 'main', 'ai_usage', $since, $until)"
-                self.add(_column(tx.execute(added, {"since": self._snapshot + 1, "until": newest})))
+                added = (
+                    f"SELECT {self._column} FROM ducklake_table_insertions('warehouse', 'main', 'ai_usage', $since, $until)"
+                    f" WHERE {self._column} IS NOT NULL"
+                )
+                self.add(self._hashes(tx.execute(added, {"since": self._snapshot + 1, "until": newest})))
         except StoreError as error:
             # The snapshot we last read is gone (expired by maintenance): the next attempt starts over.
             self._snapshot = -1
             raise StoreConflict("the snapshot last read has expired", hint="the same work may be done again") from error
         self._snapshot = newest
 
-
-def _column(rows: Any) -> Hashes:
-    hashes: Hashes = rows.column("id_hash").to_numpy()
-    return hashes
+    def _hashes(self, rows: Any) -> Hashes:
+        hashes: Hashes = rows.column(self._column).to_numpy()
+        return hashes

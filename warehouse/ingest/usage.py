@@ -13,15 +13,18 @@ import pyarrow as pa
 
 from warehouse import tables
 from warehouse.ingest.known_ids import Hashes, KnownIds
-from warehouse.ingest.pricing import TooDear, price_usage
+from warehouse.ingest.pricing import KeptOut, price_usage
+from warehouse.ingest.rate_book import RateBook
+from warehouse.ingest.responses import judge_responses
 from warehouse.ingest.spans import contiguous, literal
 from warehouse.marking import Touched, on_ingest
 
 if TYPE_CHECKING:
     from warehouse.store import Transaction
 
-NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR = 0, 1, 2, 3, 4
-FIELD_OF = {OTHER_CONTENT: "content", OTHER_TIME: "occurred_at", TOO_DEAR: "cost_usd"}
+NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR, ODD_UNITS = 0, 1, 2, 3, 4, 5
+FIELD_OF = {OTHER_CONTENT: "content", OTHER_TIME: "occurred_at", TOO_DEAR: "cost_usd", ODD_UNITS: "other_units"}
+VERDICT_OF = {field: verdict for verdict, field in FIELD_OF.items()}
 Verdicts = npt.NDArray[np.int8]
 
 CONTENT = [field.name for field in tables.USAGE if field.name not in ("event_id", "source")]
@@ -63,6 +66,8 @@ SELECT c.* FROM (
             WHEN 'occurred_at' THEN 'this id is already stored with another time: '
                 || strftime(stored_at, '%Y-%m-%dT%H:%M:%S.%fZ') || ' stored, ' || strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') || ' now'
             WHEN 'cost_usd' THEN 'at the prices of its time it would cost a million dollars or more: are its quantities in the right unit?'
+            WHEN 'response_id' THEN words
+            WHEN 'other_units' THEN 'other_units holds more of a part than of what it is a part of, or a count that is negative or a fraction'
             ELSE 'this id is already stored with other content for ' || strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ')
         END AS reason,
         to_json({'platform': platform, 'provider': provider, 'model': model, 'status': status, 'requests': requests,
@@ -79,33 +84,41 @@ ANTI JOIN rejected AS r ON r.source = c.source AND r.stream = c.stream AND r.eve
 
 @dataclass(frozen=True)
 class StoredUsage:
-    """What became of each row (NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR), and the id hashes to remember once it is committed."""
+    """What became of each row (NEW, DUPLICATE, OTHER_CONTENT, OTHER_TIME, TOO_DEAR, ODD_UNITS), and the hashes of ids and answers to remember once it is committed."""
 
     verdicts: Verdicts
     id_hashes: Hashes
+    response_hashes: Hashes
 
 
-def store_usage(tx: Transaction, usage: pa.Table, known: KnownIds, now: datetime) -> StoredUsage:
-    """Stores the rows of `usage` (tables.USAGE) whose id is new, prices them, marks their buckets; keeps conflicts out and visible."""
+def store_usage(
+    tx: Transaction, usage: pa.Table, known: KnownIds, responses: KnownIds, now: datetime, book: RateBook | None = None
+) -> StoredUsage:
+    """Stores the rows of `usage` (tables.USAGE) whose id is new and whose answer nobody told of, prices them, marks their buckets; keeps
+    conflicts out and visible."""
     known.refresh(tx)
     tx.register("incoming_usage", usage)
     hashed = tx.execute(HASHES)
     ids: Hashes = hashed.column("id_hash").to_numpy()
     contents: Hashes = hashed.column("content_hash").to_numpy()
     verdicts, stored_at = _judge(tx, usage, ids, contents, known)
-    is_new = verdicts == NEW
-    if is_new.any():
+    while True:
+        answered = judge_responses(tx, usage, np.flatnonzero(verdicts == NEW), responses)
+        is_new = verdicts == NEW
+        is_new[answered.told] = False
+        new = np.flatnonzero(is_new)
+        if not len(new):
+            break
         try:
-            _insert(tx, usage, ids, contents, is_new, now)
-        except TooDear as error:  # raised before anything was written: the others go in without them
-            verdicts[np.flatnonzero(is_new)[error.rows]] = TOO_DEAR
-            is_new = verdicts == NEW
-            if is_new.any():
-                _insert(tx, usage, ids, contents, is_new, now)
-    conflicting = verdicts >= OTHER_CONTENT
-    if conflicting.any():
-        _reject(tx, usage, verdicts, conflicting, stored_at, now)
-    return StoredUsage(verdicts, ids[is_new])
+            _insert(tx, usage, ids, contents, is_new, answered.column(new, len(ids)), now, book)
+            break
+        except KeptOut as error:  # raised before anything was written: the others go in without them
+            for field, rows in error.rows.items():
+                verdicts[new[rows]] = VERDICT_OF[field]
+    verdicts[answered.told] = DUPLICATE
+    if (verdicts >= OTHER_CONTENT).any() or answered.disagree:
+        _reject(tx, usage, verdicts, answered.disagree, stored_at, now)
+    return StoredUsage(verdicts, ids[is_new], answered.hashes(new))
 
 
 def _judge(
@@ -183,16 +196,24 @@ def _compare_within_batch(
 
 
 def _insert(
-    tx: Transaction, usage: pa.Table, ids: Hashes, contents: Hashes, is_new: npt.NDArray[np.bool_], now: datetime
+    tx: Transaction,
+    usage: pa.Table,
+    ids: Hashes,
+    contents: Hashes,
+    is_new: npt.NDArray[np.bool_],
+    claims: pa.Array,
+    now: datetime,
+    book: RateBook | None,
 ) -> None:
     if not is_new.all():
         rows = np.flatnonzero(is_new)
         usage, ids, contents = usage.take(rows), ids[rows], contents[rows]
-    priced = price_usage(tx, usage)
+    priced = price_usage(tx, usage, book)
     added = {
         "ingested_at": pa.repeat(pa.scalar(now, tables.INSTANT), usage.num_rows),
         "id_hash": pa.array(ids),
         "content_hash": pa.array(contents),
+        "response_hash": claims,
     }
     stored = _with(usage, added)
     tx.insert("ai_usage", stored)
@@ -218,14 +239,16 @@ def _reject(
     tx: Transaction,
     usage: pa.Table,
     verdicts: Verdicts,
-    conflicting: npt.NDArray[np.bool_],
+    disagree: Mapping[int, str],
     stored_at: dict[int, datetime],
     now: datetime,
 ) -> None:
-    rows = np.flatnonzero(conflicting)
+    """Note what was kept out with its reason. `disagree`: words on rows that are duplicates and yet say something else."""
+    rows = np.union1d(np.flatnonzero(verdicts >= OTHER_CONTENT), np.array(list(disagree), dtype=np.int64))
     table = usage.take(rows)
-    fields = [FIELD_OF[int(verdict)] for verdict in verdicts[rows]]
+    fields = [FIELD_OF.get(int(verdict), "response_id") for verdict in verdicts[rows]]
     table = table.append_column("field", pa.array(fields, pa.string()))
+    table = table.append_column("words", pa.array([disagree.get(int(row)) for row in rows], pa.string()))
     table = table.append_column("stored_at", pa.array([stored_at.get(int(row)) for row in rows], tables.INSTANT))
     tx.register("conflicts", table.append_column("rejected_at", pa.repeat(pa.scalar(now, tables.INSTANT), len(rows))))
     tx.execute(REJECT)

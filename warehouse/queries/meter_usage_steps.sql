@@ -12,5 +12,11 @@ WHERE platform = $platform AND bucket >= $since::TIMESTAMPTZ AND bucket < $until
   AND ($request_types::VARCHAR[] IS NULL OR list_contains($request_types::VARCHAR[], request_type))
   AND ($tiers::VARCHAR[] IS NULL OR list_contains($tiers::VARCHAR[], tier))
   AND ($statuses::VARCHAR[] IS NULL OR list_contains($statuses::VARCHAR[], status))
+  AND ($features::VARCHAR[] IS NULL OR list_contains($features::VARCHAR[], feature))
+  AND ($teams::VARCHAR[] IS NULL OR list_contains($teams::VARCHAR[], team))
+  AND ($projects::VARCHAR[] IS NULL OR list_contains($projects::VARCHAR[], project))
+  AND ($environments::VARCHAR[] IS NULL OR list_contains($environments::VARCHAR[], environment))
+  AND ($cost_centres::VARCHAR[] IS NULL OR list_contains($cost_centres::VARCHAR[], cost_centre))
+  AND ($api_keys::VARCHAR[] IS NULL OR list_contains($api_keys::VARCHAR[], api_key_hash))
 GROUP BY bucket
 ORDER BY bucket

@@ -10,6 +10,7 @@ WHERE zone = $zone AND platform = $platform AND day >= $since::DATE AND day < $u
   AND ($request_types::VARCHAR[] IS NULL OR list_contains($request_types::VARCHAR[], request_type))
   AND ($tiers::VARCHAR[] IS NULL OR list_contains($tiers::VARCHAR[], tier))
   AND ($statuses::VARCHAR[] IS NULL OR list_contains($statuses::VARCHAR[], status))
+  AND ($users::VARCHAR[] IS NULL OR list_contains($users::VARCHAR[], user_id))
 GROUP BY user_id
 ORDER BY amount DESC, user_id
 LIMIT 1

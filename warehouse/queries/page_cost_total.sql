@@ -6,9 +6,4 @@ SELECT
     coalesce(sum(unpriced_tokens), 0)::BIGINT AS unpriced_tokens,
     max(last_at) AS last_at
 FROM usage_15m
-WHERE bucket >= $since AND bucket < $until
-    AND ($platform::VARCHAR IS NULL OR platform = $platform)
-    AND ($provider::VARCHAR IS NULL OR coalesce(provider, '') = $provider)
-    AND ($model::VARCHAR IS NULL OR coalesce(model, '') = $model)
-    AND ($request_type::VARCHAR IS NULL OR coalesce(request_type, '') = $request_type)
-    AND ($tier::VARCHAR IS NULL OR coalesce(tier, '') = $tier)
+WHERE bucket >= $since AND bucket < $until AND ($platform::VARCHAR IS NULL OR platform = $platform)

@@ -6,7 +6,8 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,28 +24,45 @@ CACHE_LIFETIME = timedelta(minutes=1)
 """How long another process may go on using the pseudonym of somebody who was just forgotten."""
 
 
+class _Known:
+    """The pseudonyms that a process knows of one database, whoever asks: somebody forgotten through one door is so through every other."""
+
+    def __init__(self, fresh_until: datetime) -> None:
+        self.lock = threading.Lock()
+        self.cache: dict[str, str] = {}
+        self.fresh_until = fresh_until
+
+
+_known: WeakKeyDictionary[StateDb, _Known] = WeakKeyDictionary()
+_known_lock = threading.Lock()
+
+
 class Pseudonyms:
     """Person as the platform names them ↔ random id, one to one, the same for every process. Safe to share by threads."""
 
     def __init__(self, db: StateDb) -> None:
         self._db = db
-        self._lock = threading.Lock()
-        self._cache: dict[str, str] = {}
-        self._fresh_until = db.clock.now() + CACHE_LIFETIME
+        with _known_lock:
+            self._shared = _known.setdefault(db, _Known(db.clock.now() + CACHE_LIFETIME))
 
     def of(self, people: Iterable[str]) -> dict[str, str]:
         """The pseudonym of each person, made on first sight. Two processes that meet somebody together agree on one."""
         wanted = {person: _storable(person) for person in people}
-        with self._lock:
-            now = self._db.clock.now()
-            if now >= self._fresh_until or len(self._cache) > CACHE_PEOPLE:
-                self._cache.clear()
-                self._fresh_until = now + CACHE_LIFETIME
+        with self._shared.lock:
+            now, cache = self._db.clock.now(), self._shared.cache
+            if now >= self._shared.fresh_until or len(cache) > CACHE_PEOPLE:
+                cache.clear()
+                self._shared.fresh_until = now + CACHE_LIFETIME
             # Sorted, because two transactions that insert the same people in different orders would wait for each other.
-            missing = sorted(set(wanted.values()) - self._cache.keys())
+            missing = sorted(set(wanted.values()) - cache.keys())
             for first in range(0, len(missing), CHUNK):
-                self._cache.update(self._fetch(missing[first : first + CHUNK]))
-            return {person: self._cache[stored] for person, stored in wanted.items()}
+                cache.update(self._fetch(missing[first : first + CHUNK]))
+            return {person: cache[stored] for person, stored in wanted.items()}
+
+    def of_known(self, person: str) -> str | None:
+        """The pseudonym of a person who has one; None for anybody else. Asking makes none."""
+        stored = _storable(person)
+        return self._known([stored]).get(stored)
 
     def people(self, pseudonyms: Sequence[str]) -> dict[str, str]:
         """The person behind each pseudonym; one that is unknown or forgotten is left out."""
@@ -66,14 +84,15 @@ class Pseudonyms:
         Should the platform name the person again they get a new, unrelated pseudonym.
         """
         stored = _storable(person)
-        with self._lock:
+        with self._shared.lock:
             with self._db.write() as connection:
                 pseudonym = connection.execute(
                     delete(PseudonymRow).where(PseudonymRow.person == stored).returning(PseudonymRow.pseudonym)
                 ).scalar_one_or_none()
                 if pseudonym is not None:
-                    record(connection, self._db.clock.now(), by, "forgot a user", pseudonym=pseudonym)
-            self._cache.pop(stored, None)
+                    # Without the pseudonym, which would tell whose rows are those of somebody known to have gone that day.
+                    record(connection, self._db.clock.now(), by, "forgot a user")
+            self._shared.cache.pop(stored, None)
         return pseudonym
 
     def _fetch(self, people: list[str]) -> dict[str, str]:
