@@ -6,11 +6,13 @@ One `Fetcher` belongs to one source and one thread. What it gives up on becomes 
 from __future__ import annotations
 
 import ipaddress
+import json
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -60,6 +62,7 @@ class Fetcher:
         monotonic: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
         wall: Now | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.patience = patience or Patience()
         self._base_url = base_url.rstrip("/")
@@ -74,6 +77,7 @@ class Fetcher:
             transport=self._transport,
             headers={
                 **({"Authorization": f"Bearer {token}"} if token else {}),
+                **(headers or {}),
                 "Accept": "application/json, application/health+json",
                 # Within one machine there is no network to spare, only processors.
                 "Accept-Encoding": "identity" if _is_this_machine(base_url) else "gzip",
@@ -95,6 +99,18 @@ class Fetcher:
         """The JSON object at `path`. Statuses in `also_good` count as answers. Retries what may pass; raises CollectError."""
         return self._get(path, params, also_good, _document)
 
+    def get_json(self, path: str, params: Mapping[str, str] | None = None) -> object:
+        """Whatever JSON is at `path`. Raises CollectError as `get` does."""
+        return self._get(path, params, (), _json)
+
+    def exact(self, path: str, params: Sequence[tuple[str, str]] = (), body: object = None) -> object:
+        """Whatever JSON is at `path`, its numbers with a point as Decimal, every digit kept. With a `body` it is POSTed, as JSON.
+
+        A name in `params` may come again. Raises CollectError as `get` does.
+        """
+        url = httpx.URL(self._base_url + path, params=httpx.QueryParams(tuple(params)))
+        return self._patiently(lambda: self._once(url, (), _exact, None if body is None else orjson.dumps(body)))
+
     def get_page(self, path: str, params: Mapping[str, str] | None = None) -> tuple[Mapping[str, object], Records | None]:
         """A page's fields and its records (None when it holds no list of them). Raises CollectError as `get` does."""
         return self._get(path, params, (), _page_document)
@@ -103,9 +119,12 @@ class Fetcher:
         self, path: str, params: Mapping[str, str] | None, also_good: Collection[int], read: Callable[[bytes, str, str], T]
     ) -> T:
         url = httpx.URL(self._base_url + path, params=dict(params or {}))
+        return self._patiently(lambda: self._once(url, also_good, read))
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
         for attempt in range(1, self.patience.attempts + 1):
             try:
-                return self._once(url, also_good, read)
+                return ask()
             except CollectError as error:
                 # A source that asks for a longer wait than a caller can sit out gets it: the caller comes back later.
                 too_long = (error.retry_after_s or 0.0) > self.patience.longest_wait_s
@@ -121,11 +140,16 @@ class Fetcher:
         # Full jitter: sources that failed together are not asked again together.
         return self._jitter.uniform(0, min(longest, self.patience.backoff_s * 2 ** (attempt - 1)))
 
-    def _once(self, url: httpx.URL, also_good: Collection[int], read: Callable[[bytes, str, str], T]) -> T:
+    def _once(
+        self, url: httpx.URL, also_good: Collection[int], read: Callable[[bytes, str, str], T], posted: bytes | None = None
+    ) -> T:
         where = str(url.copy_with(query=None))
         self._deadline.start(self.patience.total_timeout_s)
         try:
-            with self._client.stream("GET", url) as answer:
+            sent: dict[str, object] = (
+                {} if posted is None else {"content": posted, "headers": {"Content-Type": "application/json"}}
+            )
+            with self._client.stream("GET" if posted is None else "POST", url, **sent) as answer:  # type: ignore[arg-type]
                 if answer.status_code != 200 and answer.status_code not in also_good:
                     raise self._refusal(answer, where)
                 body = self._body(answer, where)
@@ -196,12 +220,24 @@ def _page_document(body: bytes, kind: str, where: str) -> tuple[Mapping[str, obj
     return document, Records(body, None, len(records), records) if isinstance(records, list) else None
 
 
-def _document(body: bytes, kind: str, where: str) -> dict[str, object]:
+def _json(body: bytes, kind: str, where: str) -> object:
     _refuse_other_than_json(kind, where)
     try:
-        document = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _not_json(error, where) from error
+
+
+def _exact(body: bytes, kind: str, where: str) -> object:
+    _refuse_other_than_json(kind, where)
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except ValueError as error:
+        raise CollectError(f"the body is not JSON: {error}", where, "the answer was cut short or damaged") from error
+
+
+def _document(body: bytes, kind: str, where: str) -> dict[str, object]:
+    document = _json(body, kind, where)
     if not isinstance(document, dict):
         raise CollectError("the answer is not a JSON object", where, "is this the platform API's address?", retryable=False)
     return document

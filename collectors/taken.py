@@ -1,15 +1,18 @@
-"""What one look at a source gives, whatever the source is: readings, its own words about itself, and why it failed if it did."""
+"""What one look at a source gives, whatever the source is: readings, AI calls, its own words about itself, and why it failed if it did."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 import pyarrow as pa
 
 from roomleft.errors import CollectError
 from warehouse import tables
+from warehouse.charges import Bill
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,20 @@ class Taken:
     """Schema warehouse.tables.SAMPLES."""
     health: pa.Table | None = None
     """Schema warehouse.tables.HEALTH: checks that this source makes of itself, beside the one that says whether it was read."""
+    usage: pa.Table | None = None
+    """Schema warehouse.tables.USAGE: AI calls that the source knows of."""
+    bills: tuple[Bill, ...] = ()
+    """Whole billing days, as the source's provider billed them."""
     rejected: pa.Table | None = None
     """Schema warehouse.tables.REJECTED."""
     error: CollectError | None = None
     unknown: str = ""
     position: Position | None = None
     more: bool = False
+
+
+STREAMS: Mapping[str, str] = MappingProxyType({"litellm": "usage", "litellm-postgres": "usage"})
+"""The streams of kinds that give one of the platform's own: how far they are read is how fresh that stream is."""
 
 
 class Taker(Protocol):
@@ -60,7 +71,7 @@ class Taker(Protocol):
 
     @property
     def kind(self) -> str:
-        """The kind as the pack writes it."""
+        """The kind as the pack writes it. It names the stream of the source's cursor too, but for kinds in `STREAMS`."""
 
     @property
     def interval(self) -> timedelta:

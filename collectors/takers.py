@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from collectors.litellm.database import LitellmDatabase
+from collectors.litellm.proxy import LitellmHttp
 from collectors.own_network import Networked, OwnNetwork
 from collectors.postgres.source import Postgres
 from collectors.probes.source import Probe
@@ -14,6 +16,8 @@ from collectors.taken import Taker
 from roomleft.packs import Pack
 from roomleft.packs_meters import PromqlMeter
 from roomleft.packs_sources import (
+    LitellmPostgresSource,
+    LitellmSource,
     PostgresSource,
     ProbeSource,
     PrometheusServerSource,
@@ -43,6 +47,11 @@ def taker_for(pack: Pack, entry: SourceEntry, lookup: Callable[[str], str | None
             }
             server = PrometheusServer(pack.slug, entry, _secret(entry.token_env, lookup), meters)
             return server if network is None else Networked(server, entry.url, network)
+        case LitellmSource():
+            proxy = LitellmHttp(pack, entry, _secret(entry.token_env, lookup))
+            return proxy if network is None else Networked(proxy, entry.url, network)
+        case LitellmPostgresSource():
+            return LitellmDatabase(pack, entry, _secret(entry.password_env, lookup), network)
         case PrometheusSource():
             raise ValueError(f"{pack.slug}.{entry.name} is scraped, not taken")
         case _:

@@ -1,0 +1,1 @@
+"""What AI providers report of an organisation's use and bill: OpenAI, Anthropic, ElevenLabs."""

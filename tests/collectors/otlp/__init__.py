@@ -1,0 +1,1 @@
+"""OTLP: spans and metrics as OpenTelemetry sends them."""
