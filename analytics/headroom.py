@@ -14,6 +14,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from analytics.wording import amount_text, date_text, span_text
 from roomleft.limits import Direction, Freshness, Headroom, Limit, Pace, Reading, State
 
+JUST_LASTS = 1e-6
+"""Share of the time to the refill by which a run-out must come before it to be told."""
 FURTHEST = timedelta(days=365)
 """No date is said beyond this."""
 SOON = timedelta(days=30)
@@ -57,7 +59,7 @@ def headroom(limit: Limit, reading: Reading | None, pace: Pace, now: datetime) -
         remaining=_stored(remaining),
         fraction_left=fraction,
         state=state,
-        reason=_reason(limit, used, fraction, state, dates, now),
+        reason=_with_doubt(_reason(limit, used, fraction, state, dates, now), reading),
         burn_rate=_burn_rate(limit, reading, pace, now) if ceiling else None,
         exhausts_p10=dates.p10,
         exhausts_p50=dates.p50,
@@ -67,7 +69,7 @@ def headroom(limit: Limit, reading: Reading | None, pace: Pace, now: datetime) -
         window_end=end,
         subject=reading.subject,
         basis=pace.basis,
-        lower_bound=reading.lower_bound,
+        lower_bound=reading.lower_bound and not reading.upper_bound,
         freshness=reading.freshness,
         observed_at=reading.observed_at,
         as_of=now,
@@ -122,7 +124,7 @@ def _unknown(
         window_end=end,
         subject=reading.subject if reading else "",
         basis="",
-        lower_bound=bool(reading and reading.lower_bound),
+        lower_bound=bool(reading and reading.lower_bound and not reading.upper_bound),
         freshness=reading.freshness if reading else Freshness.PROVISIONAL,
         observed_at=reading.observed_at if reading else None,
         as_of=now,
@@ -159,7 +161,8 @@ def _date(limit: Limit, reading: Reading, remaining: Decimal, per_day: float, no
         return None
     at = now + timedelta(days=days)
     refill = window.refills_at(now) if window else None
-    if refill is not None and at >= refill:
+    # A budget that just lasts is not one that runs out: a pace made of readings in whole nano-dollars is not exact.
+    if refill is not None and at >= refill - (refill - now) * JUST_LASTS:
         return None
     if window and window.span is not None and at - now > window.span:
         return None
@@ -205,6 +208,14 @@ def _reason(limit: Limit, used: Decimal, fraction: float, state: State, dates: _
         before = f", before it refills on {date_text(refill, now)}" if refill else ""
         return f"at the present pace it runs out {date_text(dates.p50, now)}{before}" if dates.p50 else ""
     return ""
+
+
+def _with_doubt(reason: str, reading: Reading) -> str:
+    """The reason, and which way the figure may be wrong where a lower bound is not the word for it."""
+    if not reading.upper_bound:
+        return reason
+    way = "higher or lower" if reading.lower_bound else "lower"
+    return "; ".join(part for part in (reason, f"part of the use has no price, so the true figure may be {way}") if part)
 
 
 def _stored(amount: Decimal) -> Decimal:

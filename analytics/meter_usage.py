@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from analytics.allocation import Rule, relation
 from roomleft.limits import Limit, Reading
 from roomleft.packs import Pack
-from roomleft.packs_meters import CostMeter, CountMeter, DistinctUsersMeter, Where
-from roomleft.timespan import Window
-from warehouse.store import Store
+from roomleft.packs_meters import BY_USER, CostMeter, CountMeter, DistinctUsersMeter, Where
+from roomleft.timespan import Window, midnight
+from warehouse.store import QUERIES, Store, as_rows
 
 if TYPE_CHECKING:
     from analytics.meters import Meters
 
 QUARTER = timedelta(minutes=15)
-FILTERS = ("component", "provider", "model", "request_type", "tier", "status")
-NAMES = ("components", "providers", "models", "request_types", "tiers", "statuses")
+FILTERS = {
+    "component": "components",
+    "provider": "providers",
+    "model": "models",
+    "request_type": "request_types",
+    "tier": "tiers",
+    "status": "statuses",
+    "feature": "features",
+    "team": "teams",
+    "project": "projects",
+    "environment": "environments",
+    "cost_centre": "cost_centres",
+    "api_key": "api_keys",
+}
+"""The queries' parameter for each key of `where` that rollups by quarter hour know."""
 LOOK_BACK = timedelta(days=2)
 
 
@@ -52,9 +67,9 @@ def usage_freshness(store: Store, pack: Pack, now: datetime) -> UsageFreshness:
 def filters(where: Where, *, per_user: bool = False) -> dict[str, list[str] | None]:
     """The parameters of the usage queries: a list for each column given, None for the rest."""
     given = where.given()
-    return {
-        name: given.get(column) for column, name in zip(FILTERS, NAMES, strict=True) if not (per_user and column == "component")
-    }
+    if per_user:
+        return {"users" if key == "user" else FILTERS[key]: given.get(key) for key in BY_USER}
+    return {name: given.get(key) for key, name in FILTERS.items()}
 
 
 def quantity_of(meter: CostMeter | CountMeter) -> str:
@@ -69,12 +84,14 @@ def floor_quarter(instant: datetime) -> datetime:
 
 def count_or_cost(meters: Meters, meter: CostMeter | CountMeter, limit: Limit) -> Reading:
     """The sum of one column over the window."""
-    start, end, _ = meters.span(meter, limit)
+    start, end, window = meters.span(meter, limit)
     fresh = meters.usage()
     if fresh.observed_at is None:
         return Reading(None, None, meters.stale_after(meter), reason="no usage has arrived yet")
-    asked = {"platform": meters.pack.slug, "since": floor_quarter(start), "until": end, **filters(meter.where)}
-    used = meters.store.rows("meter_usage", **asked)[0]
+    if meter.where.user is not None:
+        used = _sums(_user_days(meters, meter, *days_of(meters, window)))
+    else:
+        used = _asked(meters, "meter_usage", meter.where, floor_quarter(start), end)[0]
     unpriced = (used["unpriced_requests"] or 0) > 0
     if isinstance(meter, CostMeter) and unpriced and used["unpriced_requests"] == used["requests"]:
         # Without a single price there is no lower bound worth showing: nothing is known, which is not nothing spent.
@@ -89,16 +106,38 @@ def count_or_cost(meters: Meters, meter: CostMeter | CountMeter, limit: Limit) -
     )
 
 
+def _asked(meters: Meters, query: str, where: Where, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """A usage query's rows. Where mapping rules say whose some usage is, it counts for whom they say, as it does in the Explorer."""
+    params: dict[str, Any] = {"platform": meters.pack.slug, "since": since, "until": until, **filters(where)}
+    rules: Sequence[Rule] = [rule for rule in meters.pack.mapping if any(rule.speaks_of(key) for key in where.given())]
+    if not rules:
+        return meters.store.rows(query, **params)
+    text = (QUERIES / f"{query}.sql").read_text()
+    source, more = relation(
+        rules, where="platform = $platform AND bucket >= $since::TIMESTAMPTZ AND bucket < $until::TIMESTAMPTZ"
+    )
+    return as_rows(meters.store.select(text.replace("FROM usage_15m", f"FROM ({source}) AS usage_15m", 1), {**params, **more}))
+
+
+def _user_days(meters: Meters, meter: CostMeter | CountMeter, zone: str, since: date, until: date) -> list[dict[str, Any]]:
+    """What the users a meter names used on each of the days [since, until)."""
+    params = filters(meter.where, per_user=True)
+    return meters.store.rows("meter_user_days", zone=zone, platform=meters.pack.slug, since=since, until=until, **params)
+
+
+def _sums(days: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("requests", "tokens", "images", "characters", "cost_usd", "unpriced_requests")
+    return {name: sum((day[name] for day in days), 0) for name in names}
+
+
 def days_of(meters: Meters, window: Window) -> tuple[str, date, date]:
     """A window as whole days of a zone: its name, the first day and the day after today. A rolling one counts today as a day."""
     zone = window.zone if window.span is None else ZoneInfo(meters.pack.zone)
-    today = (
-        (meters.now - timedelta(microseconds=1)).astimezone(zone).date() if meters.coarse else meters.now.astimezone(zone).date()
-    )
+    today = (meters.now - timedelta(microseconds=1) if meters.coarse else meters.inside).astimezone(zone).date()
     if window.span is not None:
         first = today - timedelta(days=max(1, round(window.span / timedelta(days=1))) - 1)
     else:
-        first = window.bounds(meters.now)[0].astimezone(zone).date()
+        first = window.bounds(meters.inside)[0].astimezone(zone).date()
     return str(zone), first, today + timedelta(days=1)
 
 
@@ -139,12 +178,11 @@ def usage_steps(
     meters: Meters, meter: CostMeter | CountMeter, since: datetime, until: datetime
 ) -> list[tuple[datetime, Decimal]]:
     """What was used in each quarter hour of [since, until) that saw any."""
-    rows = meters.store.rows(
-        "meter_usage_steps",
-        platform=meters.pack.slug,
-        since=floor_quarter(since),
-        until=until,
-        **filters(meter.where),
-    )
     column = quantity_of(meter)
+    if meter.where.user is not None:
+        zone = ZoneInfo(meters.pack.zone)
+        last = until.astimezone(zone).date() + timedelta(days=1)
+        days = _user_days(meters, meter, zone.key, since.astimezone(zone).date(), last)
+        return [(max(since, midnight(row["day"], zone)), Decimal(row[column])) for row in days]
+    rows = _asked(meters, "meter_usage_steps", meter.where, floor_quarter(since), until)
     return [(row["step_at"], Decimal(row[column])) for row in rows]

@@ -53,13 +53,15 @@ def read(store: Store, pack: Pack, meter_id: str, limit: Limit, now: datetime) -
 class Meters:
     """The meters of one pack at one instant; what several limits ask for is read once.
 
-    `coarse` reads levels as means of whole days from hourly rollups, for looking back further than raw samples reach.
+    `coarse` reads levels as means of whole days from hourly rollups, for looking back further than raw samples reach. `inside`: an instant in
+    the window that is added up, where that is not the one holding `now`, as when a window's end is looked back on.
     """
 
-    def __init__(self, store: Store, pack: Pack, now: datetime, *, coarse: bool = False) -> None:
+    def __init__(self, store: Store, pack: Pack, now: datetime, *, coarse: bool = False, inside: datetime | None = None) -> None:
         self.store = store
         self.pack = pack
         self.now = now
+        self.inside = inside or now
         self.coarse = coarse
         self._readings: dict[tuple[str, Window | None, bool], Reading] = {}
         self._series: list[dict[str, object]] | None = None
@@ -78,6 +80,14 @@ class Meters:
             other._business = replace(known, observed_at=instant if known.observed_at else None)
             self._past[instant] = other
         return self._past[instant]
+
+    def window_over(self, window: Window, end: datetime) -> Meters:
+        """The same meters for the calendar window that ended at `end`."""
+        other = Meters(self.store, self.pack, end, inside=end - timedelta(microseconds=1))
+        other._series = self.series()
+        known = self.usage()
+        other._usage = UsageFreshness(min(end, known.observed_at) if known.observed_at else None, known.first_at)
+        return other
 
     def meter(self, meter_id: str) -> Meter:
         """A meter of the pack. Raises PackError."""
@@ -121,7 +131,7 @@ class Meters:
             raise PackError(
                 "the meter adds up but the limit has no window", limit.limit_id, "give the limit a window or the meter an over"
             )
-        return window.bounds(self.now)[0], self.now, window
+        return window.bounds(self.now if window.span is not None else self.inside)[0], self.now, window
 
     def read(self, meter_id: str, limit: Limit) -> Reading:
         """What the meter says for the limit."""
@@ -217,14 +227,19 @@ class Meters:
         if whole.amount <= 0:
             named = self.meter(meter.whole)
             return _without(joined, f"no {(named.title or named.unit).replace('_', ' ')} in this time to divide by")
-        return _with(joined, part.amount / whole.amount * (meter.scale if meter.scale is not None else 1))
+        scale = meter.scale if meter.scale is not None else Decimal(1)
+        # What is divided by pulls the other way; a part or a scale below zero turns that round.
+        up, down = _turned(whole) if part.amount >= 0 else (whole.lower_bound, whole.upper_bound)
+        doubt = (part.lower_bound or up, part.upper_bound or down)
+        return _with(joined, part.amount / whole.amount * scale, doubt if scale >= 0 else doubt[::-1])
 
     def _total(self, meter: TotalMeter, limit: Limit) -> Reading:
         parts = [self.read(name, limit) for name in meter.of]
         joined = _joined(*parts, now=self.now)
         if joined.amount is None:
             return joined
-        return _with(joined, sum((part.amount for part in parts if part.amount is not None), Decimal(0)))
+        doubt = (any(part.lower_bound for part in parts), any(part.upper_bound for part in parts))
+        return _with(joined, sum((part.amount for part in parts if part.amount is not None), Decimal(0)), doubt)
 
     def _difference(self, meter: DifferenceMeter, limit: Limit) -> Reading:
         part, less = self.read(meter.part, limit), self.read(meter.less, limit)
@@ -233,7 +248,8 @@ class Meters:
             return joined
         assert part.amount is not None, "a joined reading has every amount"
         assert less.amount is not None, "a joined reading has every amount"
-        return _with(joined, part.amount - less.amount)
+        up, down = _turned(less)
+        return _with(joined, part.amount - less.amount, (part.lower_bound or up, part.upper_bound or down))
 
     def _growth(self, meter: GrowthMeter, limit: Limit) -> Reading:
         if isinstance(self.meter(meter.of), BusinessMeter):
@@ -256,7 +272,8 @@ class Meters:
             return _without(now, f"the {span} before the last {span} have no complete {named} to compare with")
         if before.amount <= 0:
             return _without(now, f"no {named} in the {span} before the last {span} to compare with")
-        return replace(now, amount=(now.amount / before.amount - 1) * 100, lower_bound=now.lower_bound or before.lower_bound)
+        up, down = _turned(before) if now.amount >= 0 else (before.lower_bound, before.upper_bound)
+        return _with(now, (now.amount / before.amount - 1) * 100, (now.lower_bound or up, now.upper_bound or down))
 
     def _over(self, meter_id: str, over: timedelta, limit: Limit) -> Reading:
         """A meter over the last `over`: what adds up in a window of that length, what is read as its mean in that time."""
@@ -297,8 +314,24 @@ def priced_per(meters: Meters, limit: Limit) -> tuple[Limit, Reading | None]:
     return replace(limit, amount=limit.amount * per.amount), None
 
 
+def rolled_over(meters: Meters, limit: Limit) -> tuple[Limit, bool]:
+    """A limit with what its last window left of its own amount added, and whether that may be too much: part of that use has no price.
+
+    Carried is max(0, amount at the last window's end - use in it): what the last window had itself been given lapses, overspend is not carried,
+    and a window that data does not cover from its beginning carries nothing. Worked out anew each time, so late data corrects it. Raises StoreError.
+    """
+    if not limit.rollover or limit.window is None or limit.window.span is not None:
+        return limit, False
+    end = limit.window.bounds(meters.now)[0]
+    last = meters.window_over(limit.window, end).read(limit.meter_id, limit)
+    if last.amount is None or last.covers is not None:
+        return limit, False
+    left = max(Decimal(0), limit.amount_at(end - timedelta(microseconds=1)) - last.amount)
+    return replace(limit, amount=limit.amount + left), last.lower_bound and left > 0
+
+
 def _joined(*parts: Reading, now: datetime) -> Reading:
-    """The staleness, reasons and doubts of several readings in one; its amount is 0, or None if any has none."""
+    """The staleness and reasons of several readings in one; its amount is 0, or None if any has none. Whose bounds it has depends on the sum."""
     for part in parts:
         if part.amount is None:
             return part
@@ -309,13 +342,18 @@ def _joined(*parts: Reading, now: datetime) -> Reading:
         Decimal(0),
         oldest.observed_at,
         oldest.stale_after,
-        lower_bound=any(part.lower_bound for part in parts),
         covers=min(covers) if covers else None,
     )
 
 
-def _with(reading: Reading, amount: Decimal) -> Reading:
-    return replace(reading, amount=amount)
+def _with(reading: Reading, amount: Decimal, doubt: tuple[bool, bool]) -> Reading:
+    """The reading with another amount. `doubt`: whether the true one may be higher, and lower."""
+    return replace(reading, amount=amount, lower_bound=doubt[0], upper_bound=doubt[1])
+
+
+def _turned(reading: Reading) -> tuple[bool, bool]:
+    """The doubt that a reading brings to what it is subtracted from, or divides."""
+    return reading.upper_bound, reading.lower_bound
 
 
 def _without(reading: Reading, reason: str) -> Reading:

@@ -24,16 +24,21 @@ class NewRates:
 
 
 def new_rates(store: Store, packs: Mapping[str, Pack], now: datetime) -> NewRates:
-    """What the packs' prices add to `rates`. The identity of a rate is provider, model, platform, unit and valid_from."""
+    """What the packs' prices add to `rates`. The identity of a rate is provider, model, platform, unit, service class, size and
+    valid_from."""
     stored = {
-        (row["provider"], row["model"], row["platform"], row["unit"], row["valid_from"]): row["usd_per_unit"]
+        (row["provider"], row["model"], row["platform"], row["unit"], row["context"], row["input_over"], row["valid_from"]): row[
+            "usd_per_unit"
+        ]
         for row in store.rows("meter_rates")
     }
     rows: list[RateRow] = []
     contradictions: list[PackError] = []
     for pack in packs.values():
         for rate in pack.rates(now):
-            known = stored.get((rate.provider, rate.model, rate.platform, rate.unit, rate.valid_from))
+            known = stored.get(
+                (rate.provider, rate.model, rate.platform, rate.unit, rate.context, rate.input_over, rate.valid_from)
+            )
             if known is None:
                 rows.append(rate)
             elif known != rate.usd_per_unit:

@@ -14,7 +14,6 @@ from tests.packs.played import (
     breaks,
     calls_of_next_day,
     checks_at,
-    cost_usd,
     load,
     made_worse,
     may_follow,
@@ -192,13 +191,13 @@ def test_the_budget_is_what_tier_1_costs() -> None:
     assert budget.amount == COACH.infrastructure_usd(date(2026, 11, 20)) == 29
 
 
-def test_the_models_have_a_price_of_zero_and_say_why() -> None:
+def test_the_models_are_paid_for_by_the_servers_that_run_them() -> None:
     assert COACH.standin is not None
-    listed = {group.provider: group.models for group in COACH.prices}
-    for model in COACH.standin.usage.models:
-        prices = listed[model.provider][model.name]
-        assert "its cost is the server's" in str(prices.title)
-        assert set(prices.prices[-1].per_unit().values()) == {0}
+    assert {model.provider for model in COACH.standin.usage.models} == {"self-hosted"}
+    assert not COACH.prices
+    serving = {tier.id: [item.id for item in tier.items if item.serves] for tier in COACH.cost_tiers}
+    assert serving == {"tier_1": ["server"], "tier_2": ["server"], **{f"tier_{number}": ["llm"] for number in range(3, 7)}}
+    assert all(item.serves.provider == "self-hosted" for tier in COACH.cost_tiers for item in tier.items if item.serves)
 
 
 def test_about_nine_come_a_day_and_more_each_month() -> None:
@@ -270,12 +269,11 @@ def test_the_fault_breaks_the_limit(limit: str, fault: str) -> None:
     assert not breaks(COACH, limit, "slow_health", ORIGIN)
 
 
-def test_heavier_prompts_use_up_what_the_models_can_serve_and_cost_nothing() -> None:
+def test_heavier_prompts_use_up_what_the_models_can_serve() -> None:
     amount = COACH.limit("served_tokens").amount
     usual, heavier = (calls_of_next_day(COACH, fault) for fault in (None, "cost_spiral"))
     tokens = [sum(call["input_tokens"] + call["output_tokens"] for call in calls) for calls in (usual, heavier)]
     assert tokens[0] < amount < tokens[1]
-    assert cost_usd(COACH, heavier) == 0
 
 
 def test_every_risk_is_watched() -> None:
