@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from analytics.headroom import headroom
-from analytics.meters import Meters, priced_per
+from analytics.meters import Meters, priced_per, rolled_over
 from analytics.pace import changes_by_the_minute, pace_of
 from jobs.schedule import Did, Job
 from roomleft.errors import RoomleftError
@@ -33,6 +34,24 @@ NOTICEABLE = 0.001
 """A fraction left that moved by less than this is no change."""
 
 
+class Published:
+    """The newest reading of each limit that the metrics show: of two measurements at once the older must not have the last word."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shown: dict[str, datetime] = {}
+
+    def show(self, rows: Iterable[Headroom]) -> None:
+        """Set the metrics of the rows that are not older than what is shown."""
+        with self._lock:
+            for row in rows:
+                shown = self._shown.get(row.limit_id)
+                # An instant long before is a clock that was set back, or history measured again.
+                if shown is None or not shown - HOUR < row.as_of < shown:
+                    self._shown[row.limit_id] = row.as_of
+                    _publish([row])
+
+
 @dataclass(slots=True)
 class Paces:
     """Paces that move by the day, kept for an hour: looking back 14 days at every measurement would tell nothing new."""
@@ -40,6 +59,7 @@ class Paces:
     kept: dict[tuple[str, str], tuple[datetime, Pace]] = field(default_factory=dict)
     settled: set[tuple[str, str]] = field(default_factory=set)
     """Stores and platforms whose history was once read and rolled up to its end. Half a history looks like growth or decline that never was."""
+    published: Published = field(default_factory=Published)
 
     def of(self, meters: Meters, limit: Limit) -> Pace:
         """The pace of a limit as of the meters' instant; none while its platform's history is still being read. Raises StoreError."""
@@ -67,11 +87,17 @@ class Paces:
 
 
 def measure(
-    store: Store, packs: Mapping[str, Pack], now: datetime, paces: Paces | None = None, slack: timedelta = timedelta(0)
+    store: Store,
+    packs: Mapping[str, Pack],
+    now: datetime,
+    paces: Paces | None = None,
+    slack: timedelta = timedelta(0),
+    only: Collection[str] | None = None,
 ) -> list[Headroom]:
     """The headroom of every limit, in the packs' order; rows that changed or are a minute old are stored.
 
-    `slack` is how much older than its meter allows a reading may be, on a clock that runs faster than the work can.
+    `slack` is how much older than its meter allows a reading may be, on a clock that runs faster than the work can. `only` measures no other
+    limits than these ids.
 
     A meter that fails makes its own limit `unknown`, with the error as the reason; the rest go on. Raises StoreError if storing fails.
     """
@@ -79,7 +105,8 @@ def measure(
     rows: list[Headroom] = []
     for pack in packs.values():
         meters = Meters(store, pack, now)
-        rows.extend(_measured(meters, limit, paces, slack) for limit in pack.limit_list())
+        limits = [limit for limit in pack.limit_list() if only is None or limit.limit_id in only]
+        rows.extend(_measured(meters, limit, paces, slack) for limit in limits)
     stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
     due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
     if due:
@@ -88,13 +115,15 @@ def measure(
             return tx.insert("headroom", headroom_table(due))
 
         store.run(write, fence="measure")
-    _publish(rows)
+    paces.published.show(rows)
     return rows
 
 
-def measure_job(store: Store, packs: Mapping[str, Pack], *, every: timedelta, slack: timedelta = timedelta(0)) -> Job:
-    """The job that measures. `slack` as in `measure`."""
-    paces = Paces()
+def measure_job(
+    store: Store, packs: Mapping[str, Pack], *, every: timedelta, slack: timedelta = timedelta(0), paces: Paces | None = None
+) -> Job:
+    """The job that measures. `slack` as in `measure`; `paces` to share what is remembered with another that measures."""
+    paces = paces if paces is not None else Paces()
 
     def run(now: datetime) -> Did:
         rows = measure(store, packs, now, paces, slack)
@@ -119,6 +148,9 @@ def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> H
     try:
         sized, impossible = priced_per(meters, limit)
         reading = impossible or meters.read(limit.meter_id, sized)
+        if impossible is None:
+            sized, too_much = rolled_over(meters, sized)
+            reading = replace(reading, lower_bound=reading.lower_bound or too_much)
         reading = replace(reading, stale_after=reading.stale_after + slack)
     except RoomleftError as error:
         return headroom(limit, _failed(error.what), Pace.none(""), meters.now)

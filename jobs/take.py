@@ -1,4 +1,4 @@
-"""Looking at the sources that a pack names besides the platform's own API: databases, probes, a Prometheus server.
+"""Looking at the sources that a pack names besides the platform's own API: databases, probes, a Prometheus server, an AI gateway.
 
 Whatever a look gives is stored in one batch with the cursor after it. A source that fails is data too: the series `up` and the failing check
 `reads <name>` with its words. A look that says nothing about the source (this host has lost its own network) makes the check `unknown`.
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from collectors.own_network import OwnNetwork
 from collectors.platform_api.progress import COMPONENT
-from collectors.taken import Position, Taken, Taker
+from collectors.taken import STREAMS, Position, Taken, Taker
 from collectors.takers import taker_for
 from jobs.endings import Endings
 from jobs.news import News
@@ -76,6 +76,7 @@ class SourceReader:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._taker, self._store, self._writer, self._clock = taker, store, writer, clock
+        self._stream = STREAMS.get(taker.kind, taker.kind)
         self._budget_s, self._queue_patience_s = budget_s, queue_patience_s
         self._sleep, self._monotonic = sleep, monotonic
         self._not_before = float("-inf")
@@ -114,7 +115,7 @@ class SourceReader:
             return Taken(error=CollectError(f"the look itself failed: {type(error).__name__}", self._taker.source, "see the log"))
 
     def _stored_position(self) -> Position | None:
-        rows = self._store.rows("latest_cursor", source=self._taker.source, stream=self._taker.kind)
+        rows = self._store.rows("latest_cursor", source=self._taker.source, stream=self._stream)
         if not rows:
             return None
         row = rows[0]
@@ -124,8 +125,8 @@ class SourceReader:
         """Store one look. The cursor goes with the rows that it covers, so a crash leaves either both or neither."""
         taker, failed, unknown = self._taker, taken.error is not None, bool(taken.unknown)
         if not unknown:
-            SOURCE_UP.labels(taker.source, taker.kind).set(0 if failed else 1)
-            COLLECT_REQUESTS.labels(taker.source, taker.kind, "failed" if failed else "ok").inc()
+            SOURCE_UP.labels(taker.source, self._stream).set(0 if failed else 1)
+            COLLECT_REQUESTS.labels(taker.source, self._stream, "failed" if failed else "ok").inc()
         tabled = [taken.samples] + ([] if unknown else [self._up(now, failed)])
         if taken.position is None and (before is None or before.text == LIVE):
             # A source with a past is read again later: its series end where its own points do.
@@ -135,10 +136,12 @@ class SourceReader:
         )
         batch = Batch(
             taker.source,
+            usage=taken.usage if taken.usage is not None and taken.usage.num_rows else None,
             samples=pa.concat_tables(tabled),
             health=health if health.num_rows else None,
             rejected=taken.rejected if taken.rejected is not None and taken.rejected.num_rows else None,
             cursor=self._cursor(taken, now, before),
+            bills=taken.bills,
         )
         try:
             return self._submit(batch)
@@ -154,7 +157,7 @@ class SourceReader:
             return None
         return Cursor(
             self._taker.source,
-            self._taker.kind,
+            self._stream,
             position.text,
             position.read_to,
             position.oldest_at,
@@ -168,7 +171,7 @@ class SourceReader:
             "component": COMPONENT,
             "name": "up",
             "observed_at": now,
-            "labels": [("source", self._taker.source), ("stream", self._taker.kind)],
+            "labels": [("source", self._taker.source), ("stream", self._stream)],
             "value": 0.0 if failed else 1.0,
         }
         return pa.Table.from_pylist([row], schema=tables.SAMPLES)
@@ -176,6 +179,8 @@ class SourceReader:
     def _reads(self, taken: Taken, now: datetime) -> pa.Table:
         """The check that says whether the source was read."""
         status, words = "pass", f"{taken.samples.num_rows:,} readings"
+        if taken.usage is not None:
+            words = f"{taken.usage.num_rows:,} calls"
         if taken.unknown:
             status, words = "unknown", taken.unknown
         elif taken.error:
