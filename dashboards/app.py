@@ -11,11 +11,11 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
-from dashboards import drawer, exports, fault_tray, notices
+from dashboards import drawer, exports, exports_cost, fault_tray, notices
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.filters import Filters, parse
-from dashboards.pages import cost, overview, platform_home, sources
+from dashboards.pages import allocation, budgets, cost, cost_rows, cost_tabs, economics, overview, platform_home, prices, sources
 from dashboards.parts import Parts
 from dashboards.shell import Id, controls, nav_links, shell
 from dashboards.snapshot import Snapshots
@@ -47,6 +47,7 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     """The pages on `server`. Define every other route before: what is unknown to the server is answered with the page."""
     pages = Pages(parts, Snapshots())
     exports.add_routes(server, parts)
+    exports_cost.add_routes(server, parts)
     app = Dash(
         "roomleft",
         server=server,
@@ -63,7 +64,21 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     frame = shell(demo=parts.settings.demo)
     app.layout = html.Div([frame, fault_tray.tray()]) if parts.settings.demo else frame
     _frame(app, pages)
-    for page in (overview, cost, platform_home, sources, drawer, notices, fault_tray):
+    for page in (
+        overview,
+        budgets,
+        cost,
+        allocation,
+        cost_rows,
+        cost_tabs,
+        economics,
+        platform_home,
+        prices,
+        sources,
+        drawer,
+        notices,
+        fault_tray,
+    ):
         page.register(app, pages)
     _page_routes(server, app)
     # Over WebSocket, callbacks are unknown until Dash's first HTTP request; the first page after a restart would lack its styles.
@@ -81,7 +96,7 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
         finally:
             reset_current_request(token)
 
-    for path in ("/cost", "/sources", "/platforms", "/platforms/{rest:path}"):
+    for path in ("/budgets", "/cost", "/cost/{rest:path}", "/sources", "/prices", "/platforms", "/platforms/{rest:path}"):
         server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
 
@@ -90,8 +105,18 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
     path = filters.path.rstrip("/") or "/"
     if path == overview.PATH:
         return overview.layout()
+    if path == budgets.PATH:
+        return budgets.layout()
     if path == cost.PATH:
         return cost.layout()
+    if path == cost_rows.PATH:
+        return cost_rows.layout()
+    if path == economics.PATH:
+        return economics.layout()
+    if path == allocation.PATH:
+        return allocation.layout()
+    if path == prices.PATH:
+        return prices.layout()
     if path == sources.PATH:
         return sources.layout()
     if path == platform_home.PATH or path.startswith(f"{platform_home.PATH}/"):

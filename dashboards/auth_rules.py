@@ -33,6 +33,9 @@ RULES: Sequence[Rule] = (
     Rule(frozenset({"POST"}), "/api/v1/usage", Scope.INGEST),
     Rule(frozenset({"POST"}), "/api/v1/samples", Scope.INGEST),
     Rule(frozenset({"POST"}), "/api/v1/business", Scope.INGEST),
+    Rule(frozenset({"POST"}), "/v1/traces", Scope.INGEST),
+    Rule(frozenset({"POST"}), "/v1/metrics", Scope.INGEST),
+    Rule(frozenset({"POST"}), "/v1/litellm", Scope.INGEST),
     Rule(frozenset({"POST"}), "/api/v1/sql", Scope.READ),  # a question, through the gate that only lets one SELECT pass
     Rule(frozenset({"POST"}), "/sign-out", Scope.READ),
     Rule(frozenset({"GET", "HEAD", "POST", "WEBSOCKET"}), "/_dash-*", Scope.READ),

@@ -1,75 +1,130 @@
-"""Sums behind the Cost page: totals, groups whose parts add to the whole, the comparison with the period before. Pure, Decimal only."""
+"""Sums behind the Cost pages: a statement whose cents add up along every row and column, exactly as screens and files show it. Pure, Decimal only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
+from analytics.ledger import Cost, Costs, Kind
+from analytics.ledger_cost import INFRASTRUCTURE, NOT_GIVEN, OTHERS, SHARED, ZERO
+from roomleft.mapping_rules import ASSIGNABLE
 from roomleft.money import CENT, shares
 
 PERMILLE = Decimal("0.1")
+WORDS = {
+    "platform": "platform", "component": "component", "provider": "provider", "model": "model", "request_type": "request type",
+    "feature": "feature", "tier": "tier", "status": "status", "team": "team", "project": "project", "environment": "environment",
+    "api_key_hash": "API key", "cost_centre": "cost centre", "user": "user", "kind": "kind of cost",
+}  # fmt: skip
+"""What people call the ledger's dimensions."""
+KINDS: dict[str, str] = {
+    Kind.AI_PRICED: "AI usage, priced",
+    Kind.AI_REPORTED: "AI usage, cost as reported",
+    Kind.AI_ESTIMATED: "AI usage, estimated",
+    Kind.AI_UNPRICED: "AI usage, unpriced",
+    Kind.INFRASTRUCTURE: "Infrastructure",
+    Kind.IDLE: "Infrastructure, idle",
+    "ai": "AI usage",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """One group of the range. `shown_usd` is rounded to cents so that the groups add up to the shown total; `share_percent` add to 100."""
+class Line:
+    """One line of a statement. The `*_cents` are dollars rounded to cents so that lines add up to the foot and AI and infrastructure to the
+    cost; `exact_usd` is the cost to the nano-dollar. `before_cents` is None where nothing is compared."""
 
-    name: str
-    cost_usd: Decimal
-    shown_usd: Decimal
+    labels: tuple[str, ...]
+    ai_cents: Decimal
+    infrastructure_cents: Decimal
     share_percent: Decimal
-    requests: int
-    failed_requests: int
-    tokens: int
-    images: int
-    unpriced_requests: int
-    last_at: datetime | None
+    before_cents: Decimal | None
+    cost: Cost
+
+    @property
+    def cost_cents(self) -> Decimal:
+        """AI and infrastructure together."""
+        return self.ai_cents + self.infrastructure_cents
+
+    @property
+    def exact_usd(self) -> Decimal:
+        """The cost to the last stored digit."""
+        return self.cost.cost_usd
+
+    @property
+    def change(self) -> Decimal | None:
+        """Against the period compared with, as a ratio."""
+        return None if self.before_cents is None else change(self.cost_cents, self.before_cents)
 
     @property
     def per_request_usd(self) -> Decimal | None:
-        """Cost of a priced request; None if none is priced."""
-        priced = self.requests - self.unpriced_requests
-        return self.cost_usd / priced if priced > 0 else None
+        """AI cost of a priced request; None if none is priced."""
+        priced = self.cost.requests - self.cost.unpriced_requests
+        return self.cost.ai_usd / priced if priced > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
-class CostSummary:
-    """All groups of the range, dearest first, and their sum."""
+class Statement:
+    """Lines, dearest first, and the foot they add up to."""
 
-    groups: Sequence[Group]
-    total_usd: Decimal
-    requests: int
-    failed_requests: int
-    tokens: int
-    images: int
-    unpriced_requests: int
-    last_at: datetime | None
+    by: tuple[str, ...]
+    lines: Sequence[Line]
+    foot: Line
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> CostSummary:
-    """Groups from rows of `page_cost` (several buckets a group)."""
-    names = ("requests", "failed_requests", "tokens", "images", "unpriced_requests")
-    sums: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        own = sums.setdefault(row["name"], {"cost": Decimal(0), "last": None, **dict.fromkeys(names, 0)})
-        own["cost"] += row["cost_usd"]
-        for name in names:
-            own[name] += row[name] or 0
-        own["last"] = max(filter(None, (own["last"], row["last_at"])), default=None)
-    ranked = sorted(sums.items(), key=lambda item: (-item[1]["cost"], -item[1]["requests"], item[0]))
-    exact = [own["cost"] for _, own in ranked]
-    shown = shares(exact)
-    total = sum(exact, Decimal(0))
-    percents = shares([part * 100 / total for part in exact], PERMILLE) if total else [Decimal(0)] * len(exact)
-    groups = [
-        Group(name, own["cost"], cents, percent, **{each: own[each] for each in names}, last_at=own["last"])
-        for (name, own), cents, percent in zip(ranked, shown, percents, strict=True)
+def statement(now: Costs, before: Costs | None = None) -> Statement:
+    """What a screen or a file shows of an answer. A group that cost something only before has a line too."""
+    earlier: dict[tuple[str | None, ...], Decimal] = {}
+    known = {each.key for each in now.groups}
+    # Where only the dearest are named, what is not named now was of the others before.
+    rest = next((each.key for each in now.groups if OTHERS in each.key), None)
+    for each in before.groups if before is not None else ():
+        key = each.key if each.key in known or rest is None else rest
+        earlier[key] = earlier.get(key, ZERO) + each.cost_usd
+    costs = [*now.groups, *(Cost(key) for key in earlier if key not in known)]
+    ai_total, infrastructure_total = shares([now.total.ai_usd, now.total.infrastructure_usd])
+    ai = shares_to([each.ai_usd for each in costs], ai_total)
+    infrastructure = shares_to([each.infrastructure_usd for each in costs], infrastructure_total)
+    whole = now.total.cost_usd
+    percents = shares([each.cost_usd * 100 / whole for each in costs], PERMILLE) if whole else [ZERO] * len(costs)
+    past: Sequence[Decimal | None] = [None] * len(costs)
+    if before is not None:
+        past = shares([earlier.get(each.key, ZERO) for each in costs])
+    lines = [
+        Line(labels_of(now.by, each.key), own, other, percent, was, each)
+        for each, own, other, percent, was in zip(costs, ai, infrastructure, percents, past, strict=True)
     ]
-    sums_of = {each: sum(getattr(group, each) for group in groups) for each in names}
-    return CostSummary(groups, total, **sums_of, last_at=max((group.last_at for group in groups if group.last_at), default=None))
+    was_total = in_cents(before.total.cost_usd) if before is not None else None
+    foot = Line(("Total",), ai_total, infrastructure_total, Decimal(100) if whole else ZERO, was_total, now.total)
+    return Statement(now.by, lines, foot)
+
+
+def shares_to(parts: Sequence[Decimal], total: Decimal, grain: Decimal = CENT) -> list[Decimal]:
+    """`parts` rounded to `grain` so that they add up to `total`, which is their sum rounded up or down (largest remainder)."""
+    floors = [part.quantize(grain, rounding=ROUND_FLOOR) for part in parts]
+    missing = int((total - sum(floors, ZERO)) / grain)
+    by_remainder = sorted(range(len(parts)), key=lambda place: (floors[place] - parts[place], place))
+    for place in by_remainder[:missing]:
+        floors[place] += grain
+    return floors
+
+
+def labels_of(by: Sequence[str], key: Sequence[str | None]) -> tuple[str, ...]:
+    """The words for a group's values."""
+    return tuple(label_of(name, value) for name, value in zip(by, key, strict=True))
+
+
+def label_of(dimension: str, value: str | None) -> str:
+    """The words for a value: what is missing, shared or not split is named."""
+    if value is None or value == NOT_GIVEN:
+        return "Unallocated" if dimension in ASSIGNABLE else f"No {WORDS[dimension]} given"
+    if value == OTHERS:
+        return "All others"
+    if value == INFRASTRUCTURE:
+        return f"Infrastructure, not split by {WORDS[dimension]}"
+    if value == SHARED:
+        return "Shared infrastructure"
+    return KINDS.get(value, value) if dimension == "kind" else value
 
 
 def change(now_usd: Decimal, before_usd: Decimal) -> Decimal | None:
@@ -79,4 +134,4 @@ def change(now_usd: Decimal, before_usd: Decimal) -> Decimal | None:
 
 def in_cents(amount: Decimal) -> Decimal:
     """Rounded as the groups' sum is."""
-    return amount.quantize(CENT)
+    return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)

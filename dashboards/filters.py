@@ -27,6 +27,10 @@ SPANS = {
     "90d": timedelta(days=90),
 }
 DEFAULT_RANGE = "24h"
+MONTHLY = ("/cost", "/export/cost")
+"""Pages whose range is this month unless asked for another: finance thinks in months."""
+BETWEEN = "\x1f"
+"""Between the values of a filter that has several."""
 SHARED = ("range", "platform", "tz")
 LONGEST = timedelta(days=800)
 
@@ -60,11 +64,16 @@ class Filters:
         return (since, until) if since < until else (until - timedelta(days=1), until)
 
     def previous(self, now: datetime) -> tuple[datetime, datetime]:
-        """The period to compare with: as long, directly before; for a month, the same stretch of the month before."""
+        """The period to compare with: as long, directly before; for a month, the same stretch of the month before; for days, as many days."""
         since, until = self.span(now)
         if self.range in {"month", "last-month"}:
             start, end = Window(Period.MONTH, self.zone).previous(since)
             return start, end if self.range == "last-month" else min(end, start + (until - since))
+        if self.range not in SPANS:
+            first, last = _days(self.range)
+            start, end = midnight(first - (last - first) - timedelta(days=1), self.zone), midnight(first, self.zone)
+            if end <= since:
+                return start, min(end, start + (until - since)) if until == now else end
         return since - (until - since), since
 
     @property
@@ -76,8 +85,19 @@ class Filters:
         return f"{first:%-d %b}–{last:%-d %b %Y}"
 
     def get(self, key: str, default: str = "") -> str:
-        """A filter of the page."""
-        return self.page.get(key, default)
+        """A filter of the page; of several values the first."""
+        return self.page.get(key, default).partition(BETWEEN)[0]
+
+    def values(self, key: str) -> tuple[str, ...]:
+        """Every value of a filter of the page, in the address's order."""
+        return tuple(value for value in self.page.get(key, "").split(BETWEEN) if value)
+
+    def toggled(self, key: str, value: str) -> str | None:
+        """What a filter becomes when a value is added to it, or taken away if it is there: for `href`."""
+        kept = [each for each in self.values(key) if each != value]
+        if len(kept) == len(self.values(key)):
+            kept.append(value)
+        return BETWEEN.join(kept) or None
 
     def chosen(self, key: str, allowed: Mapping[str, object] | tuple[str, ...], default: str = "") -> str:
         """A page filter that must be one of `allowed`; else the default."""
@@ -85,20 +105,23 @@ class Filters:
         return value if value in allowed else default
 
     def href(self, path: str | None = None, **changes: str | None) -> str:
-        """The address after a change. Another page keeps range, platform and zone; the same page keeps everything. None removes."""
+        """The address after a change. Another page keeps range, platform and zone; the same page keeps everything. None removes.
+
+        A page's own default range is not carried to a page that has another.
+        """
         values: dict[str, str | None] = {
-            "range": self.range if self.range != DEFAULT_RANGE else None,
+            "range": self.range if self.range != default_range(self.path) else None,
             "platform": self.platform,
             "tz": self.zone.key if self.zone.key != "UTC" else None,
         }
         if path is None or path == self.path:
             values |= self.page
         values |= changes
-        if values.get("range") == DEFAULT_RANGE:
+        if values.get("range") == default_range(path or self.path):
             values["range"] = None
         if values.get("tz") == "UTC":
             values["tz"] = None
-        query = urlencode({key: value for key, value in values.items() if value})
+        query = urlencode([(key, each) for key, value in values.items() if value for each in value.split(BETWEEN)])
         return (path or self.path) + (f"?{query}" if query else "")
 
     def on(self, path: str) -> Filters:
@@ -106,19 +129,38 @@ class Filters:
         return replace(self, path=path)
 
 
+def default_range(path: str) -> str:
+    """The range that a page shows unless asked for another."""
+    return "month" if path.startswith(MONTHLY) else DEFAULT_RANGE
+
+
+def span_of(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime] | None:
+    """The instants that `YYYY-MM-DD..YYYY-MM-DD` means (both days included, none after `now`); None for another text."""
+    try:
+        first, last = _days(text)
+        since, until = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    except (ValueError, OverflowError):
+        return None
+    return (since, min(until, now)) if since < min(until, now) and last - first <= LONGEST else None
+
+
 def parse(path: str | None, search: str | None) -> Filters:
     """Filters from an address. Never raises: what is not understood is left out and named in `problems`."""
-    asked = dict(parse_qsl((search or "").lstrip("?")))
+    asked: dict[str, str] = {}
+    for key, value in parse_qsl((search or "").lstrip("?")):
+        value = value.replace(BETWEEN, " ")
+        asked[key] = f"{asked[key]}{BETWEEN}{value}" if key in asked and key not in SHARED else value
     problems = []
-    span = asked.pop("range", DEFAULT_RANGE)
+    usual = default_range(path or "/")
+    span = asked.pop("range", usual)
     if span not in RANGES:
         try:
             first, last = _days(span)
             if not first <= last or last - first > LONGEST:
                 raise ValueError
         except ValueError:
-            problems.append(f"{span!r} is not a range; showing {RANGES[DEFAULT_RANGE].lower()}")
-            span = DEFAULT_RANGE
+            problems.append(f"{span!r} is not a range; showing {RANGES[usual].lower()}")
+            span = usual
     zone = asked.pop("tz", "UTC")
     if zone not in available_timezones():
         problems.append(f"{zone!r} is not a time zone; showing UTC")

@@ -23,10 +23,11 @@ def headroom_rows(
 
     `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
     """
-    return [_plain(row) for row in limits(store, packs, now, slack)]
+    return [plain_row(row) for row in limits(store, packs, now, slack)]
 
 
-def _plain(row: LimitRow) -> dict[str, Any]:
+def plain_row(row: LimitRow) -> dict[str, Any]:
+    """One limit in that form."""
     told = asdict(row.headroom)
     dates = None
     if told["exhausts_p50"] is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from analytics.catalogue import Catalogue
 from roomleft.clock import Pacer
 from roomleft.errors import InputError, RoomleftError
+from roomleft.limit_terms import Misfit
 from roomleft.packs import Pack
 from roomleft.settings import Settings
 from warehouse.state import StateDb
@@ -96,6 +98,10 @@ def _nothing_to_wake(slugs: Collection[str]) -> Collection[str]:
     return ()
 
 
+def _nothing_decided() -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The running parts. `jobs` and `sources` answer how each job and source stands; they are functions so that pages need not know the
@@ -115,6 +121,12 @@ class Parts:
     reload_packs: Callable[[], Reloaded] = _nothing_to_reload
     wake_packs: Callable[[Collection[str]], Collection[str]] = _nothing_to_wake
     """Puts shipped packs in force that somebody has data for, and says which platforms there are, in force or not."""
+    decided: Callable[[], None] = _nothing_decided
+    """Puts in force at once what somebody has just decided about limits."""
+    misfits: Callable[[], Sequence[Misfit]] = tuple
+    """The decisions that do not fit the packs any more."""
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(None))
+    """Every price that is known."""
 
     @property
     def slack(self) -> timedelta:

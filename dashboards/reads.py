@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics.ledger_rows import usage_rows
 from analytics.reports.golden import CALLS_OVER, AiCalls
 from analytics.scores import Scored, scores
-from dashboards.filters import Filters, bucket_edges
+from dashboards.cost_asked import Answered, CostRows, answered, question_of
+from dashboards.cost_books import books_of
+from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow, limit_rows
+from dashboards.parts import Parts
 from roomleft.packs import Pack
 from warehouse.percentiles import latency_series
 from warehouse.store import Store
 
 Row = dict[str, Any]
-DIMENSIONS = {"platform": "platform", "provider": "provider", "model": "model", "request_type": "request type", "tier": "tier"}
-COST_FILTERS = ("provider", "model", "request_type", "tier")
 ROLLED = timedelta(minutes=15)
 CHART_POINTS = 240
 SINCE_SPAN = timedelta(days=14)
 """How far back the beginning of a present state is looked for."""
 RECENT_SPAN, RECENT_STEP_S = timedelta(hours=24), 300
 QUARTER_S = 900
+ROWS_A_PAGE = 50
 HOPS_OVER = timedelta(hours=1)
 
 
@@ -51,45 +55,38 @@ def whole_buckets(since: datetime) -> datetime:
     return origin + (since - origin) // ROLLED * ROLLED
 
 
-def _narrowed(filters: Filters) -> dict[str, str | None]:
-    return {"platform": filters.platform, **{name: filters.page.get(name) for name in COST_FILTERS}}
-
-
-def cost_by(store: Store, filters: Filters, by: str, now: datetime) -> tuple[list[Row], list[datetime]]:
-    """Usage and cost by bucket and dimension over the filters' range, and the buckets' first instants."""
-    since, until = filters.span(now)
-    since = whole_buckets(since)
-    edges = bucket_edges(since, until, filters.zone)
-    rows = store.rows("page_cost", edges=edges, by=by, since=since, until=until, **_narrowed(filters))
-    return rows, edges
-
-
 def cost_total(store: Store, filters: Filters, span: tuple[datetime, datetime]) -> Row:
-    """requests, cost_usd, unpriced_requests, unpriced_tokens, last_at in [since, until)."""
-    return store.rows("page_cost_total", since=whole_buckets(span[0]), until=span[1], **_narrowed(filters))[0]
+    """requests, cost_usd, unpriced_requests, unpriced_tokens, last_at of AI usage in [since, until)."""
+    return store.rows("page_cost_total", since=whole_buckets(span[0]), until=span[1], platform=filters.platform)[0]
 
 
-def cost_choices(store: Store, filters: Filters, now: datetime) -> dict[str, list[str]]:
-    """The values there are of each cost filter in the range, dearest first."""
-    since, until = filters.span(now)
-    choices: dict[str, list[str]] = {name: [] for name in COST_FILTERS}
-    for row in store.rows("page_cost_choices", since=whole_buckets(since), until=until, platform=filters.platform):
-        choices[row["dimension"]].append(row["value"])
-    return choices
+def cost(parts: Parts, filters: Filters, now: datetime) -> Answered:
+    """What the ledger answers to an address of the Cost pages."""
+    return answered(books_of(parts), filters, now)
+
+
+def cost_rows(parts: Parts, filters: Filters, now: datetime, page: int) -> CostRows:
+    """What is behind a figure: the figure itself, a page of calls (from 0) and the infrastructure's items."""
+    ledger = books_of(parts)
+    question = replace(question_of(filters, now), by=(), edges=())
+    told = ledger.costs(question, now)
+    kinds = question.where.get("kind", ("ai", "infrastructure"))
+    items = ledger.items(question, now)
+    calls = None
+    if "ai" in kinds:
+        span = (told.since, told.until)
+        calls = usage_rows(parts.store, ledger.rules, question.where, span, count=ROWS_A_PAGE, skip=page * ROWS_A_PAGE)
+    return CostRows(told, calls, items)
+
+
+def cost_choices(parts: Parts, filters: Filters, now: datetime) -> dict[str, list[str]]:
+    """The values there are of each dimension in the range, dearest first."""
+    return books_of(parts).values(*filters.span(now), [filters.platform] if filters.platform else [])
 
 
 def usage_span(store: Store, platform: str | None) -> Row:
     """first_at, last_at, requests of all usage."""
     return store.rows("page_usage_span", platform=platform)[0]
-
-
-def top_users(store: Store, filters: Filters, now: datetime) -> list[Row]:
-    """The twenty users who cost most on the UTC days the range touches."""
-    since, until = filters.span(now)
-    last = (until - timedelta(microseconds=1)).astimezone(UTC).date()
-    return store.rows(
-        "page_top_users", first_day=since.astimezone(UTC).date(), until_day=last + timedelta(days=1), **_narrowed(filters)
-    )
 
 
 def deploys(store: Store, platform: str | None, span: tuple[datetime, datetime]) -> list[Row]:

@@ -38,11 +38,15 @@ def health_html(reports: Sequence[Mapping[str, Any]], made_at: datetime) -> str:
         "number": _number, "instant": _instant, "state": _state, "spark": _spark, "money": _money, "golden": _golden, "check": _check,
         "percent": lambda value: "–" if value is None else wording.percent(float(value)), "ms": _ms, "target": lambda value, unit: "–" if value is None else target_words(value, unit), "score": lambda value: "unknown" if value is None else f"{Decimal(str(value)):.3f}",
     }  # fmt: skip
-    style = Markup(STYLE.replace("LIGHT", _variables(LIGHT)).replace("DARK", _variables(DARK)))
     return env.from_string(TEMPLATE).render(
-        reports=reports, made_at=made_at, style=style, words=STATUS_WORDS, met=MET_WORDS, met_glyphs={str(k): v for k, v in MET_GLYPHS.items()},
+        reports=reports, made_at=made_at, style=style(), words=STATUS_WORDS, met=MET_WORDS, met_glyphs={str(k): v for k, v in MET_GLYPHS.items()},
         aim=_aim, zone="UTC",
     )  # fmt: skip
+
+
+def style() -> Markup:
+    """The style sheet of a report's file: both themes, fit to print."""
+    return Markup(STYLE.replace("LIGHT", _variables(LIGHT)).replace("DARK", _variables(DARK)))
 
 
 def _variables(tones: Tones) -> str:

@@ -15,7 +15,7 @@ from dashboards.components.marks import badge, link
 from dashboards.filters import RANGES, Filters
 from roomleft.packs import Pack
 
-NAVIGATION = (("/", "Overview"), ("/platforms", "Platforms"), ("/cost", "Cost"))
+NAVIGATION = (("/", "Overview"), ("/platforms", "Platforms"), ("/cost", "Cost"), ("/budgets", "Budgets"))
 """Only what exists."""
 
 
@@ -78,7 +78,7 @@ def shell(*, demo: bool) -> html.Div:
     )
 
 
-BEHIND_THE_GEAR = (("/sources", "Sources"),)
+BEHIND_THE_GEAR = (("/sources", "Sources"), ("/prices", "Prices"))
 
 
 def gear() -> html.Details:
@@ -177,7 +177,9 @@ def range_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> ht
 
 def has_range(path: str) -> bool:
     """Whether the page at `path` shows a range of time; the others show how things are now."""
-    return path == "/cost" or (path.startswith("/platforms/") and not path.endswith(("/live", "/limits")))
+    return (path.startswith("/cost") and not path.startswith("/cost/economics")) or (
+        path.startswith("/platforms/") and not path.endswith(("/live", "/limits"))
+    )
 
 
 def zone_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:

@@ -1,4 +1,4 @@
-"""Cost, the Explorer: what AI usage cost in a range, against the period before, by any dimension, and who used most."""
+"""Cost, the Explorer: what AI usage and infrastructure cost together in a range, by any dimensions, against another period."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboards import cost_tables, reads, wording
+from analytics.ledger import Costs
+from analytics.ledger_cost import INFRASTRUCTURE, OTHERS
+from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import graph
 from dashboards.components.marks import age, badge, link
-from dashboards.cost_tables import CostSummary, summarise
-from dashboards.figures.cost_chart import NO_NAME, OTHER, colours, cost_chart, groups
-from dashboards.filters import Filters, parse
-from dashboards.reads import COST_FILTERS, DIMENSIONS
+from dashboards.cost_asked import FILTERS, Answered, compared_with, span_words
+from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
+from dashboards.figures.cost_chart import OTHER, colours, cost_chart, groups
+from dashboards.filters import Filters, bucket_edges, parse
+from dashboards.pages import cost_tabs
+from dashboards.pages.cost_bar import filter_bar, narrowed
 from dashboards.shell import Id as Shell
-from dashboards.shell import menu
 from dashboards.theme import Tones, tones
-from roomleft.money import usd
+from roomleft.money import MINUS, usd
 
 PATH = "/cost"
-BY_DEFAULT = "provider"
+ROWS = "/cost/rows"
+PROVISIONAL = "Late events, self-hosted models whose day is not over and providers' reports may still change the last 48 hours"
 
 
 class Id(StrEnum):
@@ -34,101 +38,50 @@ class Id(StrEnum):
     FILTERS = "cost-filters"
     TOTAL = "cost-total"
     GROUPS = "cost-groups"
-    USERS = "cost-users"
 
 
 def layout() -> list[Any]:
     """Skeletons of the final heights."""
     return [
-        html.H1("Cost", className="page-title"),
-        html.Div(states.skeleton(30), id=Id.FILTERS, className="filter-bar"),
-        html.Div(states.skeleton(420), id=Id.TOTAL),
-        html.Div(
-            [html.Div(states.skeleton(240), id=Id.GROUPS), html.Div(states.skeleton(240), id=Id.USERS)],
-            className="grid2",
-            style={"marginTop": 12},
-        ),
+        *cost_tabs.head(),
+        html.Div(states.skeleton(30), id=Id.FILTERS, className="filter-bar cost-bar"),
+        html.Div(states.skeleton(438), id=Id.TOTAL),
+        html.Div(states.skeleton(300), id=Id.GROUPS, style={"marginTop": 12}),
     ]
-
-
-def by_of(filters: Filters) -> str:
-    """The dimension to group by."""
-    return filters.chosen("by", DIMENSIONS, BY_DEFAULT)
-
-
-def filter_bar(filters: Filters, choices: Mapping[str, Sequence[str]]) -> list[Any]:
-    """Group by, and a menu for each dimension to narrow by."""
-    by = by_of(filters)
-    grouping = [
-        link(words.capitalize(), filters.href(by=name), "menu-item", current=name == by) for name, words in DIMENSIONS.items()
-    ]
-    bar: list[Any] = [menu("Group by", DIMENSIONS[by], grouping, "by")]
-    for name in COST_FILTERS:
-        chosen = filters.page.get(name)
-        values = list(choices.get(name, ()))
-        if chosen and chosen not in values:
-            values.append(chosen)
-        if not values:
-            continue
-        words = DIMENSIONS[name].capitalize()
-        options = [link("Any", filters.href(**{name: None}), "menu-item", current=not chosen)]
-        options += [link(value, filters.href(**{name: value}), "menu-item", current=value == chosen) for value in values]
-        bar.append(menu(words, chosen or "any", options, name))
-    if any(filters.page.get(name) for name in COST_FILTERS):
-        bar.append(link("Clear filters", filters.href(**dict.fromkeys(COST_FILTERS)), "button"))
-    return bar
 
 
 def total_block(
-    summary: CostSummary, before: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], edges: Sequence[datetime],
-    deploys: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones,
-) -> html.Div:  # fmt: skip
-    """The total, the period before, cost per request, tokens, and the chart."""
-    since, until = filters.span(now)
-    partial = (edges[0] < reads.whole_buckets(since), until >= now)
-    compared = cost_tables.change(summary.total_usd, before["cost_usd"])
-    if compared is None:
-        against = "nothing in the period before"
-    else:
-        direction = "more" if compared > 0 else "less"
-        against = f"{wording.percent(abs(compared))} {direction} than {usd(before['cost_usd'])} in the period before"
-    marks = []
-    if summary.unpriced_requests:
-        marks.append(
-            badge(
-                f"at least: {summary.unpriced_requests:,} of {summary.requests:,} calls unpriced",
-                "warn",
-                "No price is known for them, so they count nothing here",
-            )
-        )
-    priced = summary.requests - summary.unpriced_requests
-    each = usd(summary.total_usd / priced, 4) if priced else "–"
-    facts = [
-        _fact("Total", [usd(cost_tables.in_cents(summary.total_usd)), " ", *marks], against),
-        _fact("Calls", wording.count(summary.requests), f"{summary.failed_requests:,} failed"),
-        _fact("A priced call", each, f"{priced:,} calls"),
-        _fact(
-            "Tokens",
-            wording.count(summary.tokens),
-            f"{wording.count(summary.images)} images" if summary.images else "input and output",
-        ),
-    ]
-    figure = cost_chart(rows, edges, (since, until), filters.zone, tone, partial=partial, deploys=deploys, key=filters.href())
-    first = f"{wording.moment(since, now, filters.zone)}–{wording.moment(until, now, filters.zone)}, {wording.zone_name(filters.zone, now)}"
-    context: list[Any] = [first]
-    if partial[0]:
-        context.append(" · the pale first bar began before the range")
-    if partial[1]:
-        context.append(f" · the pale last bar is still filling, {wording.age(now - edges[-1])} of {wording.age(_length(edges))}")
+    found: Answered, lines: Statement, deploys: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones
+) -> html.Div:
+    """AI and infrastructure and what they come to, against the period before, and the chart."""
+    told = found.now
+    rows = chart_rows(told)
+    until = min(told.until, now)
+    filling = told.until > now or until == now
+    figure = cost_chart(
+        rows, told.edges, (told.since, until), filters.zone, tone, partial=(False, filling), deploys=deploys, key=filters.href()
+    )
+    marks = [piece for mark in sure_marks(told, now) for piece in (mark, " ")]
+    context: list[Any] = [*marks, span_words((told.since, until), filters, now), f", {wording.zone_name(filters.zone, now)}"]
+    if told.grain != "15 minutes":
+        context.append(f" · counted in whole days of {told.grain.removeprefix('day of ')}")
+    if told.edges and bucket_edges(told.since, until, filters.zone)[0] < told.since:
+        context.append(" · the first bar begins with the range")
+    if filling and told.edges:
+        context.append(f" · the pale last bar is still filling, {wording.age(now - told.edges[-1])} so far")
     head = html.Div(
-        [html.H2(["AI usage cost", html.Span("US dollars", className="unit")]), age(summary.last_at, now, prefix="newest call ")],
+        [
+            html.H2(["AI usage and infrastructure", html.Span("US dollars", className="unit")]),
+            age(told.total.last_at, now, prefix="newest call "),
+        ],
         className="card-head",
     )
-    label = f"Cost by {DIMENSIONS[by_of(filters)]} over {filters.range_words.lower()}: {usd(summary.total_usd)} in all"
+    label = f"Cost by {WORDS[told.by[0]]} over {filters.range_words.lower()}: {usd(lines.foot.cost_cents)} in all"
     return html.Div(
         [
             head,
-            html.Div(facts, className="total-row", style={"margin": "8px 0"}),
+            facts(found, lines, filters, now),
+            left_out(told),
             html.Div(context, className="card-context"),
             graph(figure, "cost-chart", label),
         ],
@@ -136,8 +89,80 @@ def total_block(
     )
 
 
-def _length(edges: Sequence[datetime]) -> timedelta:
-    return edges[-1] - edges[-2] if len(edges) > 1 else timedelta(hours=1)
+def chart_rows(told: Costs) -> list[dict[str, Any]]:
+    """The series as the chart takes them, with the words of their values."""
+    name = told.by[0]
+    return [
+        {"name": OTHER if value == OTHERS else label_of(name, value), "bucket_start": edge, "cost_usd": cost}
+        for (edge, value), cost in told.series.items()
+    ]
+
+
+def facts(found: Answered, lines: Statement, filters: Filters, now: datetime) -> html.Div:
+    """AI usage + infrastructure = total, always, and how sure each is."""
+    told, foot = found.now, lines.foot
+    total = told.total
+    span, _ = compared_with(filters, now)
+    compared = foot.change
+    if foot.before_cents is None or span is None:
+        against, past = "nothing is compared", "–"
+    else:
+        past = _change_words(compared)
+        against = f"{usd(foot.before_cents)}, {span_words(span, filters, now)}"
+        if compared is None:
+            against = f"nothing, {span_words(span, filters, now)}"
+    rows = filters.href(ROWS, **{**_page_filters(filters), "kind": "ai"})
+    infrastructure = filters.href(ROWS, **{**_page_filters(filters), "kind": "infrastructure"})
+    priced = total.requests - total.unpriced_requests
+    return html.Div(
+        [
+            _fact("AI usage", link(usd(foot.ai_cents), rows, title="The calls behind it"), _ai_note(told)),
+            html.Div("+", className="plus", **{"aria-hidden": "true"}),
+            _fact(
+                "Infrastructure",
+                link(usd(foot.infrastructure_cents), infrastructure, title="The items behind it"),
+                "monthly bill, spread" + (", partly assumed" if total.assumed else ""),
+            ),
+            html.Div("=", className="plus", **{"aria-hidden": "true"}),
+            _fact("Total", usd(foot.cost_cents), "at least: unpriced calls count nothing" if total.unpriced_requests else "to the cent"),
+            _fact(f"Against {found.against}" if span else "Against", past, against),
+            _fact("Calls", wording.count(total.requests), f"{total.failed_requests:,} failed" if priced else "none priced"),
+            _fact("Tokens", wording.count(total.tokens), f"{wording.count(total.images)} images" if total.images else "input and output"),
+        ],
+        className="total-row cost-facts",
+    )  # fmt: skip
+
+
+def sure_marks(told: Costs, now: datetime) -> list[Any]:
+    """The badges of a figure that may change or has changed."""
+    total, marks = told.total, []
+    if total.unpriced_requests:
+        tokens = f", {wording.count(total.unpriced_tokens)} tokens" if total.unpriced_tokens else ""
+        words = f"at least: {total.unpriced_requests:,} of {total.requests:,} calls unpriced{tokens}"
+        marks.append(badge(words, "warn", "No price is known for them, so they count nothing here"))
+    if told.provisional:
+        some = f" ({usd(told.provisional_usd)} of AI usage)" if told.provisional_usd else ""
+        marks.append(badge("provisional", title=f"{PROVISIONAL}{some}"))
+    if told.restated:
+        marks.append(badge("restated", title=f"{total.restated_requests:,} calls were priced again since they were first shown"))
+    return marks
+
+
+def _ai_note(told: Costs) -> str:
+    parts = []
+    if told.total.reported_usd:
+        parts.append(f"{usd(told.total.reported_usd)} as reported")
+    if told.total.estimated_usd:
+        parts.append(f"{usd(told.total.estimated_usd)} estimated")
+    return ", ".join(parts) or "each call at its price"
+
+
+def left_out(told: Costs) -> Any:
+    """What a filter keeps away only because infrastructure is not split by it."""
+    if told.left_out is None:
+        return None
+    names = " or ".join(WORDS[name] for name in told.left_out.dimensions)
+    return states.note(f"Infrastructure is not split by {names}: {usd(told.left_out.usd)} left out under this filter.")
 
 
 def _fact(label: str, value: Any, note: str) -> html.Div:
@@ -150,104 +175,117 @@ def _fact(label: str, value: Any, note: str) -> html.Div:
     )
 
 
-def groups_table(
-    summary: CostSummary, rows: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones
-) -> html.Div:
-    """One line a group; shares and dollars add up to the foot."""
-    by = by_of(filters)
-    tint = colours(list(groups(rows)), tone)
-    body = []
-    for group in summary.groups:
-        name = group.name or NO_NAME
-        colour = tint.get(name, tint.get(OTHER, tone.dim))
-        label: Any = link(name, filters.href(**{by: group.name})) if by in (*COST_FILTERS, "platform") and group.name else name
-        unpriced = badge(f"{group.unpriced_requests:,} unpriced", "warn") if group.unpriced_requests else None
-        body.append(
-            html.Tr(
-                [
-                    html.Td([html.Span(className="swatch", style={"background": colour}), label, " ", unpriced]),
-                    html.Td(usd(group.shown_usd), className="num strong"),
-                    html.Td(
-                        [
-                            html.Span(className="share-bar", style={"width": f"{float(group.share_percent) * 0.6:.1f}px"}),
-                            f" {group.share_percent}{wording.THIN}%",
-                        ],
-                        className="num",
-                    ),
-                    html.Td(wording.count(group.requests), className="num"),
-                    html.Td(_each(group.per_request_usd), className="num"),
-                    html.Td(wording.count(group.tokens), className="num"),
-                    html.Td(age(group.last_at, now, old=timedelta(days=36_500)), className="num dim"),
-                ]
-            )
-        )
-    percent = "100" if summary.total_usd else "0"
+def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime, tone: Tones) -> html.Div:
+    """One line a group; every column adds up to its foot, and AI and infrastructure to the cost."""
+    tint = colours(list(groups(chart_rows(told))), tone)
+    names = [WORDS[name] for name in told.by]
+    compared = lines.foot.before_cents is not None
+    heads = [f"{name[:1].upper()}{name[1:]}" for name in names] + ["AI usage", "Infrastructure", "Cost", "Share"]
+    heads += ["Before", "Change"] if compared else []
+    heads += ["Calls", "A priced call", "Tokens", "Newest"]
+    body = [html.Tr(_cells(line, told, filters, now, tint, tone, compared)) for line in lines.lines]
     foot = html.Tr(
         [
-            html.Td("Total"),
-            html.Td(usd(cost_tables.in_cents(summary.total_usd)), className="num"),
-            html.Td(f"{percent}{wording.THIN}%", className="num"),
-            html.Td(wording.count(summary.requests), className="num"),
-            html.Td("", className="num"),
-            html.Td(wording.count(summary.tokens), className="num"),
+            html.Td("Total", colSpan=len(names)),
+            *_amounts(lines.foot, filters.href(ROWS, **_page_filters(filters)), compared),
+            html.Td(wording.count(told.total.requests), className="num", **{"data-label": "Calls"}),
+            html.Td(_each(lines.foot), className="num", **{"data-label": "A priced call"}),
+            html.Td(wording.count(told.total.tokens), className="num", **{"data-label": "Tokens"}),
             html.Td(""),
         ]
     )
-    return _table(
-        f"By {DIMENSIONS[by]}",
-        (DIMENSIONS[by].capitalize(), "Cost", "Share", "Calls", "A priced call", "Tokens", "Newest"),
-        body,
-        foot,
-    )
-
-
-def _each(amount: Decimal | None) -> str:
-    return "unpriced" if amount is None else usd(amount, 4) if amount else "$0"
-
-
-def users_table(users: Sequence[Mapping[str, Any]], now: datetime) -> html.Div:
-    """Who cost most, by pseudonym."""
-    if not users:
-        return states.empty("No user is named in this range's usage.")
-    body = [
-        html.Tr(
-            [
-                html.Td(_short(user["user_id"]), className="mono", title=user["user_id"]),
-                html.Td(user["tier"] or "–"),
-                html.Td([usd(user["cost_usd"]), " +" if user["unpriced_requests"] else ""], className="num strong"),
-                html.Td(wording.count(user["requests"]), className="num"),
-                html.Td(wording.count(user["tokens"]), className="num"),
-            ]
-        )
-        for user in users
-    ]
-    return _table("Top users", ("User", "Tier", "Cost", "Calls", "Tokens"), body, None, note="whole UTC days, by pseudonym")
-
-
-def _short(user: str) -> str:
-    return user if len(user) <= 12 else f"{user[:11]}…"
-
-
-def _table(title: str, heads: Sequence[str], body: Sequence[Any], foot: Any, note: str = "") -> html.Div:
-    # The first column is text; so is a second one called Tier.
-    head = [html.Th(name, className="" if n == 0 or name == "Tier" else "num", scope="col") for n, name in enumerate(heads)]
+    text = len(names)
+    head = html.Tr([html.Th(name, className="" if n < text else "num", scope="col") for n, name in enumerate(heads)])
+    title = f"By {' and '.join(names)}"
+    note = f"{len(lines.lines)} groups; click a cost for the rows behind it"
     return html.Div(
         [
+            html.Div([html.H2(title), html.Span(note, className="dim note-beside")], className="card-head table-head"),
             html.Div(
-                [html.H2(title), html.Span(note, className="dim") if note else None],
-                className="card-head",
-                style={"padding": "10px 14px 4px"},
-            ),
-            html.Div(
-                html.Table(
-                    [html.Thead(html.Tr(head)), html.Tbody(list(body)), *([html.Tfoot(foot)] if foot else [])],
-                    className="plain-table",
-                ),
+                html.Table([html.Thead(head), html.Tbody(body), html.Tfoot(foot)], className="plain-table cost-table"),
                 className="table-scroll",
             ),
         ],
         className="card flush",
     )
+
+
+def _cells(
+    line: Line, told: Costs, filters: Filters, now: datetime, tint: Mapping[str, str], tone: Tones, compared: bool
+) -> list[Any]:
+    cost = line.cost
+    colour = tint.get(line.labels[0], tint.get(OTHER, tone.dim))
+    own = OTHERS not in cost.key
+    of_infrastructure = INFRASTRUCTURE in cost.key
+    changes = {**_page_filters(filters), **narrowed(filters, told.by, cost.key)} if own else {}
+    if of_infrastructure:
+        changes = {**_page_filters(filters), "kind": "infrastructure"}
+        changes |= {n: v for n, v in narrowed(filters, told.by, cost.key).items() if v != INFRASTRUCTURE}
+    rows = filters.href(ROWS, **changes) if own else None
+    unpriced = badge(f"{cost.unpriced_requests:,} unpriced", "warn", _unpriced_words(line)) if cost.unpriced_requests else None
+    restated = badge("restated", title=f"{cost.restated_requests:,} calls were priced again") if cost.restated_requests else None
+    first: list[Any] = [html.Span(className="swatch", style={"background": colour}), _short(told.by[0], line.labels[0])]
+    labels = [html.Td([*first, " ", unpriced, restated], className="label", title=line.labels[0])]
+    labels += [
+        html.Td(_short(name, label), className="label", title=label)
+        for name, label in zip(told.by[1:], line.labels[1:], strict=True)
+    ]
+    return [
+        *labels,
+        *_amounts(line, rows, compared),
+        html.Td(wording.count(cost.requests), className="num", **{"data-label": "Calls"}),
+        html.Td(_each(line), className="num", **{"data-label": "A priced call"}),
+        html.Td(wording.count(cost.tokens), className="num", **{"data-label": "Tokens"}),
+        html.Td(age(cost.last_at, now, old=timedelta(days=36_500)), className="num dim", **{"data-label": "Newest"}),
+    ]
+
+
+def _amounts(line: Line, rows: str | None, compared: bool) -> list[Any]:
+    plus = " +" if line.cost.unpriced_requests else ""
+    shown = f"{usd(line.cost_cents)}{plus}"
+    cells = [
+        html.Td(usd(line.ai_cents), className="num", **{"data-label": "AI usage"}),
+        html.Td(usd(line.infrastructure_cents), className="num", **{"data-label": "Infrastructure"}),
+        html.Td(
+            link(shown, rows, title="The rows behind it") if rows else shown, className="num strong", **{"data-label": "Cost"}
+        ),
+        html.Td(f"{line.share_percent}{wording.THIN}%", className="num", **{"data-label": "Share"}),
+    ]
+    if compared:
+        before = line.before_cents
+        words = _change_words(line.change) if before or line.cost_cents else "–"
+        cells.append(html.Td(usd(before) if before is not None else "–", className="num", **{"data-label": "Before"}))
+        cells.append(html.Td(words, className="num", **{"data-label": "Change"}))
+    return cells
+
+
+def _change_words(changed: Decimal | None) -> str:
+    """`+2 %`, `−0.4 %`, `0 %` for less than that, `new` where there was nothing."""
+    if changed is None:
+        return "new"
+    size = wording.percent(abs(changed))
+    sign = "" if size == wording.percent(0) else "+" if changed > 0 else MINUS
+    return f"{sign}{size}"
+
+
+def _page_filters(filters: Filters) -> dict[str, str | None]:
+    return {name: filters.page.get(name) for name in FILTERS}
+
+
+def _unpriced_words(line: Line) -> str:
+    tokens = line.cost.unpriced_tokens
+    return f"{tokens:,} tokens have no price: the cost is at least this" if tokens else "The cost is at least this"
+
+
+def _each(line: Line) -> str:
+    if not line.cost.requests:
+        return "–"
+    amount: Decimal | None = line.per_request_usd
+    return "unpriced" if amount is None else usd(amount, 4) if amount else "$0"
+
+
+def _short(name: str, label: str) -> str:
+    return f"{label[:11]}…" if name in ("user", "api_key_hash") and len(label) > 24 else label
 
 
 def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Div:
@@ -259,8 +297,8 @@ def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Di
         )
     first, last = (wording.moment(span[name], now, filters.zone) for name in ("first_at", "last_at"))
     actions = [link("Last 90 d", filters.href(range="90d"), "button")]
-    if any(filters.page.get(name) for name in COST_FILTERS):
-        actions.append(link("Clear filters", filters.href(**dict.fromkeys(COST_FILTERS)), "button"))
+    if any(filters.values(name) for name in FILTERS):
+        actions.append(link("Clear filters", filters.href(**dict.fromkeys(FILTERS)), "button"))
     return states.empty(
         f"No AI usage in this range under these filters. There is some of {whose} from {first} to {last}.", actions
     )
@@ -270,12 +308,8 @@ def register(app: Dash, pages: Pages) -> None:
     """Connects the page's blocks."""
     parts = pages.parts
 
-    async def cost(filters: Filters, now: datetime) -> tuple[list[dict[str, Any]], list[datetime]]:
-        by = by_of(filters)
-        key = ("cost", filters.on(PATH).href(), by)
-        found: tuple[list[dict[str, Any]], list[datetime]] = await pages.read(
-            key, lambda: reads.cost_by(parts.store, filters, by, now)
-        )
+    async def answer(filters: Filters, now: datetime) -> Answered:
+        found: Answered = await pages.read(("cost", filters.on(PATH).href()), lambda: reads.cost(parts, filters, now))
         return found
 
     @app.callback(Output(Id.FILTERS, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
@@ -283,10 +317,9 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            choices = await pages.read(
-                ("choices", filters.range, filters.platform), lambda: reads.cost_choices(parts.store, filters, now)
-            )
-            return [*filter_bar(filters, choices), *(states.note(problem) for problem in filters.problems)]
+            key = ("choices", filters.range, filters.zone.key, filters.platform)
+            choices = await pages.read(key, lambda: reads.cost_choices(parts, filters, now))
+            return [*filter_bar(filters, choices, now), *(states.note(problem) for problem in filters.problems)]
 
         return await pages.guard(make)
 
@@ -301,19 +334,17 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            rows, edges = await cost(filters, now)
-            if not rows:
+            found = await answer(filters, now)
+            if not found.now.groups:
                 span = await pages.read(("span", filters.platform), lambda: reads.usage_span(parts.store, filters.platform))
                 return nothing(span, filters, now)
-            address = filters.href()
-            before = await pages.read(("before", address), lambda: reads.cost_total(parts.store, filters, filters.previous(now)))
             deploys = await pages.read(
-                ("deploys", filters.platform, address), lambda: reads.deploys(parts.store, filters.platform, filters.span(now))
+                ("deploys", filters.platform, filters.href()),
+                lambda: reads.deploys(parts.store, filters.platform, filters.span(now)),
             )
             # Five platforms' deploys on one chart would hide it: they are drawn for one platform.
-            return total_block(
-                summarise(rows), before, rows, edges, deploys if filters.platform else (), filters, now, tones(theme)
-            )
+            shown = deploys if filters.platform else ()
+            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme))
 
         return await pages.guard(make)
 
@@ -328,19 +359,9 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            rows, _ = await cost(filters, now)
-            return groups_table(summarise(rows), rows, filters, now, tones(theme)) if rows else None
-
-        return await pages.guard(make)
-
-    @app.callback(
-        Output(Id.USERS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
-    )
-    async def show_users(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now = parse(path, search), parts.clock.now()
-
-        async def make() -> Any:
-            users = await pages.read(("users", filters.href()), lambda: reads.top_users(parts.store, filters, now))
-            return users_table(users, now)
+            found = await answer(filters, now)
+            if not found.now.groups:
+                return None
+            return groups_table(found.now, statement(found.now, found.before), filters, now, tones(theme))
 
         return await pages.guard(make)

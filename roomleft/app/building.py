@@ -9,9 +9,19 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
+from analytics.catalogue import Catalogue
 from collectors.platform_api.progress import progress
 from dashboards.api import close_api, install_errors, make_api
+from dashboards.api_allocation import make_allocation_api
+from dashboards.api_budgets import make_budget_api
+from dashboards.api_economics import make_economics_api
+from dashboards.api_forget import make_forget_api
+from dashboards.api_ledger import make_ledger_api
+from dashboards.api_litellm import make_litellm
+from dashboards.api_otlp import make_otlp
+from dashboards.api_prices import make_price_api
 from dashboards.api_reports import make_report_api
+from dashboards.api_reprice import make_reprice_api
 from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
@@ -20,13 +30,16 @@ from dashboards.fault_tray import make_fault_routes
 from dashboards.parts import Parts, slack_of
 from dashboards.quarantine import make_quarantine
 from dashboards.readiness import Check, Readiness
-from jobs.measure import MEASURE, SETTLED_AFTER, measure_job
+from jobs.crossing import Crossing
+from jobs.measure import MEASURE, SETTLED_AFTER, Paces, measure_job
 from jobs.price import price, price_job
 from jobs.retain import retain_job
 from jobs.roll_up import ROLL_UP, roll_up_job
 from jobs.schedule import Did, Job, Schedule
 from jobs.scrape_lease import ScrapeLease
 from roomleft import __version__
+from roomleft.app.deciding import Deciding
+from roomleft.app.pricing import catalogue_of
 from roomleft.app.source_states import source_states
 from roomleft.app.watching import Watching
 from roomleft.clock import Clock
@@ -35,6 +48,7 @@ from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
 from roomleft.packs_shelf import PacksInUse, load_in_force
 from roomleft.settings import Settings
 from warehouse.state import Leases, Outcome, Sessions, SignIn, StateDb, Tokens
+from warehouse.state.closed_periods import ClosedPeriods
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.store import Store
 from warehouse.writer import Writer
@@ -47,6 +61,7 @@ class App:
     parts: Parts
     schedule: Schedule
     watching: Watching
+    crossing: Crossing
     tokens: Tokens
     sign_in: SignIn
     asgi: ASGIApp
@@ -54,6 +69,7 @@ class App:
     def start(self) -> None:
         """Start the writer, the jobs and the scrapes."""
         self.parts.writer.start()
+        self.crossing.start()
         self.schedule.start()
         self.watching.start()
 
@@ -61,6 +77,7 @@ class App:
         """Stop the jobs and scrapes, drain the writer, close both stores."""
         self.watching.stop()
         self.schedule.stop()
+        self.crossing.stop()
         self.parts.writer.close()
         self.parts.store.close()
         self.parts.state.close()
@@ -79,16 +96,33 @@ def build(settings: Settings, clock: Clock) -> App:
         raise
     try:
         packs = PacksInUse(load_in_force(settings, stored_platforms(store)))
+        deciding = Deciding(packs, state, clock)
         # Before the first event: what arrives without a price is stored as unpriced.
         price(store, packs, clock.now())
     except BaseException:
         store.close()
         state.close()
         raise
-    writer = Writer(store, clock, pseudonyms=Pseudonyms(state), max_queued_rows=settings.queue_rows)
+    paces = Paces()
+    crossing = Crossing(
+        store, packs, clock, lambda: zones_of(packs), paces=paces, slack=slack_of(clock), refresh=deciding.refresh
+    )
+    catalogue = catalogue_of(settings, packs, state)
+    writer = Writer(
+        store,
+        clock,
+        pseudonyms=Pseudonyms(state),
+        rates_for=lambda pairs: catalogue.rates_of(pairs, clock.now()),
+        max_queued_rows=settings.queue_rows,
+    )
     scrape_lease = ScrapeLease(Leases(state))
     watching = Watching(settings, Credentials(settings.data_dir), packs, store, writer, clock, scrape_lease)
-    schedule = Schedule([*_jobs(settings, packs, store, clock), *watching.jobs()], state, clock)
+    writer.on_usage = crossing.wake
+    schedule = Schedule(
+        [*_jobs(settings, packs, store, clock, deciding, paces, (catalogue, ClosedPeriods(state))), *watching.jobs()],
+        state,
+        clock,
+    )
     watching.schedule = schedule
     readiness = Readiness(_readiness(watching, store, clock, schedule))
     parts = Parts(
@@ -104,12 +138,24 @@ def build(settings: Settings, clock: Clock) -> App:
         test_source=watching.test,
         reload_packs=watching.reload,
         wake_packs=watching.wake,
+        decided=deciding.refresh,
+        misfits=lambda: deciding.misfits,
+        catalogue=catalogue,
     )
     tokens, sign_in = Tokens(state), SignIn(state, timedelta(hours=settings.session_hours))
     server = FastAPI(title="Roomleft", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     install_errors(server)
     server.include_router(make_api(parts))
+    server.include_router(make_ledger_api(parts))
     server.include_router(make_report_api(parts))
+    server.include_router(make_price_api(parts))
+    server.include_router(make_economics_api(parts))
+    server.include_router(make_otlp(parts))
+    server.include_router(make_litellm(parts))
+    server.include_router(make_allocation_api(parts))
+    server.include_router(make_reprice_api(parts))
+    server.include_router(make_budget_api(parts))
+    server.include_router(make_forget_api(parts))
     server.include_router(make_quarantine(parts))
     server.include_router(make_fault_routes(parts))
     server.include_router(make_apidocs(server))
@@ -119,7 +165,7 @@ def build(settings: Settings, clock: Clock) -> App:
     pages = build_pages(server, parts)
     hosts = hosts_for(settings.host, settings.allowed_hosts)
     door = Door(server, tokens=tokens, sign_in=sign_in, sessions=Sessions(state), hosts=hosts, script_hashes=pages.csp_hashes())
-    return App(parts, schedule, watching, tokens, sign_in, door)
+    return App(parts, schedule, watching, crossing, tokens, sign_in, door)
 
 
 def stored_platforms(store: Store) -> list[str]:
@@ -127,23 +173,39 @@ def stored_platforms(store: Store) -> list[str]:
     return [str(row["platform"]) for row in store.rows("platforms_stored")]
 
 
-def _jobs(settings: Settings, packs: PacksInUse, store: Store, clock: Clock) -> list[Job]:
-    def zones() -> list[str]:
-        # UTC whatever the packs' zones: users' days of all platforms together are of that zone.
-        return sorted({"UTC", *(zone for pack in packs.values() for zone in pack.zones())})
+def zones_of(packs: PacksInUse) -> list[str]:
+    """The zones that users' days are kept in. UTC whatever the packs' zones: users' days of all platforms together are of that zone."""
+    return sorted({"UTC", *(zone for pack in packs.values() for zone in pack.zones())})
 
+
+def _jobs(
+    settings: Settings,
+    packs: PacksInUse,
+    store: Store,
+    clock: Clock,
+    deciding: Deciding,
+    paces: Paces,
+    pricing: tuple[Catalogue, ClosedPeriods],
+) -> list[Job]:
     # Packs come and go while the server runs: each run asks for the zones of those in force.
     def roll_up(now: datetime) -> Did:
-        return roll_up_job(store, zones(), then=(MEASURE,))(now)
+        return roll_up_job(store, zones_of(packs), then=(MEASURE,))(now)
 
     def retain(now: datetime) -> str:
-        return retain_job(store, zones())(now)
+        return retain_job(store, zones_of(packs))(now)
 
-    measured = measure_job(store, packs, every=timedelta(seconds=settings.measure_every_s), slack=slack_of(clock))
+    every = timedelta(seconds=settings.measure_every_s)
+    measured = measure_job(store, packs, every=every, slack=slack_of(clock), paces=paces)
+    measure = _withdrawing(measured.run, packs)
+
+    def measure_as_decided(now: datetime) -> str | Did | None:
+        deciding.refresh()
+        return measure(now)
+
     return [
-        price_job(store, packs),
+        price_job(store, packs, *pricing),
         Job(ROLL_UP, timedelta(seconds=settings.roll_up_every_s), roll_up),
-        replace(measured, run=_withdrawing(measured.run, packs)),
+        replace(measured, run=measure_as_decided),
         Job("retain", timedelta(hours=settings.retain_every_h), retain, at_start=False),
     ]
 

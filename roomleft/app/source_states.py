@@ -8,6 +8,7 @@ from typing import Any
 
 from collectors.platform_api.progress import COMPONENT, REMEMBERED, SourceProgress, progress
 from collectors.platform_api.source import STREAMS
+from collectors.taken import STREAMS as TAKEN_STREAMS
 from dashboards.parts import SourceStatus
 from jobs.schedule import LATE_INTERVALS, JobStatus
 from jobs.scrape import TargetStatus
@@ -20,7 +21,7 @@ WORST = ("failing", "silent", "unknown", "waiting", "ok")
 LAGGING = ("usage", "samples", "prometheus-server")
 """Streams that figures are made of as they come; deploys and business days come when they come."""
 CLOCK_HINT = "let its host keep time by NTP"
-WITH_A_PAST = (PLATFORM_API, "prometheus-server")
+WITH_A_PAST = (PLATFORM_API, "prometheus-server", *TAKEN_STREAMS)
 """Kinds whose history is read; the others only ever give the present."""
 Row = Mapping[str, Any]
 
@@ -133,7 +134,9 @@ def _taken(
 
 
 def _streams(each: Watched) -> Sequence[str]:
-    return [stream for stream in STREAMS if stream != "health"] if each.kind == PLATFORM_API else (each.kind,)
+    if each.kind == PLATFORM_API:
+        return [stream for stream in STREAMS if stream != "health"]
+    return (TAKEN_STREAMS.get(each.kind, each.kind),)
 
 
 def _state(job: JobStatus, check: Row | None) -> str:
@@ -165,6 +168,8 @@ def _brought(each: Watched, rows: Sequence[Row]) -> tuple[int | None, int | None
         ]
     elif each.kind == "prometheus-server":
         own = [row for row in rows if row["platform"] == each.platform and row["asked"] and row["component"] == each.component]
+    elif each.kind in TAKEN_STREAMS:
+        own = [row for row in rows if row["platform"] == each.platform and row["source"] == each.source]
     else:
         own = [row for row in rows if row["platform"] == each.platform and row["source"] == name and row["component"] is not None]
     total = sum(row["row_count"] for row in own)

@@ -16,6 +16,7 @@ from collectors.own_network import OwnNetwork
 from collectors.platform_api.source import STREAMS, SourceConfig
 from collectors.prometheus.scrape_once import scrape_once
 from collectors.prometheus.scrape_target import ScrapeTarget, target_of
+from collectors.taken import STREAMS as TAKEN_STREAMS
 from collectors.takers import taker_for
 from dashboards.parts import Reloaded, SourceTest
 from jobs.collect import collect_jobs
@@ -134,7 +135,7 @@ class Watching:
             stored = {str(row["platform"]) for row in self._store.rows("platforms_stored")}
             files = files_in_force(self._settings, stored | self._woken)
             fresh, refused = load_each(files)
-            before = dict(self.packs)
+            before = dict(self.packs.written)
             kept = {slug: before[slug] for slug in refused if slug in before}
             after = {slug: fresh.get(slug) or kept[slug] for slug in files if slug in fresh or slug in kept}
             self._put_in_force(after)
@@ -161,7 +162,7 @@ class Watching:
                 for error in refused.values():
                     raise error
                 self._woken.update(fresh)
-                self._put_in_force({**self.packs, **fresh})
+                self._put_in_force({**self.packs.written, **fresh})
             return tuple(known)
 
     def test(self, source: str) -> SourceTest:
@@ -235,7 +236,7 @@ class Watching:
             if self.schedule is not None:
                 self.schedule.remove(name)
         if new is None:
-            for stream in STREAMS if old.kind == PLATFORM_API else (old.kind,):
+            for stream in STREAMS if old.kind == PLATFORM_API else (TAKEN_STREAMS.get(old.kind, old.kind),):
                 SOURCE_UP.remove_by_labels({"source": old.source, "stream": stream})
 
     def _made(self, before: Mapping[str, Watched]) -> dict[str, Watched]:

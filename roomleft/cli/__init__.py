@@ -26,6 +26,8 @@ cli.add_typer(token_cli, name="token")
 cli.add_typer(connect_cli, name="connect")
 report_cli = typer.Typer(help="What the pages show, as a file to keep, send or print.", no_args_is_help=True)
 cli.add_typer(report_cli, name="report")
+user_cli = typer.Typer(help="People whose use is watched.", no_args_is_help=True)
+cli.add_typer(user_cli, name="user")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -151,6 +153,22 @@ def scrape(
     raise typer.Exit(run_scrape(targets, format_, as_json, token_env))
 
 
+@cli.command()
+def price(
+    file: Annotated[
+        str,
+        typer.Argument(help="One response a line: bodies, recorded exchanges or streams; .gz is read too, - is standard input."),
+    ],
+    provider: Annotated[str, typer.Option(help="Who answered, by its id in genai-prices: openai, anthropic, google, aws …")],
+    at: Annotated[str | None, typer.Option(help="At the prices of this instant; each response's own time when absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what responses used and what that costs, line by line. Exit 1 if any is refused."""
+    from roomleft.cli.price import run_price
+
+    raise typer.Exit(run_price(file, provider, at, as_json))
+
+
 @cli.command("sql")
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT, or DESCRIBE, SHOW TABLES, SUMMARIZE.")], as_json: Json = False
@@ -178,6 +196,51 @@ def import_command(
     from roomleft.cli.bring import run_import
 
     raise typer.Exit(run_import(file, as_, platform, map_ or [], set_ or [], zone, start, as_json))
+
+
+@cli.command()
+def reprice(
+    since: Annotated[str, typer.Option(help="The first day (UTC), or an RFC 3339 instant.")],
+    until: Annotated[str, typer.Option(help="The day after the last, or an instant; not included.")],
+    platform: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Append the differences; without it nothing changes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What past calls cost by the prices as known now, by model and day. Closed books refuse."""
+    from roomleft.cli.reprice import run_reprice
+
+    raise typer.Exit(run_reprice(since, until, platform, provider, model, apply, as_json))
+
+
+@cli.command()
+def close(
+    period: Annotated[
+        str | None, typer.Argument(help="2026-10, 2026-10-05, 2026-Q3 or 2026; what is closed is listed when absent.")
+    ] = None,
+    platform: Annotated[str | None, typer.Option(help="Only this platform's books.")] = None,
+    zone: Annotated[str, typer.Option(help="The zone its days are of.")] = "UTC",
+    note: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Close the books of a period that is over: no cost in it may change any more."""
+    from roomleft.cli.close import run_close
+
+    raise typer.Exit(run_close(period, platform, zone, note, as_json))
+
+
+@cli.command()
+def reopen(
+    period: Annotated[str, typer.Argument(help="The period as it was closed.")],
+    platform: Annotated[str | None, typer.Option(help="The platform it was closed for.")] = None,
+    zone: Annotated[str, typer.Option(help="The zone it was closed in.")] = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Open closed books again."""
+    from roomleft.cli.close import run_reopen
+
+    raise typer.Exit(run_reopen(period, platform, zone, as_json))
 
 
 @cli.command("start-over")
@@ -232,6 +295,32 @@ def token_link() -> None:
     from roomleft.cli.access import run_token_link
 
     run_token_link()
+
+
+@user_cli.command("forget")
+def user_forget(
+    user: Annotated[str, typer.Argument(help="The person as the platform names them.")], as_json: Json = False
+) -> None:
+    """Erase who a person is, for good: their calls and all sums stay, under a pseudonym of nobody. Exit 1 if something still names them."""
+    from roomleft.cli.forget import run_forget
+
+    raise typer.Exit(run_forget(user, as_json))
+
+
+@report_cli.command("cost")
+def report_cost(
+    user: Annotated[str | None, typer.Option(help="Only this user, as the platform names them or by pseudonym.")] = None,
+    platform: Annotated[str | None, typer.Option(help="Only this platform; each of them when absent.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="How far it looks back, for example 30d; as the pack says when absent.")
+    ] = None,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="A folder for the report as HTML, text and workbook.")] = None,
+) -> None:
+    """What a user or a platform cost: totals, splits, peak hours, projection, trend, efficiency, advice. From the running server."""
+    from roomleft.cli.report import run_cost
+
+    raise typer.Exit(run_cost(platform, user, period, as_json, out))
 
 
 @report_cli.command("health")

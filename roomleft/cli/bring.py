@@ -142,6 +142,7 @@ def _patiently(client: Client, path: str, records: bytes, headers: dict[str, str
 
 def _into_store(settings: Settings, plan: ImportPlan, totals: Totals, reasons: list[str]) -> Iterator[int]:
     from jobs.price import price
+    from roomleft.app.pricing import catalogue_of
     from warehouse.rollup import roll_up
     from warehouse.state import Pseudonyms, StateDb
     from warehouse.store import Store
@@ -153,7 +154,8 @@ def _into_store(settings: Settings, plan: ImportPlan, totals: Totals, reasons: l
     packs = packs_known(settings)
     store = Store.open(settings.warehouse_url, now=clock)
     state = StateDb.open(settings.state_url, clock)
-    writer = Writer(store, clock, pseudonyms=Pseudonyms(state))
+    catalogue = catalogue_of(settings, packs, state)
+    writer = Writer(store, clock, pseudonyms=Pseudonyms(state), rates_for=lambda pairs: catalogue.rates_of(pairs, clock.now()))
     writer.start()
     try:
         price(store, packs, clock.now())

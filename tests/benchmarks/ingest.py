@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import statistics
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
+import numpy as np
 import orjson
 import pyarrow as pa
 
+from analytics.catalogue import Catalogue
 from collectors.records.usage_rows import usage_table
 from jobs.price import price
 from roomleft.clock import FixedClock
@@ -19,7 +24,10 @@ from roomleft.settings import ROOT
 from tests.benchmarks.rows import SERIES, records, samples
 from tests.benchmarks.timing import Result, percentile, seconds
 from tests.chaos.server import Server
-from warehouse.store import Store
+from warehouse.ingest import usage as ingest_usage
+from warehouse.ingest.pricing import Priced
+from warehouse.store import Store, Transaction
+from warehouse.tables import USAGE
 from warehouse.writer import Batch, Writer
 
 BATCH = 10_000
@@ -153,3 +161,86 @@ def _spread(values: list[float]) -> str:
 def prepare_prices(store: Store, now: datetime) -> None:
     """The shipped prices, in the store."""
     price(store, load_packs(ROOT / "packs", ["scribe"]), now)
+
+
+PRICED_MODELS = (
+    ("openai", "gpt-4.1"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("google", "gemini-2.5-pro"),
+    ("deepseek", "deepseek-chat"),
+)
+MILLION = 1_000_000
+
+
+def pricing_ratio(folder: Path, now: datetime, events: int = MILLION) -> list[Result]:
+    """Events through the writer with their prices resolved from the lists, against the same with pricing left out; in turn, medians.
+
+    Once of calls with tokens alone, once with every tenth telling parts of its tokens.
+    """
+    catalogue = Catalogue(ROOT / "packs" / "prices")
+    results = []
+    for name, parts_every in (("tokens", 0), ("a tenth with parts of tokens", 10)):
+        stores = [Store.open(f"duckdb:///{folder}/priced-{parts_every}-{turn}.duckdb", now=FixedClock(now)) for turn in range(2)]
+        writers = [
+            Writer(stores[0], FixedClock(now), rates_for=lambda pairs: catalogue.rates_of(pairs, now)),
+            Writer(stores[1], FixedClock(now)),
+        ]
+        for writer in writers:
+            writer.start()
+        took: tuple[list[float], list[float]] = ([], [])
+        for turn in range(events // BATCH):
+            rows = _priced_rows(turn, now, parts_every)
+            for writer, times, free in zip(writers, took, (False, True), strict=True):
+                with _unpriced() if free else nullcontext():
+                    times.append(seconds(lambda w=writer, rows=rows: w.write(Batch("bench", usage=rows))))  # type: ignore[misc]
+        for writer, store in zip(writers, stores, strict=True):
+            writer.close()
+            store.close()
+        added = sum(took[0]) / sum(took[1]) - 1
+        measured = f"{added:+.0%} ({events / sum(took[0]):,.0f} against {events / sum(took[1]):,.0f} events/s)"
+        results.append(Result(f"pricing {events:,} events on their way in: {name}", measured, "≤ +50 %", added <= 0.5))
+    return results
+
+
+@contextmanager
+def _unpriced() -> Iterator[None]:
+    """Events stored as free, without a look at any price."""
+    real = ingest_usage.price_usage
+
+    def nothing(tx: Transaction, usage: pa.Table, book: object = None) -> Priced:
+        count = usage.num_rows
+        zero = pa.repeat(pa.scalar(Decimal(0), pa.decimal128(18, 9)), count)
+        return Priced(pa.nulls(count, pa.string()), zero, pa.repeat("free", count))
+
+    ingest_usage.price_usage = nothing  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        ingest_usage.price_usage = real
+
+
+def _priced_rows(turn: int, now: datetime, parts_every: int) -> pa.Table:
+    rng = np.random.default_rng(turn)
+    which = rng.integers(0, len(PRICED_MODELS), BATCH)
+    since = int((now - timedelta(hours=6)).timestamp() * 1e6)
+    zeros = pa.array(np.zeros(BATCH, dtype=np.int64))
+    columns: dict[str, pa.Array] = dict.fromkeys(("cache_write_tokens", "reasoning_tokens", "images", "characters"), zeros)
+    columns |= {
+        "event_id": pa.array([f"{turn}-{n}" for n in range(BATCH)]),
+        "source": pa.repeat("bench", BATCH),
+        "platform": pa.repeat("scribe", BATCH),
+        "status": pa.repeat("ok", BATCH),
+        "operation": pa.repeat("chat", BATCH),
+        "requests": pa.array(np.ones(BATCH, dtype=np.int64)),
+        "occurred_at": pa.array(since + rng.integers(0, 6 * 3_600_000_000, BATCH)).cast(USAGE.field("occurred_at").type),
+        "provider": pa.array([pair[0] for pair in PRICED_MODELS]).take(pa.array(which)),
+        "model": pa.array([pair[1] for pair in PRICED_MODELS]).take(pa.array(which)),
+        "input_uncached_tokens": pa.array(rng.integers(10, 3000, BATCH)),
+        "cache_read_tokens": pa.array(rng.integers(0, 2000, BATCH)),
+        "output_tokens": pa.array(rng.integers(1, 900, BATCH)),
+        "audio_seconds": pa.array([Decimal(0)] * BATCH, USAGE.field("audio_seconds").type),
+    }
+    if parts_every:
+        told = [[("input_image_tokens", 5.0)] if n % parts_every == 0 else None for n in range(BATCH)]
+        columns["other_units"] = pa.array(told, USAGE.field("other_units").type)
+    return pa.table({field.name: columns.get(field.name, pa.nulls(BATCH, field.type)) for field in USAGE}).cast(USAGE)

@@ -32,7 +32,7 @@ def test_an_address_survives_a_round_trip() -> None:
     "search", ["range=yesterday", "range=2026-11-14..2026-11-01", "range=1900-01-01..2026-01-01", "range=..", "tz=Mars/Base"]
 )
 def test_what_is_not_understood_is_left_out_and_said(search: str) -> None:
-    filters = parse("/cost", search)
+    filters = parse("/platforms/scribe", search)
     assert (filters.range, filters.zone.key) == ("24h", "UTC")
     assert len(filters.problems) == 1
     assert search.partition("=")[2] in filters.problems[0]
@@ -45,7 +45,43 @@ def test_another_page_keeps_the_shared_filters_only() -> None:
 
 
 def test_the_default_range_is_not_written() -> None:
-    assert parse("/cost", "range=7d").href(range="24h") == "/cost"
+    assert parse("/platforms/scribe", "range=7d").href(range="24h") == "/platforms/scribe"
+    assert parse("/cost", "range=7d").href(range="month") == "/cost"
+
+
+@pytest.mark.parametrize(
+    ("path", "search", "to", "address"),
+    [
+        ("/cost", "", "/", "/"), ("/cost", "range=24h", "/", "/"), ("/cost", "range=7d", "/", "/?range=7d"),
+        ("/", "", "/cost", "/cost"), ("/", "range=month", "/cost", "/cost"), ("/", "range=30d", "/cost/rows", "/cost/rows?range=30d"),
+        ("/cost", "range=24h", "/cost/rows", "/cost/rows?range=24h"), ("/cost", "", "/export/cost.csv", "/export/cost.csv"),
+    ],
+)  # fmt: skip
+def test_cost_shows_the_month_and_other_pages_the_day(path: str, search: str, to: str, address: str) -> None:
+    assert parse("/cost", "").range == parse("/export/cost.xlsx", "").range == "month"
+    assert parse(path, search).href(to) == address
+
+
+def test_a_filter_may_have_several_values() -> None:
+    filters = parse("/cost", "model=a%26b&model=c+d&by=team")
+    assert filters.values("model") == ("a&b", "c d")
+    assert filters.href() == "/cost?model=a%26b&model=c+d&by=team"
+    assert filters.href(model=filters.toggled("model", "a&b")) == "/cost?model=c+d&by=team"
+    assert filters.href(model=filters.toggled("model", "e")) == "/cost?model=a%26b&model=c+d&model=e&by=team"
+    assert parse("/cost", "model=a").toggled("model", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("span", "before"),
+    [
+        ("2026-10-01..2026-10-31", (datetime(2026, 8, 30, 22, tzinfo=UTC), datetime(2026, 9, 30, 22, tzinfo=UTC))),
+        ("2026-10-26..2026-10-26", (datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC))),
+        ("2026-11-20..2026-11-20", (datetime(2026, 11, 18, 23, tzinfo=UTC), datetime(2026, 11, 19, 12, tzinfo=UTC))),
+    ],
+    ids=["a month of days", "the day before has 25 hours", "a day so far"],
+)
+def test_days_are_compared_with_as_many_days(span: str, before: tuple[datetime, datetime]) -> None:
+    assert parse("/cost", f"range={span}&tz=Europe/Berlin").previous(NOW) == before
 
 
 @pytest.mark.parametrize(

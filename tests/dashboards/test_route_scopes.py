@@ -13,7 +13,16 @@ import pytest
 from fastapi import FastAPI
 
 from dashboards.api import install_errors, make_api
+from dashboards.api_allocation import make_allocation_api
+from dashboards.api_budgets import make_budget_api
+from dashboards.api_economics import make_economics_api
+from dashboards.api_forget import make_forget_api
+from dashboards.api_ledger import make_ledger_api
+from dashboards.api_litellm import make_litellm
+from dashboards.api_otlp import make_otlp
+from dashboards.api_prices import make_price_api
 from dashboards.api_reports import make_report_api
+from dashboards.api_reprice import make_reprice_api
 from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
@@ -34,19 +43,52 @@ TABLE = {
     ("POST", "/api/v1/usage"): INGEST,
     ("POST", "/api/v1/samples"): INGEST,
     ("POST", "/api/v1/business"): INGEST,
+    ("POST", "/v1/traces"): INGEST,
+    ("POST", "/v1/metrics"): INGEST,
+    ("POST", "/v1/litellm"): INGEST,
     ("GET", "/metrics"): READ,
     ("GET", "/api/v1/headroom"): READ,
     ("GET", "/api/v1/usage/summary"): READ,
     ("POST", "/api/v1/sql"): READ,
     ("GET", "/api/v1/reports/health"): READ,
+    ("GET", "/api/v1/reports/cost"): READ,
+    ("GET", "/api/v1/economics"): READ,
     ("GET", "/api/v1/sources"): READ,
     ("GET", "/api/v1/rejected"): READ,
+    ("GET", "/api/v1/allocation"): READ,
+    ("GET", "/api/v1/allocation/unallocated"): READ,
+    ("GET", "/api/v1/allocation/rules"): READ,
+    ("POST", "/api/v1/allocation/preview"): ADMIN,
+    ("POST", "/api/v1/reprice"): ADMIN,
+    ("POST", "/api/v1/reprice/allowed"): ADMIN,
+    ("GET", "/api/v1/closed-periods"): READ,
+    ("POST", "/api/v1/closed-periods"): ADMIN,
+    ("POST", "/api/v1/closed-periods/{period_id}/reopen"): ADMIN,
+    ("POST", "/api/v1/allocation/rules"): ADMIN,
+    ("POST", "/api/v1/allocation/rules/{rule_id}/withdraw"): ADMIN,
+    ("GET", "/api/v1/budgets"): READ,
+    ("GET", "/api/v1/budgets.yaml"): READ,
+    ("POST", "/api/v1/budgets"): ADMIN,
+    ("PUT", "/api/v1/budgets/{limit_id}"): ADMIN,
+    ("POST", "/api/v1/budgets/{limit_id}/end"): ADMIN,
+    ("POST", "/api/v1/credits"): ADMIN,
+    ("POST", "/api/v1/contracts"): ADMIN,
+    ("DELETE", "/api/v1/decisions/{decision}"): ADMIN,
+    ("GET", "/export/budgets.csv"): READ,
     ("GET", "/api/v1/demo/faults"): READ,
     ("GET", "/api/docs"): READ,
     ("GET", "/api/openapi.json"): READ,
     ("GET", "/export/limits.csv"): READ,
+    ("GET", "/api/v1/prices"): READ,
+    ("GET", "/api/v1/prices/unpriced"): READ,
+    ("GET", "/export/prices.csv"): READ,
+    ("GET", "/export/cost.csv"): READ,
+    ("GET", "/export/cost.parquet"): READ,
+    ("GET", "/export/cost.xlsx"): READ,
+    ("GET", "/api/v1/costs"): READ,
     ("GET", "/export/rejected.ndjson"): READ,
     ("POST", "/api/v1/start-over"): ADMIN,
+    ("POST", "/api/v1/users/forget"): ADMIN,
     ("POST", "/api/v1/sign-in-link"): ADMIN,
     ("POST", "/api/v1/sources/{source}/test"): ADMIN,
     ("POST", "/api/v1/packs/reload"): ADMIN,
@@ -81,7 +123,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     parts = dataclasses.replace(sample_parts(), settings=settings, state=db)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     install_errors(app)
-    for router in (make_api(parts), make_report_api(parts), make_quarantine(parts), make_fault_routes(parts), make_apidocs(app)):
+    for router in (
+        make_api(parts),
+        make_ledger_api(parts),
+        make_otlp(parts),
+        make_report_api(parts),
+        make_price_api(parts),
+        make_economics_api(parts),
+        make_litellm(parts),
+        make_quarantine(parts),
+        make_allocation_api(parts),
+        make_reprice_api(parts),
+        make_fault_routes(parts),
+        make_budget_api(parts),
+        make_forget_api(parts),
+        make_apidocs(app),
+    ):
         app.include_router(router)
     build_pages(app, parts)
     tokens, sign_in = Tokens(db), SignIn(db)
@@ -112,7 +169,8 @@ def test_the_table_names_every_route(served: Served) -> None:
         for route in each_route(served.app.routes)
         for path in [getattr(route, "path", "")]
         for method in getattr(route, "methods", None) or ()
-        if method not in ("HEAD", "OPTIONS") and path.startswith(("/api", "/export", "/metrics", "/healthz", "/readyz"))
+        if method not in ("HEAD", "OPTIONS")
+        and path.startswith(("/api", "/v1/", "/v1", "/export", "/metrics", "/healthz", "/readyz"))
     }
     assert own == set(TABLE)
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.ledger import OTHERS, Cost, Costs
 from analytics.signals import coarser, draw, limit_line
 from dashboards.components.signal_card import leading
-from dashboards.cost_tables import change, in_cents, summarise
+from dashboards.cost_tables import change, in_cents, statement
 from dashboards.pages.platform_live import live_signals, rate_unit, rate_words
 from roomleft.packs import load_pack
 from roomleft.packs_parts import Signal
@@ -19,38 +20,61 @@ from roomleft.packs_parts import Signal
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def cost_row(name: str, cost: Decimal, **more: int) -> dict[str, Any]:
-    counts = {"requests": 1, "failed_requests": 0, "tokens": 10, "images": 0, "unpriced_requests": 0, **more}
-    return {"name": name, "cost_usd": cost, "last_at": NOW, **counts}
+def answer(costs: list[tuple[str, Decimal, Decimal]]) -> Costs:
+    """What the ledger would say of groups with an AI and an infrastructure cost."""
+    groups: dict[str, Cost] = {}
+    for name, ai, infrastructure in costs:
+        groups[name] = groups.get(name, Cost((name,))).plus(ai_usd=ai, infrastructure_usd=infrastructure, requests=1)
+    total = Cost(()).plus(
+        ai_usd=sum(ai for _, ai, _ in costs), infrastructure_usd=sum(other for _, _, other in costs), requests=len(costs)
+    )
+    return Costs(NOW, NOW, "15 minutes", ("model",), (), list(groups.values()), total, {}, None, False, Decimal(0))
 
 
 costs = st.decimals(0, 100_000, places=9, allow_nan=False, allow_infinity=False)
+groups = st.lists(st.tuples(st.sampled_from("abcdef"), costs, costs), min_size=1, max_size=60)
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), costs), min_size=1, max_size=60))
-def test_shown_dollars_and_shares_add_up(parts: list[tuple[str, Decimal]]) -> None:
-    summary = summarise([cost_row(name, cost) for name, cost in parts])
-    assert sum(group.shown_usd for group in summary.groups) == in_cents(summary.total_usd)
-    assert summary.total_usd == sum(cost for _, cost in parts)
-    if summary.total_usd:
-        assert sum(group.share_percent for group in summary.groups) == 100
-    assert summary.requests == len(parts)
+@given(groups, groups)
+def test_shown_dollars_and_shares_add_up(
+    parts: list[tuple[str, Decimal, Decimal]], before: list[tuple[str, Decimal, Decimal]]
+) -> None:
+    told = statement(answer(parts), answer(before))
+    assert sum(line.cost_cents for line in told.lines) == told.foot.cost_cents == in_cents(told.foot.exact_usd)
+    assert sum(line.ai_cents for line in told.lines) == told.foot.ai_cents
+    assert sum(line.infrastructure_cents for line in told.lines) == told.foot.infrastructure_cents
+    assert sum(line.before_cents or 0 for line in told.lines) == told.foot.before_cents
+    assert sum(line.exact_usd for line in told.lines) == sum(ai + other for _, ai, other in parts)
+    if told.foot.exact_usd:
+        assert sum(line.share_percent for line in told.lines) == 100
+    assert sum(line.cost.requests for line in told.lines) == len(parts)
 
 
 def test_thirds_of_a_dollar_are_given_out_to_the_cent() -> None:
-    summary = summarise([cost_row(name, Decimal("0.333333333")) for name in "abc"] + [cost_row("a", Decimal("0.000000001"))])
-    assert [group.shown_usd for group in summary.groups] == [Decimal("0.34"), Decimal("0.33"), Decimal("0.33")]
+    third, nothing = Decimal("0.333333333"), Decimal(0)
+    told = statement(answer([(name, third, nothing) for name in "abc"] + [("a", Decimal("0.000000001"), nothing)]))
+    assert [line.cost_cents for line in told.lines] == [Decimal("0.34"), Decimal("0.33"), Decimal("0.33")]
+    halves = statement(answer([("a", Decimal("0.005"), Decimal("0.005"))]))
+    assert halves.foot.cost_cents == Decimal("0.01") == halves.lines[0].cost_cents, "two half cents are a cent"
 
 
 def test_a_priced_call_is_not_diluted_by_unpriced_ones() -> None:
-    summary = summarise(
-        [
-            cost_row("a", Decimal("10"), requests=10, unpriced_requests=5),
-            cost_row("b", Decimal("0"), requests=3, unpriced_requests=3),
-        ]
-    )
-    assert summary.groups[0].per_request_usd == Decimal("2")
-    assert summary.groups[1].per_request_usd is None
+    a = Cost(("a",), Decimal(10), requests=10, unpriced_requests=5)
+    b = Cost(("b",), requests=3, unpriced_requests=3)
+    lines = statement(
+        Costs(NOW, NOW, "", ("model",), (), [a, b], a.plus(requests=3, unpriced_requests=3), {}, None, False, None)
+    ).lines
+    assert lines[0].per_request_usd == Decimal("2")
+    assert lines[1].per_request_usd is None
+
+
+def test_what_cost_something_only_before_has_a_line() -> None:
+    nothing = Decimal(0)
+    told = statement(answer([("a", Decimal(1), nothing)]), answer([("a", Decimal(2), nothing), ("gone", Decimal(3), nothing)]))
+    assert [(line.labels, line.cost_cents, line.before_cents) for line in told.lines] == [(("a",), 1, 2), (("gone",), 0, 3)]
+    with_others = answer([("a", Decimal(1), nothing), (OTHERS, Decimal(4), nothing)])
+    told = statement(with_others, answer([("gone", Decimal(3), nothing)]))
+    assert [(line.labels, line.before_cents) for line in told.lines] == [(("a",), 0), (("All others",), 3)]
 
 
 def test_change_against_nothing_is_not_a_number() -> None:

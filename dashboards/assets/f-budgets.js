@@ -1,0 +1,136 @@
+// The forms of the Budgets page: drawn from what a button carries, sent to the API, which checks them and says what to do.
+(function () {
+  "use strict";
+  function cookie(name) {
+    var found = document.cookie.split("; ").find(function (each) { return each.indexOf(name + "=") === 0; });
+    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+  }
+
+  function send(told, body) {
+    var headers = { "X-CSRFToken": cookie("_csrf_token"), "Content-Type": "application/json" };
+    return fetch(told.url, { method: told.method, headers: headers, body: JSON.stringify(body), credentials: "same-origin" }).then(function (answer) {
+      return answer.json().then(function (said) {
+        if (answer.ok) return said;
+        var error = said.error || {};
+        throw new Error([error.what, error.hint].filter(Boolean).join(" – ") || "answered " + answer.status);
+      });
+    });
+  }
+
+  function make(kind, attributes, children) {
+    var el = document.createElement(kind);
+    Object.keys(attributes || {}).forEach(function (name) { el.setAttribute(name, attributes[name]); });
+    (children || []).forEach(function (child) { el.append(child); });
+    return el;
+  }
+
+  function toast(words) {
+    var el = document.getElementById("toast");
+    if (!el) return;
+    el.textContent = words;
+    el.classList.add("shown");
+    setTimeout(function () { el.classList.remove("shown"); }, 6000);
+  }
+
+  function again() { if (window.dash_clientside.set_props) window.dash_clientside.set_props("tick", { data: Date.now() }); }
+
+  function input(field) {
+    var el;
+    if (field.type === "select") el = make("select", {}, field.options.map(function (each) { return make("option", { value: each[0] }, [each[1]]); }));
+    else if (field.type === "text") el = make("textarea", { rows: "2" });
+    else el = make("input", { type: { check: "checkbox", date: "date", hidden: "hidden" }[field.type] || "text", autocomplete: "off" });
+    el.name = field.name;
+    if (field.required) el.required = true;
+    if (field.type === "check") el.checked = Boolean(field.value);
+    else if (field.value !== undefined && field.value !== null && field.value !== "") el.value = field.value;
+    return el;
+  }
+
+  function drawn(field) {
+    if (field.type === "heading") return make("div", { "class": "form-heading" }, [field.label]);
+    var el = input(field);
+    if (field.type === "hidden") return el;
+    var label = make("label", { "class": (field.type === "check" ? "check" : "") + (field.half ? " half" : "") }, field.type === "check" ? [el, field.label] : [field.label, el]);
+    if (field.when) label.dataset.when = JSON.stringify(field.when);
+    if (field.unless) label.dataset.unless = JSON.stringify(field.unless);
+    return label;
+  }
+
+  function shape(form) {
+    form.querySelectorAll("[data-when], [data-unless]").forEach(function (label) {
+      var rule = JSON.parse(label.dataset.when || label.dataset.unless);
+      var fits = rule.slice(1).indexOf(form.elements[rule[0]].value) >= 0;
+      label.hidden = label.dataset.when ? !fits : fits;
+    });
+  }
+
+  // `a.b` is b within a. What was left as it was is not sent when something is edited.
+  function filled(form, told) {
+    var body = {};
+    var touched = {};
+    told.fields.forEach(function (field) {
+      if (!field.name) return;
+      var el = form.elements[field.name];
+      var value = field.type === "check" ? el.checked : el.value.trim();
+      var before = field.type === "check" ? Boolean(field.value) : String(field.value === undefined || field.value === null ? "" : field.value);
+      if (value !== before || field.type === "hidden") touched[field.name.split(".")[0]] = true;
+      field.now = value;
+    });
+    told.fields.forEach(function (field) {
+      if (!field.name) return;
+      if (told.method === "PUT" && !touched[field.name.split(".")[0]]) return;
+      var place = body, path = field.name.split(".");
+      path.slice(0, -1).forEach(function (step) { place = place[step] = place[step] || {}; });
+      place[path[path.length - 1]] = field.now;
+    });
+    if (body.counts) {
+      var counts = body.counts.split(":");
+      delete body.counts;
+      body.meter = Object.assign(body.meter || {}, { kind: counts[0], unit: counts[1] });
+      if (counts[0] === "count") body.meter.of = counts[1];
+      body.limit.unit = counts[1];
+    }
+    return body;
+  }
+
+  function open(told) {
+    var says = make("div", { "class": "says", role: "status" });
+    var keep = make("button", { type: "submit", "class": "button primary" }, [told.submit]);
+    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
+    var fields = make("div", { "class": "form-fields" }, told.fields.map(drawn));
+    var form = make("form", { method: "dialog" }, [make("h2", {}, [told.title]), fields, says, make("div", { "class": "acts" }, [stop, keep])]);
+    var dialog = make("dialog", { "class": "rule-form budget-form", "aria-label": told.title }, [form]);
+    var opener = document.activeElement;
+    stop.addEventListener("click", function () { dialog.close(); });
+    dialog.addEventListener("close", function () { dialog.remove(); if (opener && opener.isConnected) opener.focus(); });
+    form.addEventListener("change", function () { shape(form); });
+    form.addEventListener("submit", function (event) {
+      event.preventDefault();
+      keep.disabled = true;
+      says.textContent = "";
+      send(told, filled(form, told)).then(function () {
+        dialog.close();
+        toast("Kept");
+        again();
+      }).catch(function (error) {
+        says.textContent = error.message;
+        says.classList.add("bad");
+      }).then(function () { keep.disabled = false; });
+    });
+    document.body.append(dialog);
+    shape(form);
+    dialog.showModal();
+  }
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest && event.target.closest("button[data-form]");
+    if (!button) return;
+    var told = JSON.parse(button.dataset.form);
+    if (button.dataset.act === "budget-form") open(told);
+    if (button.dataset.act === "budget-do" && window.confirm(told.ask)) {
+      button.disabled = true;
+      send(told, {}).then(function () { toast("Taken back"); again(); }).catch(function (error) { toast(error.message); })
+        .then(function () { button.disabled = false; });
+    }
+  });
+})();

@@ -1,0 +1,124 @@
+"""What an address of the Cost pages asks of the ledger: dimensions, filters, the span, and the span to compare it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from analytics.infrastructure import InfrastructureRow
+from analytics.ledger import DIMENSIONS, Books, Costs, Question
+from analytics.ledger_rows import UsageRows
+from analytics.ledger_sql import USER_COLUMNS
+from dashboards import wording
+from dashboards.filters import Filters, bucket_edges, span_of
+from roomleft.timespan import midnight
+
+BY_DEFAULT = "provider"
+MOST_LINES = 100
+"""How many groups a screen and its files name; what is left is one line."""
+FILTERS = tuple(name for name in DIMENSIONS if name != "platform")
+"""Dimensions that the page filters by; the platform stands in the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the ledger said of a span and of the one compared with, which is called `against`; None where nothing is compared."""
+
+    now: Costs
+    before: Costs | None
+    against: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostRows:
+    """What is behind a figure: itself, a page of calls (None where it has none by its kind), the infrastructure's items."""
+
+    told: Costs
+    calls: UsageRows | None
+    items: Sequence[InfrastructureRow]
+
+
+def by_of(filters: Filters) -> tuple[str, ...]:
+    """The dimensions to group by: one, or two different ones."""
+    first = filters.chosen("by", DIMENSIONS, BY_DEFAULT)
+    then = filters.chosen("then", DIMENSIONS)
+    if then == first or not then or not together(first, then):
+        return (first,)
+    return first, then
+
+
+def together(first: str, then: str) -> bool:
+    """Whether cost is kept by both at once: users' days are kept by a few dimensions only."""
+    return "user" not in (first, then) or {first, then} <= {"user", "kind", *USER_COLUMNS}
+
+
+def where_of(filters: Filters) -> dict[str, tuple[str, ...]]:
+    """The filters of the address, several values each."""
+    where: dict[str, tuple[str, ...]] = {"platform": (filters.platform,)} if filters.platform else {}
+    return where | {name: values for name in FILTERS if (values := filters.values(name))}
+
+
+def question_of(filters: Filters, now: datetime) -> Question:
+    """The question a page asks."""
+    since, until = filters.span(now)
+    edges = bucket_edges(since, until, filters.zone)
+    return Question(since, until, by_of(filters), where_of(filters), tuple(edges), filters.zone, MOST_LINES)
+
+
+def compared_with(filters: Filters, now: datetime) -> tuple[tuple[datetime, datetime] | None, str]:
+    """The span to compare with, and its words. `against`: nothing for the period before, `year`, `none`, or days as in a range."""
+    asked = filters.get("against")
+    if asked == "none":
+        return None, ""
+    if asked == "year":
+        return _year_before(filters, now), "the same days a year before"
+    if asked:
+        span = span_of(asked, filters.zone, now)
+        if span is not None:
+            return span, span_words(span, filters, now)
+    span = filters.previous(now)
+    return span, "the period before"
+
+
+def span_words(span: tuple[datetime, datetime], filters: Filters, now: datetime) -> str:
+    """`1 Oct 00:00–21 Oct 12:00`; whole days by their dates alone: `1–31 Oct`."""
+    first, last = (instant.astimezone(filters.zone) for instant in span)
+    if first.date() < last.date() and all(at == midnight(at.date(), filters.zone) for at in (first, last)):
+        # Until is the first instant that does not belong.
+        final = span[1] - timedelta(minutes=1)
+        words, end = wording.day(final, now, filters.zone), final.astimezone(filters.zone)
+        if first.date() == end.date():
+            return words
+        same_month = (first.year, first.month) == (end.year, end.month)
+        return f"{first.day if same_month else wording.day(span[0], now, filters.zone)}–{words}"
+    return f"{wording.moment(span[0], now, filters.zone)}–{wording.moment(span[1], now, filters.zone)}"
+
+
+def answered(books: Books, filters: Filters, now: datetime) -> Answered:
+    """The ledger's answer to an address, with the period it is compared with. Raises InputError, StoreError."""
+    question = question_of(filters, now)
+    told = books.costs(question, now)
+    span, words = compared_with(filters, now)
+    if span is None:
+        return Answered(told, None, words)
+    earlier = Question(span[0], span[1], question.by, question.where, (), filters.zone)
+    return Answered(told, books.costs(earlier, now), words)
+
+
+def kept(filters: Filters) -> Mapping[str, str | None]:
+    """The page's own filters without those of other pages, for links between the Cost pages and to their files."""
+    names = ("by", "then", "against", *FILTERS)
+    return {name: value for name, value in filters.page.items() if name in names}
+
+
+def _year_before(filters: Filters, now: datetime) -> tuple[datetime, datetime]:
+    since, until = (instant.astimezone(filters.zone) for instant in filters.span(now))
+    return _last_year(since), _last_year(until)
+
+
+def _last_year(instant: datetime) -> datetime:
+    try:
+        return instant.replace(year=instant.year - 1)
+    except ValueError:  # 29 February
+        return instant.replace(year=instant.year - 1, day=28)

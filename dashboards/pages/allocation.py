@@ -1,0 +1,315 @@
+"""Cost, Allocation: to whom cost belongs; what is shared, idle and unallocated, and the rules that assign it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+
+from analytics.allocated_cost import Allocation, Unallocated, allocation, unallocated
+from analytics.allocation import ASSIGNABLE, rules_of
+from dashboards import wording
+from dashboards.block import Pages
+from dashboards.components import states
+from dashboards.components.marks import age, badge, link
+from dashboards.cost_books import books_of
+from dashboards.filters import Filters, parse
+from dashboards.pages import cost_tabs
+from dashboards.pages.allocation_rules import DIMENSIONS, OLD, assign_button, rule_list, short
+from dashboards.shell import Id as Shell
+from dashboards.shell import menu
+from roomleft.money import shares, usd
+from roomleft.packs import Pack
+from warehouse.state.terms import Terms
+
+PATH = "/cost/allocation"
+BY_DEFAULT = "team"
+KINDS = (
+    ("Allocated", "own", "Usage and infrastructure that has a value, or that a rule gave one"),
+    ("Shared", "shared", "Infrastructure that no rule assigns"),
+    ("Idle", "idle", "What usage did not pay for of servers that models run on"),
+    ("Unallocated", "open", "Usage that says no value and fits no rule"),
+)
+MOST_SHOWN = 60
+
+
+class Id(StrEnum):
+    """Ids of this page."""
+
+    BAR = "allocation-bar"
+    WHOLE = "allocation-whole"
+    OPEN = "allocation-open"
+    RULES = "allocation-rules"
+
+
+def layout() -> list[Any]:
+    """Skeletons of the final heights."""
+    return [
+        *cost_tabs.head(),
+        html.Div(states.skeleton(30), id=Id.BAR, className="filter-bar"),
+        html.Div(states.skeleton(320), id=Id.WHOLE),
+        html.Div(states.skeleton(240), id=Id.OPEN),
+        html.Div(states.skeleton(120), id=Id.RULES),
+    ]
+
+
+def dimension_of(filters: Filters) -> str:
+    """The dimension to allocate by."""
+    return filters.chosen("by", DIMENSIONS, BY_DEFAULT)
+
+
+def bar(filters: Filters) -> list[Any]:
+    """By which dimension, and a rule from nothing."""
+    by = dimension_of(filters)
+    options = [
+        link(words[0].upper() + words[1:], filters.href(by=name), "menu-item", current=name == by)
+        for name, words in DIMENSIONS.items()
+    ]
+    return [menu("Allocate by", DIMENSIONS[by], options, "by"), assign_button("New rule", by, filters.platform or "", {})]
+
+
+def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pack], now: datetime) -> Any:
+    """The cost of every platform, and whose it is. The parts of each line, and the lines of each table, add up."""
+    if not found:
+        return states.empty("No cost in this range.", [link("Last 90 d", filters.href(range="90d"), "button")])
+    by = DIMENSIONS[dimension_of(filters)]
+    total = sum((each.whole_usd for each in found), Decimal(0))
+    unpriced = sum(each.unpriced_requests for each in found)
+    since, until = filters.span(now)
+    span = f"{wording.moment(since, now, filters.zone)}–{wording.moment(until, now, filters.zone)}, {wording.zone_name(filters.zone, now)}"
+    loose = sum((each.unallocated_usd for each in found), Decimal(0))
+    said = f"{usd(loose)} of {usd(total)} has no {by} yet." if loose else f"Every dollar of AI usage has a {by}."
+    marks = (
+        [badge(f"at least: {unpriced:,} calls unpriced", "warn", "They have no cost yet, so they count nothing here")]
+        if unpriced
+        else []
+    )
+    return [
+        html.P([said, " ", *marks, " ", html.Span(f"{span}, whole quarter hours", className="dim")], className="page-sub"),
+        html.Div([_platforms(found, filters, packs), _values(found, by)], className="grid-pair allocation-pair"),
+    ]
+
+
+def _platforms(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pack]) -> html.Div:
+    heads = ["Platform", "Whole", *(name for name, _, _ in KINDS)]
+    rows, sums = [], [Decimal(0)] * 5
+    for each, cents in zip(found, shares([each.whole_usd for each in found]), strict=True):
+        exact = _kinds(each)
+        shown = _cents(exact, cents)
+        title = packs[each.platform].title if each.platform in packs else each.platform
+        name = [
+            link(title, filters.href(platform=each.platform)),
+            *([" ", badge("assumed", title="Nobody gave the prices of its infrastructure")] if each.assumed else []),
+        ]
+        rows.append(
+            html.Tr(
+                [
+                    html.Td([html.Div(name), _stack(exact)]),
+                    *(
+                        html.Td(usd(part), className="num", **{"data-label": head})
+                        for head, part in zip(heads[1:], (cents, *shown), strict=True)
+                    ),
+                ]
+            )
+        )
+        sums = [old + new for old, new in zip(sums, (cents, *shown), strict=True)]
+    foot = html.Tr(
+        [
+            html.Td("Total"),
+            *(html.Td(usd(part), className="num", **{"data-label": head}) for head, part in zip(heads[1:], sums, strict=True)),
+        ]
+    )
+    titles = {name: words for name, _, words in KINDS}
+    head = html.Tr(
+        [html.Th(name, scope="col", className="num" if n else "", title=titles.get(name)) for n, name in enumerate(heads)]
+    )
+    return _card(
+        "By platform",
+        html.Table([html.Thead(head), html.Tbody(rows), html.Tfoot(foot)], className="plain-table cards"),
+        _legend(),
+    )
+
+
+def _values(found: Sequence[Allocation], by: str) -> html.Div:
+    parts: dict[str, list[Decimal]] = {}
+    for each in found:
+        for part in each.parts:
+            own = parts.setdefault(part.value, [Decimal(0), Decimal(0)])
+            own[0] += part.ai_usd
+            own[1] += part.infrastructure_usd
+    ranked = sorted(parts.items(), key=lambda item: (-sum(item[1]), item[0]))
+    lines: list[tuple[Any, list[Decimal]]] = [(name, amounts) for name, amounts in ranked[:MOST_SHOWN]]
+    if rest := ranked[MOST_SHOWN:]:
+        lines.append((html.Em(f"{len(rest):,} more"), [sum((amounts[n] for _, amounts in rest), Decimal(0)) for n in (0, 1)]))
+    for words, place in (("Shared", "shared_usd"), ("Idle", "idle_usd")):
+        amount = sum((getattr(each, place) for each in found), Decimal(0))
+        if amount:
+            lines.append((html.Em(words), [Decimal(0), amount]))
+    loose = sum((each.unallocated_usd for each in found), Decimal(0))
+    requests = sum(each.unallocated_requests for each in found)
+    if loose or requests:
+        lines.append((html.Em("Unallocated"), [loose, Decimal(0)]))
+    total = sum((each.whole_usd for each in found), Decimal(0))
+    shown = _cents([sum(amounts, Decimal(0)) for _, amounts in lines], shares([total])[0])
+    rows = []
+    for (name, amounts), cents in zip(lines, shown, strict=True):
+        ai, servers = _cents(amounts, cents)
+        cells = [
+            html.Td(part_usd(part), className="num dim", **{"data-label": head})
+            for head, part in (("AI", ai), ("Infrastructure", servers))
+        ]
+        rows.append(html.Tr([html.Td(name, className="allocation-value"), *cells, html.Td(usd(cents), className="num strong")]))
+    heads = (by[0].upper() + by[1:], "AI", "Infrastructure", "Cost")
+    head = html.Tr([html.Th(name, scope="col", className="num" if n else "") for n, name in enumerate(heads)])
+    foot = html.Tr([html.Td("Total"), html.Td(""), html.Td(""), html.Td(usd(sum(shown, Decimal(0))), className="num")])
+    return _card(f"By {by}", html.Table([html.Thead(head), html.Tbody(rows), html.Tfoot(foot)], className="plain-table"))
+
+
+def part_usd(amount: Decimal) -> str:
+    """An amount that may be none at all."""
+    return usd(amount) if amount else "–"
+
+
+def _kinds(each: Allocation) -> list[Decimal]:
+    return [each.allocated_usd, each.shared_usd, each.idle_usd, each.unallocated_usd]
+
+
+def _cents(exact: Sequence[Decimal], whole_usd: Decimal) -> list[Decimal]:
+    """Parts in cents that add up to a whole already shown, which may be a cent beside their own."""
+    shown = shares(exact)
+    if shown and (beside := whole_usd - sum(shown, Decimal(0))):
+        largest = max(range(len(shown)), key=lambda place: abs(exact[place]))
+        shown[largest] += beside
+    return shown
+
+
+def _stack(parts: Sequence[Decimal]) -> html.Div:
+    """The parts of a line as lengths; what is below nothing has none."""
+    total = sum((part for part in parts if part > 0), Decimal(0))
+    widths = [float(max(part, Decimal(0)) / total * 100) if total else 0.0 for part in parts]
+    return html.Div(
+        [
+            html.Span(className=f"stack-{kind}", style={"width": f"{width:.2f}%"})
+            for (_, kind, _), width in zip(KINDS, widths, strict=True)
+            if width
+        ],
+        className="allocation-stack",
+        **{"aria-hidden": "true"},
+    )
+
+
+def _legend() -> html.Div:
+    return html.Div(
+        [html.Span([html.Span(className=f"stack-key stack-{kind}"), name], title=words) for name, kind, words in KINDS],
+        className="allocation-legend",
+    )
+
+
+def open_list(
+    rows: Sequence[Unallocated], found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pack], now: datetime
+) -> Any:
+    """The usage that nothing assigns, newest first, each with a form that assigns it."""
+    dimension = dimension_of(filters)
+    by = DIMENSIONS[dimension]
+    if not rows:
+        return [html.H2("Unallocated", className="section-title"), states.empty(f"All AI usage of this range has a {by}.")]
+    body = []
+    for row in rows:
+        given = {name: value for name, value in row.given.items() if value and name != "platform"}
+        says = [
+            html.Span([html.Span(f"{DIMENSIONS.get(name, name)} ", className="dim"), short(value)], className="allocation-said")
+            for name, value in given.items()
+        ]
+        platform = str(row.given["platform"])
+        cost = [usd(row.cost_usd, 2 if row.cost_usd >= Decimal("0.01") or not row.cost_usd else 6)]
+        if row.unpriced_requests:
+            cost.append(badge(f"{row.unpriced_requests:,} unpriced", "warn"))
+        button = assign_button("Assign", dimension, platform, row.given, row.first_at) if dimension in ASSIGNABLE else None
+        cells: list[tuple[str, Any, str]] = [
+            ("Platform", packs[platform].title if platform in packs else platform, ""),
+            ("Says of itself", html.Div(says or "nothing"), "allocation-says"),
+            ("Cost", html.Div(cost), "num strong"),
+            ("Calls", wording.count(row.requests), "num"),
+            ("Newest", age(row.last_at, now, old=OLD), "num dim"),
+            ("", button, "num"),
+        ]
+        body.append(html.Tr([html.Td(cell, className=kind or None, **{"data-label": head}) for head, cell, kind in cells]))
+    heads = ("Platform", "Says of itself", "Cost", "Calls", "Newest", "")
+    head = html.Tr([html.Th(name, scope="col", className="num" if name in ("Cost", "Calls", "Newest") else "") for name in heads])
+    whole_usd = sum((each.unallocated_usd for each in found), Decimal(0))
+    rest = whole_usd - sum((row.cost_usd for row in rows), Decimal(0))
+    note = (
+        f"newest first; {usd(rest)} more is of kinds beyond the first {len(rows)}"
+        if len(rows) == MOST_SHOWN and rest
+        else "newest first"
+    )
+    return [
+        html.H2(
+            ["Unallocated ", html.Span(f"{usd(whole_usd)} has no {by}; {note}", className="dim note-beside")],
+            className="section-title",
+        ),
+        html.Div(
+            html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards"), className="table-scroll"),
+            className="card flush",
+        ),
+    ]
+
+
+def _card(title: str, table: html.Table, beside: Any = None) -> html.Div:
+    return html.Div(
+        [html.Div([html.H2(title), beside], className="card-head table-head"), html.Div(table, className="table-scroll")],
+        className="card flush",
+    )
+
+
+def register(app: Dash, pages: Pages) -> None:
+    """Connects the page's blocks."""
+    parts = pages.parts
+
+    async def allocated(filters: Filters, now: datetime) -> list[Allocation]:
+        since, until = filters.span(now)
+        work = lambda: allocation(books_of(parts), dimension_of(filters), since, until, now, filters.platform)  # noqa: E731
+        found: list[Allocation] = await pages.read(("allocation", filters.on(PATH).href()), work)
+        return found
+
+    @app.callback(Output(Id.BAR, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
+    async def show_bar(search: str | None, path: str | None) -> Any:
+        filters = parse(path, search)
+        return [*bar(filters), *(states.note(problem) for problem in filters.problems)]
+
+    @app.callback(
+        Output(Id.WHOLE, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show_whole(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            return whole(await allocated(filters, now), filters, parts.packs, now)
+
+        return await pages.guard(make)
+
+    @app.callback(
+        Output(Id.OPEN, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show_open(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            since, until = filters.span(now)
+            work = lambda: unallocated(books_of(parts), dimension_of(filters), since, until, filters.platform, most=MOST_SHOWN)  # noqa: E731
+            rows = await pages.read(("unallocated", filters.on(PATH).href()), work)
+            return open_list(rows, await allocated(filters, now), filters, parts.packs, now)
+
+        return await pages.guard(make)
+
+    @app.callback(Output(Id.RULES, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"))
+    async def show_rules(_search: str | None, _tick: int | None) -> Any:
+        async def make() -> Any:
+            rules = await pages.read("mapping rules", lambda: rules_of(Terms(parts.state)))
+            return rule_list(rules, parts.packs, parts.clock.now())
+
+        return await pages.guard(make)

@@ -1,0 +1,216 @@
+"""The Budgets page: every budget, quota and prepaid credit, what was decided about each, and the forms to decide something else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from dash import Dash, Input, Output, State, html
+
+from analytics.budget_periods import past_periods
+from dashboards import wording
+from dashboards.block import Pages
+from dashboards.budget_rows import BudgetRow, Budgets, budgets, decided_so_far
+from dashboards.components import headroom_bar, states
+from dashboards.components.budget_forms import contract_button, credit_button, new_budget_button, take_back_button
+from dashboards.components.budget_list import budget_list, credit_list, decision_words
+from dashboards.components.budget_panel import budget_panel, credit_panel
+from dashboards.components.limit_table import KIND_WORDS
+from dashboards.components.marks import badge, glyph, link
+from dashboards.filters import Filters, parse
+from dashboards.shell import Id as Shell
+from roomleft.limits import WORST_FIRST, Kind
+from roomleft.limits import State as Standing
+
+PATH = "/budgets"
+WORDS = {
+    Standing.EXHAUSTED: ("has run out", "have run out"),
+    Standing.TIGHT: ("is tight", "are tight"),
+    Standing.UNKNOWN: ("cannot be told", "cannot be told"),
+}
+
+
+class Id(StrEnum):
+    """Ids of this page."""
+
+    LIST = "budgets-list"
+    PANEL = "budgets-panel"
+
+
+def layout() -> list[Any]:
+    """Skeletons."""
+    return [
+        html.H1("Budgets", className="page-title"),
+        html.Div(id=Id.PANEL),
+        html.Div(states.skeleton(320), id=Id.LIST),
+    ]
+
+
+def sentence(rows: Sequence[BudgetRow]) -> str:
+    """The page in one sentence."""
+    if not rows:
+        return "There are no budgets or quotas."
+    counts = Counter(each.row.state for each in rows)
+    parts = [f"{counts[state]} {one if counts[state] == 1 else many}" for state, (one, many) in WORDS.items() if counts[state]]
+    if not parts:
+        return f"All {len(rows)} have room left." if len(rows) > 1 else "The one budget has room left."
+    return f"Of {len(rows)} budgets and quotas {', '.join(parts)}."
+
+
+def shown(rows: Sequence[BudgetRow], filters: Filters) -> list[BudgetRow]:
+    """The rows that pass the page's chips."""
+    state, kind = filters.get("state"), filters.get("kind")
+    return [each for each in rows if state in ("", each.row.state) and kind in ("", each.row.limit.kind)]
+
+
+def _chips(rows: Sequence[BudgetRow], filters: Filters) -> html.Div:
+    state, kind = filters.get("state"), filters.get("kind")
+    by_state = Counter(each.row.state for each in rows if kind in ("", each.row.limit.kind))
+    by_kind = Counter(each.row.limit.kind for each in rows if state in ("", each.row.state))
+    first = [link(f"All {len(rows)}", filters.href(state=None, kind=None), "chip", current=not state and not kind)]
+    for each in WORST_FIRST:
+        if by_state[each] or state == each:
+            words = [glyph(each, labelled=False), f"{by_state[each]} {each}"]
+            first.append(link(words, filters.href(state=None if state == each else each), "chip", current=state == each))
+    second = [
+        link(
+            f"{KIND_WORDS[each]} {by_kind[each]}", filters.href(kind=None if kind == each else each), "chip", current=kind == each
+        )
+        for each in (Kind.BUDGET, Kind.QUOTA)
+        if by_kind[each] or kind == each
+    ]
+    query = f"?platform={filters.platform}" if filters.platform else ""
+    files = [
+        html.A("CSV", href=f"/export/budgets.csv{query}", className="chip", download="budgets.csv"),
+        html.A("YAML", href=f"/api/v1/budgets.yaml{query}", className="chip", download="budgets.yaml"),
+    ]
+    groups = [html.Div(first, className="chip-group"), html.Div([*second, *files], className="chip-group")]
+    return html.Div(groups, className="chips", role="group", **{"aria-label": "Filter budgets"})
+
+
+def page(found: Budgets, pages: Pages, filters: Filters, now: datetime) -> list[Any]:
+    """The whole list."""
+    parts = pages.parts
+    rows = shown(found.rows, filters)
+    misfits = [
+        states.note(f"What was decided about {each.limit_id} does not fit its pack any more ({each.why}); the pack's own holds.")
+        for each in parts.misfits()
+    ]
+    forms = (
+        [new_budget_button(parts.packs, filters.platform), credit_button(), contract_button(parts.packs)] if parts.packs else []
+    )
+    return [
+        html.Div(
+            [html.P(sentence(found.rows), className="page-sub"), html.Div(forms, className="budget-acts")], className="budget-top"
+        ),
+        *misfits,
+        _chips(found.rows, filters),
+        budget_list(rows, filters, now) if rows else states.empty("No budget is like that."),
+        headroom_bar.key(),
+        *_coming(found, filters, now),
+        *_contracts(found, filters, now),
+        html.H2("Prepaid credits", className="section-title"),
+        credit_list(found.credits, filters, now)
+        if found.credits
+        else states.empty("No prepaid credit is noted. One is drawn down by its provider's cost, in the order it happens."),
+    ]
+
+
+def _coming(found: Budgets, filters: Filters, now: datetime) -> list[Any]:
+    if not found.future:
+        return []
+    rows = [
+        html.Li(
+            [
+                badge(f"from {wording.day(term.valid_from, now, filters.zone)}", "warn"),
+                html.Strong(
+                    f" {term.platform} · {(term.content.get('own') or {}).get('limit', {}).get('title', term.subject)}: "
+                ),
+                decision_words(term.content, (term.content.get("own") or {}).get("limit", {}).get("unit", "")),
+                html.Span(f" · by {term.made_by}", className="dim"),
+            ]
+        )
+        for term in found.future
+    ]
+    return [html.H2("Coming", className="section-title"), html.Ul(rows, className="card budget-coming")]
+
+
+def _contracts(found: Budgets, filters: Filters, now: datetime) -> list[Any]:
+    if not found.contracts:
+        return []
+    rows = []
+    for term in found.contracts:
+        said = term.content
+        off = (
+            f"{said['percent_off']}{wording.THIN}% off"
+            if said.get("percent_off")
+            else "agreed prices: " + ", ".join(said.get("usd") or {})
+        )
+        until = f" until {wording.day(term.valid_to, now, filters.zone)}" if term.valid_to else ""
+        state = "holds" if term.holds_at(now) else "coming" if term.valid_from > now else "over"
+        rows.append(
+            html.Li(
+                [
+                    badge(state, "warn" if state == "coming" else ""),
+                    html.Strong(f" {said.get('provider')} · {said.get('model') or 'all models'}: "),
+                    f"{off}, from {wording.day(term.valid_from, now, filters.zone)}{until}, {term.platform or 'all platforms'} ",
+                    html.Span(f"· {said['note']} " if said.get("note") else "", className="dim"),
+                    html.Span(f"· by {term.made_by} ", className="dim"),
+                    take_back_button(term.id, f"the contract with {said.get('provider')}"),
+                ]
+            )
+        )
+    return [html.H2("Contracts", className="section-title"), html.Ul(rows, className="card budget-coming")]
+
+
+def register(app: Dash, pages: Pages) -> None:
+    """Connects the page."""
+    parts = pages.parts
+
+    async def read(filters: Filters, now: datetime) -> Budgets:
+        key = await asyncio.to_thread(decided_so_far, parts)
+        found: Budgets = await pages.read(("budgets", filters.platform, key), lambda: budgets(parts, now, filters.platform))
+        return found
+
+    @app.callback(
+        Output(Id.LIST, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            found = await read(filters, now)
+            return page(found, pages, filters, now)
+
+        return await pages.guard(make)
+
+    @app.callback(
+        Output(Id.PANEL, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def opened(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+        key, credit = filters.get("budget"), filters.get("credit")
+        if not key and not credit:
+            return None
+
+        async def make() -> Any:
+            found: Budgets = await read(filters, now)
+            if credit:
+                drawn = next((one for one in found.credits if one.credit.name == credit), None)
+                return credit_panel(drawn, filters, now) if drawn else _none(f"There is no credit {credit}.", filters)
+            each = next((one for one in found.rows if one.row.key == key), None)
+            if each is None:
+                return _none(f"There is no budget {key}.", filters)
+            pack = parts.packs[each.row.limit.platform]
+            past = await pages.read(("periods", each.row.limit), lambda: past_periods(parts.store, pack, each.row.limit, now))
+            return budget_panel(each, past, pack, filters, now)
+
+        return await pages.guard(make)
+
+
+def _none(words: str, filters: Filters) -> html.Div:
+    return states.empty(words, [link("Close", filters.href(budget=None, credit=None), "button")])

@@ -1,0 +1,1 @@
+"""Wrong numbers that users of other systems met: each case is a test named after it."""
