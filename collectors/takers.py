@@ -11,13 +11,17 @@ from collectors.own_network import Networked, OwnNetwork
 from collectors.postgres.source import Postgres
 from collectors.probes.source import Probe
 from collectors.prometheus.server import PrometheusServer
+from collectors.providers.source import ProviderReports
 from collectors.redis.source import Redis
 from collectors.taken import Taker
 from roomleft.packs import Pack
 from roomleft.packs_meters import PromqlMeter
 from roomleft.packs_sources import (
+    AnthropicUsageSource,
+    ElevenlabsUsageSource,
     LitellmPostgresSource,
     LitellmSource,
+    OpenaiUsageSource,
     PostgresSource,
     ProbeSource,
     PrometheusServerSource,
@@ -52,6 +56,9 @@ def taker_for(pack: Pack, entry: SourceEntry, lookup: Callable[[str], str | None
             return proxy if network is None else Networked(proxy, entry.url, network)
         case LitellmPostgresSource():
             return LitellmDatabase(pack, entry, _secret(entry.password_env, lookup), network)
+        case OpenaiUsageSource() | AnthropicUsageSource() | ElevenlabsUsageSource():
+            reports = ProviderReports(pack.slug, entry, _secret(entry.token_env, lookup))
+            return reports if network is None else Networked(reports, entry.url, network)
         case PrometheusSource():
             raise ValueError(f"{pack.slug}.{entry.name} is scraped, not taken")
         case _:

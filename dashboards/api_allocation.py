@@ -111,6 +111,7 @@ def _decide(router: APIRouter, parts: Parts) -> None:
                 KIND, rule.name, rule.says.content(), who=who, valid_from=rule.valid_from, valid_to=rule.valid_to,
                 platform=rule.platform, note=rule.note,
             )  # fmt: skip
+            parts.decided()
             return {"id": made, "preview": asdict(seen)}
 
         return answer(await asyncio.to_thread(work), 201)
@@ -123,7 +124,9 @@ def _decide(router: APIRouter, parts: Parts) -> None:
             terms = Terms(parts.state)
             if rule_id not in {term.id for term in terms.all(KIND)}:
                 raise InputError(f"there is no mapping rule {rule_id}", "allocation", "GET /api/v1/allocation/rules lists them")
-            return terms.withdraw(rule_id, who=who).subject
+            subject = terms.withdraw(rule_id, who=who).subject
+            parts.decided()
+            return subject
 
         return answer({"withdrawn": await asyncio.to_thread(work)})
 

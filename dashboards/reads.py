@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics.ledger import Costs, Question
 from analytics.ledger_rows import usage_rows
 from analytics.reports.golden import CALLS_OVER, AiCalls
 from analytics.scores import Scored, scores
@@ -16,6 +17,7 @@ from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow, limit_rows
 from dashboards.parts import Parts
 from roomleft.packs import Pack
+from roomleft.timespan import Period, Window
 from warehouse.percentiles import latency_series
 from warehouse.store import Store
 
@@ -55,9 +57,11 @@ def whole_buckets(since: datetime) -> datetime:
     return origin + (since - origin) // ROLLED * ROLLED
 
 
-def cost_total(store: Store, filters: Filters, span: tuple[datetime, datetime]) -> Row:
-    """requests, cost_usd, unpriced_requests, unpriced_tokens, last_at of AI usage in [since, until)."""
-    return store.rows("page_cost_total", since=whole_buckets(span[0]), until=span[1], platform=filters.platform)[0]
+def month_cost(parts: Parts, filters: Filters, now: datetime) -> Costs:
+    """What the month has cost so far, AI usage and infrastructure: the figure that the Explorer shows for this month."""
+    where = {"platform": (filters.platform,)} if filters.platform else {}
+    since = Window(Period.MONTH, filters.zone).bounds(now)[0]
+    return books_of(parts).costs(Question(since, max(now, since + ROLLED), where=where, zone=filters.zone), now)
 
 
 def cost(parts: Parts, filters: Filters, now: datetime) -> Answered:

@@ -30,9 +30,27 @@ SELECT make_timestamptz(epoch_us(w.bucket) // 86400000000 * 86400000000) AS day,
 FROM usage_15m AS w
 JOIN (SELECT provider, model, platform, max(resolved_at) AS resolved_at, count(*) AS rates FROM rates GROUP BY ALL) AS r
     ON r.provider = w.provider AND r.model = w.model AND (r.platform = '' OR r.platform = w.platform)
-WHERE w.unpriced_requests > 0
-GROUP BY ALL ORDER BY ALL
+GROUP BY ALL HAVING sum(w.unpriced_requests) > 0 ORDER BY ALL
 """
+# Days of a platform's own models that are measured while calls may still stand at an earlier rate: what a process that ended did not come to.
+INTERRUPTED = """
+WITH measured AS (
+    SELECT platform, provider, model, valid_from, valid_to, count(DISTINCT usd_per_unit) AS rates, max(resolved_at) AS resolved_at
+    FROM rates WHERE starts_with(catalogue, 'measured') GROUP BY ALL
+),
+estimated AS (SELECT platform, provider, model, bucket FROM usage_15m GROUP BY ALL HAVING sum(estimated_usd) <> 0),
+left_over AS (
+    SELECT * EXCLUDE (rates, resolved_at) FROM measured
+    WHERE rates > 1 AND resolved_at >= (SELECT max(resolved_at) FROM measured) - INTERVAL 1 DAY
+    UNION
+    SELECT m.* EXCLUDE (rates, resolved_at) FROM measured AS m
+    JOIN estimated AS e ON e.platform = m.platform AND e.provider = m.provider AND e.model = m.model AND e.bucket >= m.valid_from
+        AND e.bucket < m.valid_to
+)
+SELECT platform, provider, valid_from, valid_to, list_sort(list(model)) AS models FROM left_over GROUP BY ALL ORDER BY ALL
+"""
+ONCE_MEASURED = ("unpriced", "estimated", "priced", "free")
+"""States of calls that a measured rate may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +67,25 @@ class LatePrices:
         self._store = store
         self._closed = closed
         self._tasks: list[_Task] = []
+        self._resumed = False
         self._in_vain: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def measure(self, platform: str, days: Sequence[ServedDay]) -> None:
         """Have the calls of these days priced again at their measured rate."""
         for day in days:
-            wanted = Wanted(
-                day.start, day.end, platform, day.provider, sorted(day.tokens), states=("unpriced", "estimated", "priced")
-            )
-            self._tasks.append(_Task(wanted, MEASURED))
+            self._measure(day.start, day.end, platform, day.provider, sorted(day.tokens))
+
+    def _measure(self, since: datetime, until: datetime, platform: str, provider: str, models: Sequence[str]) -> None:
+        self._tasks.append(_Task(Wanted(since, until, platform, provider, models, states=ONCE_MEASURED), MEASURED))
 
     def run(self, now: datetime, most: int = MOST_EVENTS) -> tuple[int, bool]:
         """Appends revisions; how many, and whether more is waiting. Raises StoreError."""
         revised = looked = 0
         searched = False
+        if not self._resumed:
+            for row in self._store.select(INTERRUPTED).to_pylist():
+                self._measure(row["valid_from"], row["valid_to"], row["platform"], row["provider"], row["models"])
+            self._resumed = True
         while looked < most:
             if not self._tasks:
                 if searched:

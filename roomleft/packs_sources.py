@@ -7,9 +7,9 @@ that `connect` keeps in the data folder.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from roomleft.packs_fields import Service, Slug, Span, Strict
 
@@ -116,6 +116,49 @@ class LitellmPostgresSource(_Source):
     password_env: Variable | None = None
 
 
+class _ProviderReports(_Source):
+    """A provider's reports of an organisation's use and bill. Days are read again until they are `overlap` old, since reports are revised.
+
+    `counts: comparison` keeps use only beside the bill, `usage` makes it calls, bucket by bucket once one ended `settled_after` ago: only
+    where nothing else tells of them.
+    """
+
+    interval: Span = timedelta(minutes=15)
+    timeout: Span = timedelta(seconds=60)
+    back_fill: Span = timedelta(days=90)
+    overlap: Span = timedelta(days=4)
+    settled_after: Span = timedelta(hours=24)
+    counts: Literal["usage", "comparison"] = "comparison"
+    token_env: Variable
+
+    @model_validator(mode="after")
+    def _settled_before_it_is_read_no_more(self) -> Self:
+        if self.overlap < self.settled_after + timedelta(days=1):
+            raise ValueError("overlap must be a day longer than settled_after, or late buckets would never become usage")
+        return self
+
+
+class OpenaiUsageSource(_ProviderReports):
+    """OpenAI's usage and costs, with an admin key."""
+
+    kind: Literal["openai-usage"]
+    url: HttpUrl = "https://api.openai.com"
+
+
+class AnthropicUsageSource(_ProviderReports):
+    """Anthropic's usage and cost report, with an admin key."""
+
+    kind: Literal["anthropic-usage"]
+    url: HttpUrl = "https://api.anthropic.com"
+
+
+class ElevenlabsUsageSource(_ProviderReports):
+    """ElevenLabs' workspace usage."""
+
+    kind: Literal["elevenlabs-usage"]
+    url: HttpUrl = "https://api.elevenlabs.io"
+
+
 SourceEntry = Annotated[
     PrometheusSource
     | PrometheusServerSource
@@ -123,6 +166,9 @@ SourceEntry = Annotated[
     | RedisSource
     | ProbeSource
     | LitellmSource
-    | LitellmPostgresSource,
+    | LitellmPostgresSource
+    | OpenaiUsageSource
+    | AnthropicUsageSource
+    | ElevenlabsUsageSource,
     Field(discriminator="kind"),
 ]

@@ -1,21 +1,24 @@
 """Retention: how long each table is kept, and the order that makes forgetting safe (roll up, seal, delete).
 
-A sealed bucket is never redone from raw again; a later event adds a delta to it as it is ingested. Sealing therefore happens
-between two ingests, never beside one. Deleting needs no such care: what is deleted is behind the seal.
+A sealed bucket is never redone from raw again; a later event or price adds a delta to it as it is stored. Sealing therefore happens
+between two ingests and two re-pricings, never beside one. Deleting needs no such care: what is deleted is behind the seal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from roomleft.errors import SettingsError
 from warehouse.marking import sealed_before
+from warehouse.revisions import REVISING
 from warehouse.rollup import EPOCH, FENCE, Scope, SloCount, redo, roll_up, scope_of, utc_day
 from warehouse.store import Store, Transaction
 
 INGEST_FENCE = "ingest"
+T = TypeVar("T")
 # A local day may begin a day before the UTC day it ends in, and must still be whole in raw to be redone.
 DAY_SLACK = timedelta(days=2)
 
@@ -76,11 +79,20 @@ def retain(
         "latency_1m": utc_day(now - keep.latency_1m),
     }
     seals |= {"samples_1m": utc_day(now - keep.samples_1m), "samples_1h": utc_day(now - keep.samples_1h)}
-    sealed = store.run(lambda tx: _seal(tx, now, seals, scope_of(tx, zones, slos)), fence=INGEST_FENCE)
+    sealed = _between_writers(store, lambda tx: _seal(tx, now, seals, scope_of(tx, zones, slos)))
     deleted: dict[str, int] = {}
     for table, sql, params in _deletions(now, keep, sealed):
         deleted[table] = store.run(lambda tx, sql=sql, params=params: _count(tx, sql, params), fence=FENCE)  # type: ignore[misc]
     return Retained(deleted, sealed["usage"], sealed["samples"])
+
+
+def _between_writers(store: Store, work: Callable[[Transaction], T]) -> T:
+    """`work` in a transaction that neither an ingest nor a re-pricing runs beside: either would mark buckets that were not sealed to it."""
+    if store.is_lake:
+        # There all fenced work takes turns, whatever its fence.
+        return store.run(work, fence=INGEST_FENCE)
+    with store.transaction(fence=REVISING):
+        return store.run(work, fence=INGEST_FENCE)
 
 
 def _seal(tx: Transaction, now: datetime, seals: dict[str, datetime], scope: Scope) -> dict[str, datetime]:

@@ -56,7 +56,11 @@ class Messages:
             "cache_write_tokens": short + long,
             "output_tokens": count(result, "output_tokens", path),
         }
-        other = {"cache_write_5m_tokens": short, "cache_write_1h_tokens": long, "web_searches": count(tools, "web_search_requests", path)}
+        other = {
+            "cache_write_5m_tokens": short,
+            "cache_write_1h_tokens": long,
+            "web_searches": count(tools, "web_search_requests", path),
+        }
         start, end = _bucket(bucket, path)
         window = LONG_WINDOW if dims.get("context_window", "").startswith("200k-") else STANDARD_WINDOW
         return Entry(

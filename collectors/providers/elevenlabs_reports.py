@@ -44,7 +44,9 @@ class Products:
         table = answer if isinstance(answer, dict) else {}
         columns, rows = table.get("columns"), table.get("rows")
         if not isinstance(columns, list) or not isinstance(rows, list):
-            raise CollectError("the answer holds no table of columns and rows", PATH, "is this ElevenLabs' address?", retryable=False)
+            raise CollectError(
+                "the answer holds no table of columns and rows", PATH, "is this ElevenLabs' address?", retryable=False
+            )
         told_units = table.get("column_units")
         units = dict(zip(columns, told_units, strict=False)) if isinstance(told_units, list) else {}
         entries = [self._entry(dict(zip(columns, row, strict=False)), units, width) for row in rows if isinstance(row, list)]

@@ -16,7 +16,10 @@ from warehouse.charges import LINES, Bill
 PLACES = Decimal(1).scaleb(-15)
 WORDS_OF = (
     ("Tax", re.compile(r"\b(tax|vat|gst)\b", re.I)),
-    ("Credit", re.compile(r"\b(credits? (grant|granted|applied|note)|free credits?|grants?|promo\w*|voucher|goodwill|discount)\b", re.I)),
+    (
+        "Credit",
+        re.compile(r"\b(credits? (grant|granted|applied|note)|free credits?|grants?|promo\w*|voucher|goodwill|discount)\b", re.I),
+    ),
     ("Purchase", re.compile(r"\b(purchase|prepaid|pre-paid|top.?up|subscription|seats?|commitment|reserved|scale tier)\b", re.I)),
 )
 REFUND = re.compile(r"\b(refund\w*|chargeback|reversal)\b", re.I)
@@ -66,25 +69,38 @@ def _lines(entry: Entry, platform: str, provider: str) -> list[dict[str, Any]]:
         if entry.unit_price is not None and entry.quantity is not None:
             with localcontext(prec=60):
                 listed = _stored(entry.unit_price * entry.quantity)
-        lines.append(
-            {
-                **shared, "line": entry.key or "all", "category": kind, "charge_class": correction, "sku": model, "billed_cost": cost,
-                "effective_cost": effective, "list_cost": listed, "quantity": None if entry.quantity is None else _stored(entry.quantity),
-                "unit": entry.unit,
-            }  # fmt: skip
-        )
+        line = {
+            **shared,
+            "line": entry.key or "all",
+            "category": kind,
+            "charge_class": correction,
+            "sku": model,
+            "billed_cost": cost,
+            "effective_cost": effective,
+            "list_cost": listed,
+            "quantity": None if entry.quantity is None else _stored(entry.quantity),
+            "unit": entry.unit,
+        }
+        lines.append(line)
     quantities = {**entry.counts, **entry.other_units, "audio_seconds": entry.audio_seconds}
     if entry.requests is not None and entry.words != "at least":
         quantities["requests"] = entry.requests
     for name, number in quantities.items():
         if number:
-            lines.append(
-                {
-                    **shared, "line": f"{entry.key}|{name}", "category": "Usage", "charge_class": None, "sku": f"{model or 'all'}/{name}",
-                    "billed_cost": Decimal(0), "effective_cost": Decimal(0), "list_cost": None, "quantity": _stored(Decimal(str(number))),
-                    "unit": name, "description": None,
-                }  # fmt: skip
-            )
+            line = {
+                **shared,
+                "line": f"{entry.key}|{name}",
+                "category": "Usage",
+                "charge_class": None,
+                "sku": f"{model or 'all'}/{name}",
+                "billed_cost": Decimal(0),
+                "effective_cost": Decimal(0),
+                "list_cost": None,
+                "quantity": _stored(Decimal(str(number))),
+                "unit": name,
+                "description": None,
+            }
+            lines.append(line)
     return lines
 
 
@@ -103,7 +119,12 @@ def records(entries: Iterable[Entry], *, report: str, provider: str) -> list[dic
             "provider": provider, "operation": "batch" if dims.get("service_tier") == "batch" else dims.get("operation"),
             "request_type": report, "requests": 1 if entry.requests is None else entry.requests, **entry.counts,
         }  # fmt: skip
-        for name, field in (("model", "model"), ("service_tier", "service_tier"), ("project_id", "project"), ("api_key_hash", "api_key_hash")):
+        for name, field in (
+            ("model", "model"),
+            ("service_tier", "service_tier"),
+            ("project_id", "project"),
+            ("api_key_hash", "api_key_hash"),
+        ):
             if name in dims:
                 record[field] = dims[name]
         if entry.other_units:

@@ -17,10 +17,10 @@ from collectors.fetch import Fetcher, Patience
 from collectors.providers import anthropic_reports, elevenlabs_reports, openai_reports
 from collectors.providers.entries import Entry, Report
 from collectors.providers.lines import bill, records
+from collectors.records.refused import Normalised
 from collectors.records.usage_rows import usage_table
 from collectors.taken import Position, Taken
 from roomleft.errors import CollectError
-from roomleft.packs import Pack
 from roomleft.packs_sources import AnthropicUsageSource, ElevenlabsUsageSource, OpenaiUsageSource
 
 Provided = OpenaiUsageSource | AnthropicUsageSource | ElevenlabsUsageSource
@@ -29,8 +29,6 @@ PROVIDERS: Mapping[str, ModuleType] = MappingProxyType(
 )
 WINDOW = timedelta(days=7)
 DAY = timedelta(days=1)
-TELLS_CALLS = frozenset({"litellm", "litellm-postgres"})
-"""Kinds of sources that tell of single calls."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,18 @@ class Place:
 class ProviderReports:
     """Reads the reports of one organisation."""
 
-    def __init__(self, pack: Pack, entry: Provided, secret: str | None) -> None:
-        self.platform, self.component, self.kind = pack.slug, entry.component, str(entry.kind)
-        self.source = f"{pack.slug}.{entry.name}"
+    def __init__(self, platform: str, entry: Provided, secret: str | None) -> None:
+        self.platform, self.component, self.kind = platform, entry.component, str(entry.kind)
+        self.source = f"{platform}.{entry.name}"
         self.interval = entry.interval
         self._entry = entry
         self._provider = PROVIDERS[entry.kind]
         self._reports: Sequence[Report] = self._provider.REPORTS
-        self.counts_usage = (entry.counts or ("comparison" if _tells_calls(pack) else "usage")) == "usage"
+        self.counts_usage = entry.counts == "usage"
         timeout_s = entry.timeout.total_seconds()
-        patience = Patience(connect_timeout_s=min(5.0, timeout_s), read_timeout_s=timeout_s, total_timeout_s=timeout_s, attempts=1)
+        patience = Patience(
+            connect_timeout_s=min(5.0, timeout_s), read_timeout_s=timeout_s, total_timeout_s=timeout_s, attempts=1
+        )
         self._fetcher = Fetcher(entry.url, "", patience, headers=self._provider.headers(secret) if secret else None)
 
     def take(self, now: datetime, position: Position | None) -> Taken:
@@ -89,7 +89,7 @@ class ProviderReports:
             more=more,
         )
 
-    def _usage(self, report: Report, entries: Sequence[Entry], now: datetime):  # type: ignore[no-untyped-def]
+    def _usage(self, report: Report, entries: Sequence[Entry], now: datetime) -> Normalised:
         settled = [entry for entry in entries if entry.end <= now - self._entry.settled_after]
         found = records(settled, report=report.name, provider=self._provider.PROVIDER)
         return usage_table(found, source=self.source, platform=self.platform, known_platforms=(self.platform,), now=now)
@@ -110,10 +110,6 @@ class ProviderReports:
         if place.step + 1 < len(self._reports):
             return Place(place.at, place.step + 1, place.begun), True
         return Place(until, 0, place.begun), until <= now
-
-
-def _tells_calls(pack: Pack) -> bool:
-    return pack.collect is not None or any(source.kind in TELLS_CALLS for source in pack.sources)
 
 
 def _day(at: datetime) -> datetime:

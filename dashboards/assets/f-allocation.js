@@ -131,7 +131,8 @@
       event.preventDefault();
       send("/api/v1/allocation/rules", function () { dialog.close(); toast("The rule counts from " + since.value); again(); });
     });
-    dialog.addEventListener("close", function () { dialog.remove(); });
+    var opener = document.activeElement;
+    dialog.addEventListener("close", function () { dialog.remove(); if (opener && opener.isConnected) opener.focus(); });
     document.body.append(dialog);
     dialog.showModal();
     value.focus();

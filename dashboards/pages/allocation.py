@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from dashboards.pages import cost_tabs
 from dashboards.pages.allocation_rules import DIMENSIONS, OLD, assign_button, rule_list, short
 from dashboards.shell import Id as Shell
 from dashboards.shell import menu
+from roomleft.mapping_rules import KIND
 from roomleft.money import shares, usd
 from roomleft.packs import Pack
 from warehouse.state.terms import Terms
@@ -35,6 +37,8 @@ KINDS = (
     ("Unallocated", "open", "Usage that says no value and fits no rule"),
 )
 MOST_SHOWN = 60
+MOST_OPEN = 25
+"""The browser builds every cell anew at each reading: with many more of them it would be busy all the time, and deaf to clicks."""
 
 
 class Id(StrEnum):
@@ -220,10 +224,7 @@ def open_list(
     body = []
     for row in rows:
         given = {name: value for name, value in row.given.items() if value and name != "platform"}
-        says = [
-            html.Span([html.Span(f"{DIMENSIONS.get(name, name)} ", className="dim"), short(value)], className="allocation-said")
-            for name, value in given.items()
-        ]
+        says = " · ".join(f"{DIMENSIONS.get(name, name)} {short(value)}" for name, value in given.items())
         platform = str(row.given["platform"])
         cost = [usd(row.cost_usd, 2 if row.cost_usd >= Decimal("0.01") or not row.cost_usd else 6)]
         if row.unpriced_requests:
@@ -231,7 +232,7 @@ def open_list(
         button = assign_button("Assign", dimension, platform, row.given, row.first_at) if dimension in ASSIGNABLE else None
         cells: list[tuple[str, Any, str]] = [
             ("Platform", packs[platform].title if platform in packs else platform, ""),
-            ("Says of itself", html.Div(says or "nothing"), "allocation-says"),
+            ("Says of itself", says or "nothing", "allocation-says"),
             ("Cost", html.Div(cost), "num strong"),
             ("Calls", wording.count(row.requests), "num"),
             ("Newest", age(row.last_at, now, old=OLD), "num dim"),
@@ -244,7 +245,7 @@ def open_list(
     rest = whole_usd - sum((row.cost_usd for row in rows), Decimal(0))
     note = (
         f"newest first; {usd(rest)} more is of kinds beyond the first {len(rows)}"
-        if len(rows) == MOST_SHOWN and rest
+        if len(rows) == MOST_OPEN and rest
         else "newest first"
     )
     return [
@@ -270,10 +271,17 @@ def register(app: Dash, pages: Pages) -> None:
     """Connects the page's blocks."""
     parts = pages.parts
 
+    async def decisions() -> tuple[int, int]:
+        """Changes with every rule, so that whoever has just made one is not shown what was read before."""
+        if parts.state is None:
+            return 0, 0
+        found = await asyncio.to_thread(lambda: Terms(parts.state).all(KIND))
+        return len(found), sum(term.withdrawn_at is not None for term in found)
+
     async def allocated(filters: Filters, now: datetime) -> list[Allocation]:
         since, until = filters.span(now)
         work = lambda: allocation(books_of(parts), dimension_of(filters), since, until, now, filters.platform)  # noqa: E731
-        found: list[Allocation] = await pages.read(("allocation", filters.on(PATH).href()), work)
+        found: list[Allocation] = await pages.read(("allocation", filters.on(PATH).href(), await decisions()), work)
         return found
 
     @app.callback(Output(Id.BAR, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
@@ -300,8 +308,8 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             since, until = filters.span(now)
-            work = lambda: unallocated(books_of(parts), dimension_of(filters), since, until, filters.platform, most=MOST_SHOWN)  # noqa: E731
-            rows = await pages.read(("unallocated", filters.on(PATH).href()), work)
+            work = lambda: unallocated(books_of(parts), dimension_of(filters), since, until, filters.platform, most=MOST_OPEN)  # noqa: E731
+            rows = await pages.read(("unallocated", filters.on(PATH).href(), await decisions()), work)
             return open_list(rows, await allocated(filters, now), filters, parts.packs, now)
 
         return await pages.guard(make)
@@ -309,7 +317,7 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(Output(Id.RULES, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"))
     async def show_rules(_search: str | None, _tick: int | None) -> Any:
         async def make() -> Any:
-            rules = await pages.read("mapping rules", lambda: rules_of(Terms(parts.state)))
+            rules = await pages.read(("mapping rules", await decisions()), lambda: rules_of(Terms(parts.state)))
             return rule_list(rules, parts.packs, parts.clock.now())
 
         return await pages.guard(make)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, html
 
 from analytics.economics import Economics
 from analytics.economics_answer import cents, token_calls, verdict
@@ -46,7 +46,6 @@ class Id(StrEnum):
 
     CHOICES = "economics-choices"
     BODY = "economics-body"
-    AGAIN = "economics-again"
 
 
 def layout() -> list[Any]:
@@ -54,8 +53,6 @@ def layout() -> list[Any]:
     return [
         *cost_tabs.head(),
         html.Div(states.skeleton(30), id=Id.CHOICES, className="filter-bar"),
-        # Not the second's tick: an answer that takes longer than one would be dropped for the next.
-        dcc.Interval(id=Id.AGAIN, interval=int(KEEP_S * 1000)),
         html.Div([states.skeleton(120), states.skeleton(220), states.skeleton(220)], id=Id.BODY, className="economics"),
     ]
 
@@ -262,11 +259,11 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.BODY, "children"),
         Input(Shell.URL, "search"),
-        Input(Id.AGAIN, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )
-    async def show(search: str | None, _again: int | None, theme: str | None, path: str | None) -> Any:
+    async def show(search: str | None, _tick: int | None, theme: str | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
         period, by = filters.chosen("period", NAMES, BY_DEFAULT), filters.chosen("by", STEPS, "week")
 

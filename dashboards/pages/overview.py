@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 from dash import Dash, Input, Output, State, html
 
 from analytics.health import RANK, PlatformHealth, platform_health, since_text
+from analytics.ledger import Costs
 from analytics.verdict import Verdict, verdict
 from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import age, glyph, link
+from dashboards.cost_tables import statement
 from dashboards.filters import Filters, parse
 from dashboards.health_words import STATUS_STATE
 from dashboards.limit_rows import LimitRow, kept, sorted_by
@@ -27,7 +29,7 @@ from roomleft.limits import Kind
 from roomleft.limits import State as LimitState
 from roomleft.money import usd
 from roomleft.packs import Pack
-from roomleft.timespan import Period, Window
+from roomleft.timespan import Period
 
 PATH = "/"
 CSV_PATH = "/export/limits.csv"
@@ -156,19 +158,22 @@ def fact(label: str, value: Any, note: Any) -> html.Div:
     )
 
 
-def month_fact(month: Mapping[str, Any], rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
-    """What the month cost so far, against the budgets there are."""
-    label = f"{wording.month_name(now, filters.zone)} so far, AI usage"
-    if month["last_at"] is None:
-        return fact(label, "–", "no usage recorded this month")
-    value = usd(month["cost_usd"]) if month["cost_usd"] < 1000 else wording.money(month["cost_usd"])
+def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
+    """What the month has cost so far, AI usage and infrastructure apart; its parts add up to the cent, as on the Explorer."""
+    label = f"{wording.month_name(now, filters.zone)} so far"
+    total = month.total
+    if total.last_at is None and not total.cost_usd:
+        return fact(label, "–", "no cost recorded this month")
+    foot = statement(month, None).foot
+    value = link(usd(foot.cost_cents), filters.href("/cost", range="month"), title="What it is made of")
     budget = month_budget(rows, now)
-    if month["unpriced_requests"]:
-        note: Any = f"at least: {wording.plural(month['unpriced_requests'], 'call')} unpriced"
-    elif budget is None:
-        note = ["no monthly budget, ", age(month["last_at"], now, prefix="age ")]
+    note: list[Any] = [html.Div(f"{usd(foot.ai_cents)} AI + {usd(foot.infrastructure_cents)} infrastructure")]
+    if total.unpriced_requests:
+        note.append(f"at least: {wording.plural(total.unpriced_requests, 'call')} unpriced")
     else:
-        note = [f"{wording.plural(budget[1], 'monthly budget')}, ", age(month["last_at"], now, prefix="age ")]
+        note.append("no monthly budget" if budget is None else wording.plural(budget[1], "monthly budget"))
+    if total.last_at is not None:
+        note += [", ", age(total.last_at, now, prefix="age ")]
     return fact(label, value, note)
 
 
@@ -278,12 +283,7 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             rows = kept(await limits(now), platform=filters.platform)
-            month = Window(Period.MONTH, filters.zone).bounds(now)[0]
-            of_platform = filters.on(PATH)
-            spent = await pages.read(
-                ("month", filters.platform, filters.zone.key),
-                lambda: reads.cost_total(parts.store, Filters(PATH, platform=of_platform.platform), (month, now)),
-            )
+            spent = await pages.read(("month", filters.platform, filters.zone.key), lambda: reads.month_cost(parts, filters, now))
             sources = await pages.read("sources", lambda: reads.sources(parts.store))
             late = [job.name for job in await pages.read("jobs", parts.jobs) if job.late or job.outcome == "failed"]
             facts = [month_fact(spent, rows, filters, now), fresh_fact(rows, now), sources_fact(sources, late, now)]

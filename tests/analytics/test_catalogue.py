@@ -401,5 +401,16 @@ def test_the_end_of_a_platform_s_contract_brings_the_list_price_back() -> None:
     assert changes(stored(rate("2"), own), [rate("2")], NOW) == []
 
 
+def test_a_contract_in_place_of_a_longer_one_ends_when_it_says() -> None:
+    old = rate("1", platform="arena", catalogue="contract 7 over list@1", since=day("2026-03-01"))
+    new = rate("1", platform="arena", catalogue="contract 8 over list@1", since=day("2026-03-01"), until=LATER)
+    over = rate("1", platform="arena", catalogue="contract 9 over list@1", since=day("2026-03-01"), until=day("2026-04-01"))
+    for contract_now, ends in ((new, LATER), (over, NOW)):
+        fresh = [rate("2"), contract_now]
+        found = changes(stored(rate("2"), old), fresh, NOW)
+        assert [(row.platform, row.usd_per_unit, row.valid_from) for row in found] == [("arena", Decimal(2), ends)]
+        assert changes([*stored(rate("2"), old), *(row._asdict() for row in found)], fresh, NOW) == []
+
+
 def test_a_provider_nobody_knows_keeps_its_name() -> None:
     assert provider_of("My-Own.Gateway") == "my-own.gateway"

@@ -108,9 +108,9 @@ def draw(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[object]
     """The Overview's blocks, as its callbacks make them."""
     filters = Filters(overview.PATH)
     rows = reads.limits(store, packs, now)
-    month = Window(Period.MONTH, filters.zone).bounds(now)[0]
+    month = Question(Window(Period.MONTH, filters.zone).bounds(now)[0], now)
     facts = [
-        overview.month_fact(reads.cost_total(store, filters, (month, now)), rows, filters, now),
+        overview.month_fact(Books(store, packs).costs(month, now), rows, filters, now),
         overview.fresh_fact(rows, now),
         overview.sources_fact(reads.sources(store), [], now),
     ]

@@ -13,7 +13,7 @@ import pytest
 
 from analytics.catalogue import Catalogue
 from analytics.infrastructure import taken_by_usage
-from analytics.self_hosted import served_days, served_items
+from analytics.self_hosted import due_rates, served_days, served_items
 from jobs.late_prices import LatePrices
 from jobs.price import price_job
 from jobs.schedule import Did
@@ -22,6 +22,7 @@ from roomleft.contracts import Contract, DatedContract
 from roomleft.packs import Pack, load_packs
 from roomleft.settings import ROOT
 from tests.warehouse.rows import make_rate, make_rates, make_usage
+from warehouse.retention import Keep, retain
 from warehouse.rollup import roll_up
 from warehouse.state import StateDb
 from warehouse.state.closed_periods import ClosedPeriods
@@ -233,6 +234,38 @@ def test_usage_that_comes_after_its_day_was_measured_shares_its_server(store: St
     run(store, NOON + timedelta(hours=1), coach)
     sums = store.select("SELECT event_id, sum(cost_usd) AS usd FROM cost_entries GROUP BY ALL ORDER BY ALL").to_pylist()
     assert [(row["event_id"], row["usd"]) for row in sums] == [("e-0", Decimal("0.2")), ("late", Decimal("0.6"))]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["an estimate", "a day measured before"])
+def test_a_process_that_ends_between_a_measured_rate_and_its_calls_leaves_them_to_the_next(
+    store: Store, clock: FixedClock, coach: Pack, again: bool
+) -> None:
+    put(store, clock, {**OURS, "occurred_at": NOON - DAY, "output_tokens": 1000})
+    run(store, NOON, coach)
+    put(store, clock, {**OURS, "event_id": "next", "occurred_at": NOON, "output_tokens": 1000})
+    run(store, NOON, coach)
+    if again:
+        run(store, NOON + DAY, coach)
+        put(store, clock, {**OURS, "event_id": "late", "occurred_at": NOON + timedelta(minutes=1), "output_tokens": 3000})
+    roll_up(store, NOON, ["UTC"])
+    # It ends once the rates are stored.
+    due = due_rates(store, coach, NOON + DAY + timedelta(hours=1))
+    add_rates(store, *(row._asdict() for row in due.rows))
+    assert due.measured
+    run(store, NOON + DAY + timedelta(hours=2), coach)
+    sums = store.select("SELECT sum(cost_usd) AS usd FROM cost_entries WHERE occurred_at >= '2026-11-20'")["usd"][0].as_py()
+    assert sums == Decimal("0.8")
+    assert {entry[4] for entry in entries(store) if entry[0] == "next" and entry[1]} >= {"measured"}
+
+
+def test_a_late_price_behind_the_seal_is_waited_for_no_more(store: Store, clock: FixedClock) -> None:
+    retain(store, NOON, Keep(usage=30 * DAY), zones=["UTC"])
+    put(store, clock, {**CALL, "occurred_at": NOON - 40 * DAY})
+    add_rates(store, make_rate("output_tokens", "0.00001", valid_from=NOON - 50 * DAY))
+    late = LatePrices(store, None)
+    assert late.run(NOON)[0] == 1
+    assert rolled_up(store, NOON) == (Decimal("0.0001"), 0, Decimal(0))
+    assert late._waiting() == []
 
 
 def test_before_anything_was_served_a_call_is_unpriced(store: Store, clock: FixedClock, coach: Pack) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +177,13 @@ def test_a_platform_that_pushes_gets_lines_that_work_as_they_stand(newcomer: New
         answer = subprocess.run(["sh", "-c", f"TOKEN={token[1]}; {line}"], capture_output=True, text=True, timeout=30)
         assert json.loads(answer.stdout)["rows_added"] == 1, answer.stdout + answer.stderr
     until(lambda: [row for row in newcomer.status().values() if row["platform"] == "pushed" and row["state"] != "unknown"])
-    budget = until(lambda: [row for row in newcomer.status().values() if "no price is known" in row["reason"]])[0]
-    assert (budget["limit_id"], float(budget["amount"]), budget["state"]) == ("pushed.ai_budget", 500, "unknown")
+    budget = until(lambda: [row for row in newcomer.status().values() if row["limit_id"] == "pushed.ai_budget" and row["used"]])[
+        0
+    ]
+    assert (float(budget["amount"]), budget["state"]) == (500, "ok")
+    assert Decimal(budget["used"]) == Decimal("0.006"), (
+        "1 200 tokens at $2.50 and 300 at $10 a million: nobody had to write a price"
+    )
     assert newcomer.run("connect", "push", "--platform", "pushed", "--yes").returncode == 0, "another token, the same pack"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,8 +30,9 @@ from tests.warehouse.facts import (
 from tests.warehouse.rows import NOON, usage_event
 from warehouse import tables
 from warehouse.retention import Keep, retain
+from warehouse.revisions import PRICED, REVISING, append_revisions
 from warehouse.rollup import roll_up
-from warehouse.store import Store
+from warehouse.store import Store, Transaction
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ZONES = ("Pacific/Chatham", "UTC")
@@ -263,3 +265,69 @@ def test_any_order_of_batches_roll_ups_retention_and_time(steps: list[tuple[str,
         roll_up(store, now, ZONES)
         check(store, list(known.values()))
         assert count(store, "dirty_buckets") == 0
+
+
+STATES = (
+    ("a late price", "unpriced", "0", "priced", "0.5", "late price"),
+    ("an estimate measured", "estimated", "0.4", "priced", "0.3", "measured"),
+    ("an estimate that stays one", "estimated", "0.4", "estimated", "0.1", "reprice"),
+    ("what was reported", "reported", "0.4", "priced", "0.9", "reprice"),
+    ("still without a price, and dearer", "unpriced", "0.1", "unpriced", "0.2", "late price"),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "usd", "new_state", "new_usd", "reason"), [case[1:] for case in STATES], ids=[case[0] for case in STATES]
+)
+def test_a_revision_behind_the_seal_counts_as_it_would_before_it(
+    store: Store, state: str, usd: str, new_state: str, new_usd: str, reason: str
+) -> None:
+    later = NOON + timedelta(days=500)
+    with Store.open("duckdb:///:memory:", now=FixedClock(NOON)) as unsealed:
+        roll_up(unsealed, later, ZONES)
+        retain(store, later, zones=ZONES)
+        event = {**event_at("back-filled", NOON), "cost_usd": usd, "cost_state": state}
+        for one in (store, unsealed):
+            store_usage(one, [event], ingested_at=later)
+            roll_up(one, later, ZONES)
+            for cost in (new_usd, new_usd, usd):
+                revise(one, Decimal(cost), new_state, reason, later)
+            roll_up(one, later, ZONES)
+        assert said(store) == said(unsealed)
+
+
+def test_the_seal_does_not_move_past_a_re_pricing_that_is_under_way(store: Store) -> None:
+    event = event_at("e", NOON)
+    store_usage(store, [event])
+    roll_up(store, NOON, ZONES)
+    retaining = threading.Thread(target=retain, args=(store, NOON + timedelta(days=401)), kwargs={"zones": ZONES})
+    with store.transaction(fence=REVISING) as tx:
+        rows = tx.execute("SELECT event_id, source, id_hash, occurred_at FROM ai_usage").to_pylist()
+        priced = [{**row, "price_id": "p", "cost_usd": Decimal("0.5"), "cost_state": "priced"} for row in rows]
+        assert append_revisions(tx, pa.Table.from_pylist(priced, schema=PRICED), "late price", NOON) == 1
+        retaining.start()
+        retaining.join(2.0)
+        assert retaining.is_alive()
+    retaining.join(60.0)
+    assert count(store, "dirty_buckets") == 0 == count(store, "ai_usage") - 1
+    check(store, [{**event, "cost_usd": "0.5"}])
+
+
+def revise(store: Store, usd: Decimal, state: str, reason: str, at: datetime) -> None:
+    def append(tx: Transaction) -> int:
+        rows = tx.execute("SELECT event_id, source, id_hash, occurred_at FROM ai_usage").to_pylist()
+        priced = [{**row, "price_id": "p", "cost_usd": usd, "cost_state": state} for row in rows]
+        return append_revisions(tx, pa.Table.from_pylist(priced, schema=PRICED), reason, at)
+
+    store.run(append, fence=REVISING)
+
+
+def said(store: Store) -> list[Any]:
+    names = "requests, output_tokens, cost_usd, unpriced_requests"
+    more = "unpriced_tokens, reported_usd, estimated_usd, restated_requests"
+    found = []
+    for table, columns in (("usage_15m", f"{names}, {more}"), ("usage_user_1d", names.replace("output_tokens", "tokens"))):
+        sums = ", ".join(f"sum({name}) AS {name}" for name in columns.split(", "))
+        keys = "bucket" if table == "usage_15m" else "zone, day, user_id"
+        found += store.select(f"SELECT {keys}, {sums} FROM {table} GROUP BY ALL ORDER BY ALL").to_pylist()
+    return found

@@ -26,7 +26,7 @@ def changes(stored: Sequence[Mapping[str, Any]], fresh: Sequence[RateRow], now: 
         old = [_Held.of(row) for row in lists if _whose(row) == (provider, model, platform)]
         new = [row for row in fresh if (row.provider, row.model, row.platform) == (provider, model, platform)]
         everyone = [row for row in fresh if (row.provider, row.model, row.platform) == (provider, model, "")]
-        added += _changed(old, new or _without_contract(everyone, platform), now) if old else new
+        added += _changed(old, new, _without_contract(everyone, platform), now) if old else new
     return added
 
 
@@ -63,18 +63,22 @@ class _Held:
         return self.since <= at and (self.until is None or at < self.until)
 
 
-def _changed(old: list[_Held], fresh: Sequence[RateRow], now: datetime) -> list[RateRow]:
-    new = [_Held.new(row) for row in fresh]
-    edges = {now} | {held.since for held in (*old, *new)} | {held.until for held in (*old, *new) if held.until is not None}
+def _changed(old: list[_Held], fresh: Sequence[RateRow], otherwise: Sequence[RateRow], now: datetime) -> list[RateRow]:
+    """What `fresh` changes from now on. `otherwise`: what holds where a price is stored and `fresh` has none, after a contract's end."""
+    new, usual = [_Held.new(row) for row in fresh], [_Held.new(row) for row in otherwise]
+    known = (*old, *new, *usual)
+    edges = {now} | {held.since for held in known} | {held.until for held in known if held.until is not None}
     instants = sorted(edge for edge in edges if edge >= now)
     added: list[RateRow] = []
     for key in sorted({held.key for held in (*old, *new)}, key=lambda key: (key[0], key[1], key[2], key[3] or -1)):
         mine = [held for held in old if held.key == key]
         for instant in instants:
+            standing = _exact(mine, key, instant)
             wanted = _best(new, key, instant)
+            if wanted is None and standing is not None:
+                wanted = _best(usual, key, instant)
             if wanted is None or wanted.row is None:
                 continue
-            standing = _exact(mine, key, instant)
             if standing is None and wanted.key != key:
                 continue
             if standing is None or standing.usd != wanted.usd:

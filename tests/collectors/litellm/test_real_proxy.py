@@ -82,8 +82,11 @@ class Client:
         address = httpx.URL(url)
         reader, writer = await asyncio.open_connection(address.host, address.port)
         for number in numbers:
-            while number >= self.allowed:
-                await asyncio.sleep(0.02)
+            if number >= self.allowed:
+                writer.close()  # a proxy ends a connection that is quiet for long
+                while number >= self.allowed:
+                    await asyncio.sleep(0.02)
+                reader, writer = await asyncio.open_connection(address.host, address.port)
             group = list(GROUPS)[number % len(GROUPS)]
             body = orjson.dumps({"model": group, "user": f"u-{number % 50}", "messages": [{"role": "user", "content": ASKED}]})
             began = datetime.now(UTC)
