@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from analytics.catalogue_names import provider_of, references
 from roomleft.contracts import KIND, DatedContract, contract_of
+from roomleft.decisions import Decision
 from roomleft.packs import RateRow
 from warehouse.ingest.rate_stretches import CONTRACT
-
-
-class TermLike(Protocol):
-    """A decision, as `warehouse.state.Terms` keeps it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def platform(self) -> str: ...
-    @property
-    def valid_from(self) -> datetime: ...
-    @property
-    def valid_to(self) -> datetime | None: ...
-    @property
-    def content(self) -> Mapping[str, Any]: ...
 
 
 class TermsLike(Protocol):
     """Where decisions are kept."""
 
-    def standing(self, kind: str) -> Sequence[TermLike]: ...
+    def standing(self, kind: str) -> Sequence[Decision]: ...
 
 
 def contracts_of(terms: TermsLike) -> list[DatedContract]:

@@ -55,6 +55,8 @@ class ServedDay:
     end: datetime
     cost_usd: Decimal
     tokens: Mapping[str, int]
+    serves: tuple[str, ...] | None = None
+    """The models that these servers run; None: all of the provider's."""
 
     @property
     def usd_per_token(self) -> Decimal | None:
@@ -107,7 +109,7 @@ def served_days(store: Store, pack: Pack, since: datetime, until: datetime) -> l
             tokens[place][row["model"]] = tokens[place].get(row["model"], 0) + row["tokens"]
         for (day, start, end), of_day in zip(days, tokens, strict=True):
             cost = sum((item_usd(item, zone, start, end) for item in items), Decimal(0))
-            found.append(ServedDay(pack.slug, provider, day, start, end, cost, of_day))
+            found.append(ServedDay(pack.slug, provider, day, start, end, cost, of_day, models))
     return sorted(found, key=lambda one: one.day)
 
 
@@ -127,9 +129,8 @@ def due_rates(store: Store, pack: Pack, now: datetime) -> DueRates:
         models = sorted(one.tokens)
         why = f"servers of {one.day}: {one.cost_usd} USD over {sum(one.tokens.values())} tokens"
         if one.end > now:
-            before = [
-                d for d in days if d.provider == one.provider and d.end <= now and d.day >= today - timedelta(days=DAYS_BEFORE)
-            ]
+            same = [d for d in days if (d.provider, d.serves) == (one.provider, one.serves)]
+            before = [d for d in same if d.end <= now and d.day >= today - timedelta(days=DAYS_BEFORE)]
             rate, name = _estimate(before), f"{ESTIMATE}:{pack.slug}"
             models = sorted({model for d in (*before, one) for model in d.tokens})
             why = f"the servers' cost over their tokens, the {DAYS_BEFORE} days before {today}"

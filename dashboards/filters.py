@@ -63,6 +63,13 @@ class Filters:
         since, until = midnight(first, self.zone), min(midnight(last + timedelta(days=1), self.zone), now)
         return (since, until) if since < until else (until - timedelta(days=1), until)
 
+    def told(self, now: datetime) -> list[str]:
+        """What to say beside the page's figures: what was not understood, and a range that has not begun, in whose place `span` takes a day."""
+        named = self.range in SPANS or self.range in {"month", "last-month"}
+        if named or midnight(_days(self.range)[0], self.zone) < now:
+            return list(self.problems)
+        return [*self.problems, "These days have not begun: showing the last 24 h"]
+
     def previous(self, now: datetime) -> tuple[datetime, datetime]:
         """The period to compare with: as long, directly before; for a month, the same stretch of the month before; for days, as many days."""
         since, until = self.span(now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics.catalogue import PriceList
 from analytics.ledger import Costs, Question
 from analytics.ledger_rows import usage_rows
 from analytics.reports.golden import CALLS_OVER, AiCalls
@@ -86,6 +87,16 @@ def cost_rows(parts: Parts, filters: Filters, now: datetime, page: int) -> CostR
 def cost_choices(parts: Parts, filters: Filters, now: datetime) -> dict[str, list[str]]:
     """The values there are of each dimension in the range, dearest first."""
     return books_of(parts).values(*filters.span(now), [filters.platform] if filters.platform else [])
+
+
+def stale_lists(parts: Parts, used: Collection[str], platform: str | None, now: datetime) -> list[PriceList]:
+    """The stale price lists of providers in use; a pack's own prices bind only its platform."""
+    others = {slug for slug in parts.packs if platform not in (None, slug)}
+    return [
+        each
+        for each in parts.catalogue.lists(now)
+        if each.stale and each.provider in used and each.catalogue.partition("@")[0] not in others
+    ]
 
 
 def usage_span(store: Store, platform: str | None) -> Row:

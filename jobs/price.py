@@ -22,6 +22,8 @@ from warehouse.state.closed_periods import ClosedPeriods
 from warehouse.store import Store, Transaction
 
 log = logging.getLogger(__name__)
+PRICE = "price"
+"""The job's name."""
 PAIRS = """
 SELECT DISTINCT provider, model FROM rates WHERE platform = '' OR starts_with(catalogue, 'contract')
 UNION SELECT DISTINCT provider, model FROM usage_15m WHERE unpriced_requests > 0 AND provider IS NOT NULL AND model IS NOT NULL
@@ -73,7 +75,7 @@ def price_job(
             words += f"; {len(found.contradictions)} refused: {found.contradictions[0]}"
         return Did(words, added + revised, more=more)
 
-    return Job("price", every, run)
+    return Job(PRICE, every, run)
 
 
 def _from_lists(store: Store, catalogue: Catalogue, now: datetime) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final, Protocol, Self
+from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from roomleft.decisions import Decision
 from roomleft.errors import InputError
 from roomleft.limit_terms import checked
 from roomleft.packs_fields import Address, Exact, Service, Strict, Words, Zone
@@ -65,23 +66,6 @@ class Credit:
         return self.spec.amount_usd
 
 
-class Stored(Protocol):
-    """A stored decision, as `warehouse.state.terms.Term` is."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def platform(self) -> str: ...
-    @property
-    def content(self) -> dict[str, Any]: ...
-    @property
-    def made_by(self) -> str: ...
-    @property
-    def made_at(self) -> datetime: ...
-
-
 def credit_spec(content: Mapping[str, Any], where: str) -> CreditSpec:
     """The credit that a body or a stored text holds. Raises InputError."""
     return checked(CreditSpec, content, where)
@@ -92,9 +76,9 @@ def first_instant(spec: CreditSpec) -> datetime:
     return midnight(spec.starts, ZoneInfo(spec.zone))
 
 
-def credits_of(standing: Iterable[Stored]) -> list[Credit]:
+def credits_of(standing: Iterable[Decision]) -> list[Credit]:
     """The credits, oldest first: of several decisions about one the newest counts, a correction too. What cannot be read is left out."""
-    newest: dict[tuple[str, str], Stored] = {}
+    newest: dict[tuple[str, str], Decision] = {}
     for term in sorted(standing, key=lambda each: each.id):
         newest[term.platform, term.subject] = term
     found = []

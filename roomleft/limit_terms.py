@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field, ValidationError
 
+from roomleft.decisions import Decision
 from roomleft.errors import InputError
 from roomleft.limits import Kind
 from roomleft.packs import Pack
@@ -54,23 +55,6 @@ class LimitDecision(Strict):
     edit: LimitEdit | None = None
     own: OwnLimit | None = None
     ended: bool = False
-
-
-class Decided(Protocol):
-    """A stored decision, as `warehouse.state.terms.Term` is."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def platform(self) -> str: ...
-    @property
-    def valid_from(self) -> datetime: ...
-    @property
-    def valid_to(self) -> datetime | None: ...
-    @property
-    def content(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +129,14 @@ def edited(pack: Pack, spec: LimitSpec, edit: LimitEdit) -> LimitSpec:
 
 
 def laid(
-    packs: Mapping[str, Pack], decisions: Sequence[Decided], now: datetime, mapping: Sequence[Any] = ()
+    packs: Mapping[str, Pack], decisions: Sequence[Decision], now: datetime, mapping: Sequence[Any] = ()
 ) -> tuple[dict[str, Pack], list[Misfit]]:
     """The packs with the decisions in force at `now` laid over them, and the decisions that do not fit them.
 
     `decisions` are those that stand, in the order they take each other's place. `mapping` are the rules about whose usage is whose, for every pack.
     A pack about which nothing was decided is the same object as before.
     """
-    by_pack: dict[str, dict[str, list[Decided]]] = {}
+    by_pack: dict[str, dict[str, list[Decision]]] = {}
     for each in decisions:
         if each.valid_from <= now:
             by_pack.setdefault(each.platform, {}).setdefault(each.subject, []).append(each)
@@ -168,7 +152,7 @@ def laid(
 
 
 def _laid_over(
-    pack: Pack, subjects: Mapping[str, Sequence[Decided]], now: datetime, mapping: Sequence[Any], misfits: list[Misfit]
+    pack: Pack, subjects: Mapping[str, Sequence[Decision]], now: datetime, mapping: Sequence[Any], misfits: list[Misfit]
 ) -> Pack:
     limits: dict[str, LimitSpec] = {spec.id: spec for spec in pack.limits}
     meters: dict[str, Meter] = dict(pack.meters)
@@ -200,7 +184,7 @@ def _laid_over(
 
 
 def _as_decided(
-    pack: Pack, subject: str, term: Decided | None, written: LimitSpec | None
+    pack: Pack, subject: str, term: Decision | None, written: LimitSpec | None
 ) -> tuple[LimitSpec | None, Meter | None]:
     if term is None:
         return written, None

@@ -76,12 +76,19 @@
     return "$" + amount.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: amount && amount < 0.01 ? 9 : 2 });
   }
 
+  function offered(chosen) {
+    var holder = document.querySelector("[data-rule-platforms]");
+    var titles = holder ? JSON.parse(holder.dataset.rulePlatforms) : {};
+    if (chosen && !titles[chosen]) titles[chosen] = chosen;
+    return Object.keys(titles).map(function (slug) { return make("option", { value: slug }, [titles[slug]]); });
+  }
+
   function form(filled) {
     var name = make("input", { required: "", maxlength: "100" });
     var dimension = make("select", {}, DIMENSIONS.map(function (each) { return make("option", { value: each }, [each.replace("_", " ")]); }));
     var value = make("input", { maxlength: "200", placeholder: "data, or data=0.6, web=0.4 to share" });
     var match = make("textarea", { spellcheck: "false", placeholder: "model = gpt-4o*, o3\napi_key_hash = …" });
-    var platform = make("select", {}, [make("option", { value: "" }, ["all platforms"])].concat(filled.platform ? [make("option", { value: filled.platform }, [filled.platform])] : []));
+    var platform = make("select", {}, [make("option", { value: "" }, ["all platforms"])].concat(offered(filled.platform)));
     var since = make("input", { type: "date", required: "" }), until = make("input", { type: "date" });
     var override = make("input", { type: "checkbox" });
     var says = make("div", { "class": "says", role: "status" });

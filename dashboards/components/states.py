@@ -31,6 +31,6 @@ def failed(what: str, hint: str = "", error_id: str = "") -> html.Div:
     return html.Div([html.Div(words), html.Div(actions, className="actions")], className="state-block failed", role="alert")
 
 
-def note(words: str) -> html.Div:
+def note(words: Any) -> html.Div:
     """One line about something that was left out or is still coming."""
     return html.Div(words, className="note", role="status")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -66,14 +67,19 @@ def dimension_of(filters: Filters) -> str:
     return filters.chosen("by", DIMENSIONS, BY_DEFAULT)
 
 
-def bar(filters: Filters) -> list[Any]:
+def bar(filters: Filters, packs: Mapping[str, Pack]) -> list[Any]:
     """By which dimension, and a rule from nothing."""
     by = dimension_of(filters)
     options = [
         link(words[0].upper() + words[1:], filters.href(by=name), "menu-item", current=name == by)
         for name, words in DIMENSIONS.items()
     ]
-    return [menu("Allocate by", DIMENSIONS[by], options, "by"), assign_button("New rule", by, filters.platform or "", {})]
+    # The form offers these platforms, whichever button opens it.
+    offered = html.Span(
+        assign_button("New rule", by, filters.platform or "", {}),
+        **{"data-rule-platforms": json.dumps({slug: pack.title for slug, pack in packs.items()})},
+    )
+    return [menu("Allocate by", DIMENSIONS[by], options, "by"), offered]
 
 
 def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pack], now: datetime) -> Any:
@@ -287,7 +293,7 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(Output(Id.BAR, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
     async def show_bar(search: str | None, path: str | None) -> Any:
         filters = parse(path, search)
-        return [*bar(filters), *(states.note(problem) for problem in filters.problems)]
+        return [*bar(filters, parts.packs), *(states.note(problem) for problem in filters.told(parts.clock.now()))]
 
     @app.callback(
         Output(Id.WHOLE, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")

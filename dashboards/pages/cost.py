@@ -10,6 +10,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
+from analytics.catalogue import PriceList
 from analytics.ledger import Costs
 from analytics.ledger_cost import INFRASTRUCTURE, OTHERS
 from dashboards import reads, wording
@@ -51,9 +52,15 @@ def layout() -> list[Any]:
 
 
 def total_block(
-    found: Answered, lines: Statement, deploys: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones
+    found: Answered,
+    lines: Statement,
+    deploys: Sequence[Mapping[str, Any]],
+    filters: Filters,
+    now: datetime,
+    tone: Tones,
+    stale: Sequence[PriceList] = (),
 ) -> html.Div:
-    """AI and infrastructure and what they come to, against the period before, and the chart."""
+    """AI and infrastructure and what they come to, against the period before, and the chart. `stale`: lists of prices long not compared."""
     told = found.now
     rows = chart_rows(told)
     until = min(told.until, now)
@@ -82,6 +89,7 @@ def total_block(
             head,
             facts(found, lines, filters, now),
             left_out(told),
+            stale_note(stale),
             html.Div(context, className="card-context"),
             graph(figure, "cost-chart", label),
         ],
@@ -139,7 +147,8 @@ def sure_marks(told: Costs, now: datetime) -> list[Any]:
     if total.unpriced_requests:
         tokens = f", {wording.count(total.unpriced_tokens)} tokens" if total.unpriced_tokens else ""
         words = f"at least: {total.unpriced_requests:,} of {total.requests:,} calls unpriced{tokens}"
-        marks.append(badge(words, "warn", "No price is known for them, so they count nothing here"))
+        title = "No price is known for them, so they count nothing here: which models, on the Prices page"
+        marks.append(link(words, "/prices", "badge warn", title=title))
     if told.provisional:
         some = f" ({usd(told.provisional_usd)} of AI usage)" if told.provisional_usd else ""
         marks.append(badge("provisional", title=f"{PROVISIONAL}{some}"))
@@ -163,6 +172,18 @@ def left_out(told: Costs) -> Any:
         return None
     names = " or ".join(WORDS[name] for name in told.left_out.dimensions)
     return states.note(f"Infrastructure is not split by {names}: {usd(told.left_out.usd)} left out under this filter.")
+
+
+def stale_note(stale: Sequence[PriceList]) -> Any:
+    """Which price lists nobody compared with the providers' for long; nothing where all are fresh."""
+    if not stale:
+        return None
+    oldest = min(each.checked_on for each in stale)
+    lists, providers = len({each.catalogue for each in stale}), sorted({each.provider for each in stale})
+    names = ", ".join(providers[:4]) + (" and others" if len(providers) > 4 else "")
+    since = f"{'was' if lists == 1 else 'were'} last compared with the provider's own long ago ({'on' if lists == 1 else 'the oldest on'}"
+    words = f"{wording.plural(lists, 'price list')} {since} {oldest:%-d %b %Y}): prices of {names} may have changed. "
+    return states.note([words, link("Prices", "/prices")])
 
 
 def _fact(label: str, value: Any, note: str) -> html.Div:
@@ -312,14 +333,20 @@ def register(app: Dash, pages: Pages) -> None:
         found: Answered = await pages.read(("cost", filters.on(PATH).href()), lambda: reads.cost(parts, filters, now))
         return found
 
+    async def choices(filters: Filters, now: datetime) -> Mapping[str, Sequence[str]]:
+        key = ("choices", filters.range, filters.zone.key, filters.platform)
+        found: Mapping[str, Sequence[str]] = await pages.read(key, lambda: reads.cost_choices(parts, filters, now))
+        return found
+
     @app.callback(Output(Id.FILTERS, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
     async def show_filters(search: str | None, path: str | None) -> Any:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            key = ("choices", filters.range, filters.zone.key, filters.platform)
-            choices = await pages.read(key, lambda: reads.cost_choices(parts, filters, now))
-            return [*filter_bar(filters, choices, now), *(states.note(problem) for problem in filters.problems)]
+            return [
+                *filter_bar(filters, await choices(filters, now), now),
+                *(states.note(problem) for problem in filters.told(now)),
+            ]
 
         return await pages.guard(make)
 
@@ -344,7 +371,11 @@ def register(app: Dash, pages: Pages) -> None:
             )
             # Five platforms' deploys on one chart would hide it: they are drawn for one platform.
             shown = deploys if filters.platform else ()
-            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme))
+            used = (await choices(filters, now)).get("provider", ())
+            stale = await pages.read(
+                ("stale lists", filters.platform, filters.range), lambda: reads.stale_lists(parts, used, filters.platform, now)
+            )
+            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme), stale)
 
         return await pages.guard(make)
 

@@ -160,7 +160,7 @@ def fact(label: str, value: Any, note: Any) -> html.Div:
 
 def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
     """What the month has cost so far, AI usage and infrastructure apart; its parts add up to the cent, as on the Explorer."""
-    label = f"{wording.month_name(now, filters.zone)} so far"
+    label = f"{wording.month_name(now, filters.zone)} so far, AI + infrastructure"
     total = month.total
     if total.last_at is None and not total.cost_usd:
         return fact(label, "–", "no cost recorded this month")

@@ -32,7 +32,7 @@ from dashboards.quarantine import make_quarantine
 from dashboards.readiness import Check, Readiness
 from jobs.crossing import Crossing
 from jobs.measure import MEASURE, SETTLED_AFTER, Paces, measure_job
-from jobs.price import price, price_job
+from jobs.price import PRICE, price, price_job
 from jobs.retain import retain_job
 from jobs.roll_up import ROLL_UP, roll_up_job
 from jobs.schedule import Did, Job, Schedule
@@ -125,6 +125,12 @@ def build(settings: Settings, clock: Clock) -> App:
     )
     watching.schedule = schedule
     readiness = Readiness(_readiness(watching, store, clock, schedule))
+
+    def decided() -> None:
+        deciding.refresh()
+        # It may be a contract: new calls must not wait for its price until the job's next turn.
+        schedule.soon(PRICE)
+
     parts = Parts(
         settings,
         clock,
@@ -138,7 +144,7 @@ def build(settings: Settings, clock: Clock) -> App:
         test_source=watching.test,
         reload_packs=watching.reload,
         wake_packs=watching.wake,
-        decided=deciding.refresh,
+        decided=decided,
         misfits=lambda: deciding.misfits,
         catalogue=catalogue,
     )

@@ -5,20 +5,24 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from dashboards.app import build_pages
 from dashboards.parts import Parts
 
 
 @contextmanager
-def serving(parts: Parts) -> Iterator[str]:
-    """The address of the running pages over `parts`."""
+def serving(parts: Parts, *routers: APIRouter, prepare: Callable[[FastAPI], None] | None = None) -> Iterator[str]:
+    """The address of the running pages over `parts`, with routes of the API where a page needs them."""
     server = FastAPI()
+    if prepare is not None:
+        prepare(server)
+    for router in routers:
+        server.include_router(router)
     build_pages(server, parts)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

@@ -73,7 +73,7 @@ def test_a_platform_filter_reaches_table_verdict_and_facts(pages: Driven) -> Non
     assert {texts(each) for each in found(block, className="platform")} == {"arena"}
     top = texts(pages.call("overview-top.children", search="?platform=arena"))
     assert "4 of 4" in top
-    assert "no usage recorded this month" in top
+    assert "no cost recorded this month" in top
 
 
 def test_the_verdict_comes_first(pages: Driven) -> None:

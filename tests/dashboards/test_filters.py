@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.filters import RANGES, bucket_edges, parse
+from tests.dashboards.conftest import Driven, texts
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -136,3 +137,11 @@ def test_every_named_range_has_a_span() -> None:
     for name in RANGES:
         since, until = parse("/cost", f"range={name}").span(NOW)
         assert since < until <= NOW
+
+
+@pytest.mark.parametrize("page", ["cost-filters", "allocation-bar"])
+def test_a_range_in_the_future_says_what_is_shown_instead(pages: Driven, page: str) -> None:
+    path = "/cost" if page == "cost-filters" else "/cost/allocation"
+    words = "These days have not begun: showing the last 24 h"
+    assert words in texts(pages.call(f"{page}.children", path, "?range=2027-01-01..2027-01-05"))
+    assert words not in texts(pages.call(f"{page}.children", path, "?range=2026-11-01..2026-11-05"))

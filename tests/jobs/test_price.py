@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from analytics.catalogue import Catalogue
 from analytics.infrastructure import taken_by_usage
 from analytics.self_hosted import due_rates, served_days, served_items
 from jobs.late_prices import LatePrices
-from jobs.price import price_job
+from jobs.price import price, price_job
 from jobs.schedule import Did
 from roomleft.clock import FixedClock
 from roomleft.contracts import Contract, DatedContract
@@ -186,6 +187,17 @@ def test_a_contract_holds_from_the_next_run_on_and_ends_when_it_is_taken_back(st
     assert [entry[:3] for entry in entries(store)] == [("e-0", 0, "0.001"), ("under", 0, "0.0009"), ("z-after", 0, "0.001")]
 
 
+def test_a_contract_from_the_same_day_does_not_keep_a_pack_s_own_price_out(store: Store) -> None:
+    arena = load_packs(ROOT / "packs", ["arena"])["arena"]
+    own = arena.rates(NOON)
+    agreed = [row._replace(usd_per_unit=row.usd_per_unit + 1, catalogue="contract 7 over test", price_id="agreed") for row in own]
+    add_rates(store, *(row._asdict() for row in agreed))
+    found = price(store, {"arena": arena}, NOON)
+    assert (len(found.rows), found.contradictions) == (len(own), ())
+    assert own
+    assert price(store, {"arena": arena}, NOON).rows == ()
+
+
 def test_served_items_are_those_of_the_tier_in_force(coach: Pack) -> None:
     assert [(item.item_id, item.provider, item.models) for item in served_items(coach)] == [("server", "self-hosted", None)]
 
@@ -266,6 +278,30 @@ def test_a_late_price_behind_the_seal_is_waited_for_no_more(store: Store, clock:
     assert late.run(NOON)[0] == 1
     assert rolled_up(store, NOON) == (Decimal("0.0001"), 0, Decimal(0))
     assert late._waiting() == []
+
+
+def test_the_estimate_of_a_model_is_made_of_its_own_servers(store: Store, clock: FixedClock, coach: Pack) -> None:
+    item = coach.cost_items()[0]
+    assert item.serves is not None
+    own = {"build-llm": "a", "screenshot-vlm": "b"}
+    items = [
+        item.model_copy(update={"id": name, "serves": item.serves.model_copy(update={"models": [model]})})
+        for model, name in own.items()
+    ]
+    pack: Any = SimpleNamespace(slug="coach", costs=coach.costs, cost_items=lambda: items)
+    put(
+        store,
+        clock,
+        {**OURS, "occurred_at": NOON - DAY, "output_tokens": 1000},
+        {**OURS, "model": "screenshot-vlm", "occurred_at": NOON - DAY, "output_tokens": 4000},
+    )
+    today = [
+        row
+        for row in due_rates(store, pack, NOON).rows
+        if row.unit == "output_tokens" and row.valid_from <= NOON < (row.valid_to or NOON)
+    ]
+    assert {row.model: row.usd_per_unit for row in today} == {"build-llm": Decimal("0.0008"), "screenshot-vlm": Decimal("0.0002")}
+    assert len(today) == 2
 
 
 def test_before_anything_was_served_a_call_is_unpriced(store: Store, clock: FixedClock, coach: Pack) -> None:

@@ -138,10 +138,11 @@ def _states(
     if column.null_count == len(column):
         return state, rounded, None
     said = column.is_valid().to_numpy(zero_copy_only=False)
-    told = said & (incomplete | unknown)
+    reported = whole(column)
+    # A source that knows no price says nothing, or zero: of calls that used something that is no cost.
+    told = said & ((incomplete & (reported != 0)) | (unknown & ~incomplete))
     if (trusted := marked(attributes, "cost_source", "provider")) is not None:
         told |= said & trusted
-    reported = whole(column)
     if dear := np.flatnonzero(told & (np.abs(reported) >= MOST_STORED)).tolist():
         raise KeptOut({"cost_usd": dear})
     return np.where(told, 3, state).astype(np.int8), np.where(told, reported, rounded), told
@@ -175,7 +176,8 @@ def _things(usage: pa.Table) -> tuple[Numbers, dict[int, Thing]]:
 def _placed(
     usage: pa.Table, which: Numbers, things: dict[int, Thing], rates: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Cell], Numbers, Flags]:
-    """The cells in use, each row's cell among them (0: no price), and the rows of several calls whose size had to be a mean."""
+    """The cells in use, each row's cell among them (0: no price), and the rows of several calls at once for which other prices may hold: by
+    their size, which is a mean, by the hours of their period, or because a price changes within it."""
     offers: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for rate in rates:
         offers.setdefault((rate["provider"], rate["model"], rate["platform"]), []).append(rate)
@@ -187,6 +189,8 @@ def _placed(
     if not known:
         return cells, place, rough
     times = usage.column("occurred_at").cast(pa.int64()).to_numpy()
+    period = usage.column("period_end").chunk(0)
+    ends = np.maximum(period.cast(pa.int64()).fill_null(0).to_numpy() - 1, times) if period.null_count < len(period) else None
     requests = usage.column("requests").to_numpy()
     put_in = sum(usage.column(name).to_numpy() for name in ("input_uncached_tokens", "cache_read_tokens", "cache_write_tokens"))
     for number, thing in known.items():
@@ -200,6 +204,9 @@ def _placed(
         place[rows] = np.where(found < 0, 0, found + first)
         if grid.sizes:
             rough[rows] = requests[rows] > 1
+        if ends is not None:
+            last = grid.places(ends[rows], put_in[rows], requests[rows])
+            rough[rows] |= (last != found) | ((len(grid.minutes) > 1) & (ends[rows] > times[rows]))
     return cells, place, rough
 
 

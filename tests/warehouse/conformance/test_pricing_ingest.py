@@ -116,6 +116,8 @@ SHAPED = make_rates(
     make_rate("output_image_tokens", "0.00003", model="tokens or pictures"),
     make_rate("output_tokens", "0.000002", model="tokens or pictures"),
     make_rate("output_tokens", "0.00001", model="guessed", catalogue="estimate:atelier"),
+    make_rate("output_tokens", "0.00001", model="changes"),
+    make_rate("output_tokens", "0.00002", model="changes", valid_from=NOON + timedelta(hours=1)),
     make_rate("output_tokens", "0.5", model="own"),
     make_rate("output_tokens", "0.5", model="agreed"),
     make_rate("output_tokens", "0.3", model="agreed", platform="atelier", catalogue="contract 7 over test"),
@@ -173,6 +175,14 @@ BY_SHAPE = {
         {**GPT, "reported_cost_usd": Decimal("3.5"), "attributes": [("cost_source", "provider")]}, "3.5", "reported"
     ),
     "a cost that the source told is nothing": ({**GPT, "reported_cost_usd": Decimal(0), "attributes": [("cost_source", "provider")]}, "0", "reported"),
+    "nothing told by a source that knows no price either": ({"provider": "p", "model": "new", "output_tokens": 9, "reported_cost_usd": Decimal(0)}, "0", "unpriced"),
+    "several calls over hours of different prices": ({**GPT, "requests": 1, "period_end": NOON + timedelta(days=1)}, "0.0003", "estimated"),
+    "several calls over a change of the price": (
+        {"provider": "p", "model": "changes", "output_tokens": 10, "period_end": NOON + timedelta(days=1)}, "0.0001", "estimated"
+    ),
+    "several calls until the change of the price": (
+        {"provider": "p", "model": "changes", "output_tokens": 10, "period_end": NOON + timedelta(hours=1)}, "0.0001", "priced"
+    ),
     "a hint is no cost": ({"cost_hint": 7.0}, "0", "free"),
 }  # fmt: skip
 

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from roomleft.clock import FixedClock
@@ -30,6 +32,7 @@ from tests.warehouse.facts import (
 from tests.warehouse.rows import NOON, usage_event
 from warehouse import rollup
 from warehouse.retention import retain
+from warehouse.revisions import PRICED, REVISING, append_revisions
 from warehouse.rollup import roll_up
 from warehouse.store import Store, Transaction
 
@@ -128,6 +131,21 @@ def test_late_and_straggling_events_reach_their_buckets(store: Store) -> None:
     store_usage(store, stragglers)
     roll_up(store, NOON, ZONES)
     check(store, events + stragglers)
+
+
+def test_a_late_price_behind_the_seal_reaches_every_count(store: Store) -> None:
+    later = NOON + timedelta(days=500)
+    retain(store, later, zones=ZONES)
+    event = {**event_at(1, 0), "cost_usd": "0", "cost_state": "unpriced"}
+    store_usage(store, [event], ingested_at=later)
+
+    def append(tx: Transaction) -> int:
+        row = tx.execute("SELECT event_id, source, id_hash, occurred_at FROM ai_usage").to_pylist()[0]
+        priced = [{**row, "price_id": "p", "cost_usd": Decimal("0.5"), "cost_state": "priced"}]
+        return append_revisions(tx, pa.Table.from_pylist(priced, schema=PRICED), "late price", later)
+
+    assert [store.run(append, fence=REVISING) for _ in range(2)] == [1, 0]
+    check(store, [{**event, "cost_usd": "0.5", "cost_state": "priced"}])
 
 
 def test_retention_beside_inserts(store: Store) -> None:

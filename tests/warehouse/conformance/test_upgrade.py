@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,13 +31,14 @@ INSERT INTO sealed VALUES ('usage', $now::TIMESTAMPTZ - INTERVAL 30 DAY, $now::T
 
 
 @pytest.fixture(params=["duckdb", "ducklake"])
-def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "duckdb":
-        return f"duckdb:///{tmp_path}/old.duckdb"
+        yield f"duckdb:///{tmp_path}/old.duckdb"
+        return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    name = server.create_database()
-    request.addfinalizer(lambda: server.drop_database(name))
-    return f"ducklake+{name}?data_path={tmp_path / 'old'}"
+    catalog = server.create_database()
+    yield f"ducklake+{catalog}?data_path={tmp_path / 'old'}"
+    server.drop_database(catalog)
 
 
 def test_a_warehouse_of_the_second_migration_is_carried_on(old_url: str, tmp_path: Path) -> None:
