@@ -10,17 +10,18 @@ from analytics.economics import Economics, TierEconomics
 from analytics.economics_personas import PersonaRow, persona_rows
 from analytics.economics_read import Told
 from analytics.personas import MONTH_DAYS
-from roomleft.money import usd
-
-CENT = Decimal("0.01")
+from roomleft.money import CENT, shares, usd
 
 
 def cents(one: Economics) -> dict[str, Decimal | None]:
-    """Revenue, AI, infrastructure and margin in cents: the margin is what the other three, as shown, leave."""
-    shown = {"ai": one.ai_usd.quantize(CENT), "infrastructure": one.infrastructure_usd.quantize(CENT)}
-    revenue = None if one.known_revenue_usd is None else one.known_revenue_usd.quantize(CENT)
-    margin = None if revenue is None else revenue - shown["ai"] - shown["infrastructure"]
-    return {**shown, "revenue": revenue, "margin": margin}
+    """Revenue, AI, infrastructure and margin in cents that add up: the cost of both and the margin are the exact ones, rounded."""
+    ai, infrastructure = shares([one.ai_usd, one.infrastructure_usd])
+    shown: dict[str, Decimal | None] = {"ai": ai, "infrastructure": infrastructure, "revenue": None, "margin": None}
+    if one.known_revenue_usd is not None:
+        margin = (one.known_revenue_usd - one.total_usd).quantize(CENT)
+        # Of revenue in whole cents this is the revenue itself.
+        shown |= {"margin": margin, "revenue": margin + ai + infrastructure}
+    return shown
 
 
 def infrastructure_a_user_month(told: Told) -> Decimal | None:

@@ -7,14 +7,28 @@ import secrets
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
+from dash import ctx
 from dash.exceptions import PreventUpdate
 
 from dashboards.components import states
 from dashboards.parts import Parts
+from dashboards.shell import Id as Shell
 from dashboards.snapshot import Snapshots
 from roomleft.errors import RoomleftError
 
 log = logging.getLogger("roomleft.pages")
+
+
+COUNTED_TICKS = 10**9
+"""A page's own ticks count from 1; one that a person asked for is the browser's clock, in milliseconds."""
+
+
+def calm(tick: int | None, every: int = 6) -> None:
+    """For blocks of many elements, which keep the browser busy whenever they are drawn: lets one tick of `every` through, and all that a
+    person did. Raises PreventUpdate.
+    """
+    if ctx.triggered_id == Shell.TICK and tick is not None and tick < COUNTED_TICKS and tick % every:
+        raise PreventUpdate
 
 
 class Pages:

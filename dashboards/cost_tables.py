@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from analytics.ledger import Cost, Costs, Kind
 from analytics.ledger_cost import INFRASTRUCTURE, NOT_GIVEN, OTHERS, SHARED, ZERO
 from roomleft.mapping_rules import ASSIGNABLE
-from roomleft.money import CENT, shares
+from roomleft.money import CENT, shares, shares_to
 
 PERMILLE = Decimal("0.1")
 WORDS = {
@@ -97,16 +97,6 @@ def statement(now: Costs, before: Costs | None = None) -> Statement:
     was_total = in_cents(before.total.cost_usd) if before is not None else None
     foot = Line(("Total",), ai_total, infrastructure_total, Decimal(100) if whole else ZERO, was_total, now.total)
     return Statement(now.by, lines, foot)
-
-
-def shares_to(parts: Sequence[Decimal], total: Decimal, grain: Decimal = CENT) -> list[Decimal]:
-    """`parts` rounded to `grain` so that they add up to `total`, which is their sum rounded up or down (largest remainder)."""
-    floors = [part.quantize(grain, rounding=ROUND_FLOOR) for part in parts]
-    missing = int((total - sum(floors, ZERO)) / grain)
-    by_remainder = sorted(range(len(parts)), key=lambda place: (floors[place] - parts[place], place))
-    for place in by_remainder[:missing]:
-        floors[place] += grain
-    return floors
 
 
 def labels_of(by: Sequence[str], key: Sequence[str | None]) -> tuple[str, ...]:

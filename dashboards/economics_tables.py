@@ -15,7 +15,7 @@ from analytics.economics_read import Told
 from dashboards import wording
 from dashboards.components.marks import badge, link
 from dashboards.filters import Filters
-from roomleft.money import shares, usd
+from roomleft.money import CENT, shares, shares_to, usd
 
 GOOD, BAD = "gain", "loss"
 
@@ -89,9 +89,9 @@ def tiers_table(told: Told) -> html.Div:
     titles = {tier.name: tier.title for tier in told.pack.tiers}
     order = list(titles)
     tiers = sorted(now.tiers, key=lambda tier: order.index(tier.tier) if tier.tier in order else len(order))
-    ai = shares([tier.ai_usd for tier in tiers])
-    infrastructure = shares([tier.infrastructure_usd for tier in tiers])
-    revenue = iter(shares([tier.revenue_usd for tier in tiers if tier.revenue_usd is not None]))
+    ai = _footing([tier.ai_usd for tier in tiers], whole["ai"])
+    infrastructure = _footing([tier.infrastructure_usd for tier in tiers], whole["infrastructure"])
+    revenue = iter(_footing([tier.revenue_usd for tier in tiers if tier.revenue_usd is not None], whole["revenue"]))
     rows = []
     for tier, ai_usd, part in zip(tiers, ai, infrastructure, strict=True):
         least, paid = tier.unpriced_requests > 0, None if tier.revenue_usd is None else next(revenue)
@@ -120,6 +120,13 @@ def tiers_table(told: Told) -> html.Div:
     heads = ("Tier", "Active users", "Revenue", "AI cost", "Infrastructure", "Margin", "AI of revenue", "Cost a user")
     under = "A user counts in the tier they were in last; infrastructure is shared out by active users."
     return table("By tier", now.covered.words(), heads, rows, foot, name="tiers", under=under)
+
+
+def _footing(parts: Sequence[Decimal], foot: Decimal | None) -> list[Decimal]:
+    """The parts in cents that add up to the foot as it is shown; by themselves where they are not all of it."""
+    if foot is None or abs(sum(parts, Decimal(0)) - foot) > CENT:
+        return shares(parts)
+    return shares_to(parts, foot)
 
 
 def personas_table(told: Told) -> html.Div:
@@ -190,9 +197,9 @@ def _name(told: Told, filters: Filters) -> list[Any]:
 def _figures(told: Told, now: Economics) -> list[Any]:
     if told.read_to is None or now.covered.days < 1:
         return [money(None) for _ in range(7)]
-    least = now.lower_bound
+    least, whole = now.lower_bound, cents(now)
     return [
-        f"{now.users:,}", money(now.known_revenue_usd), money(now.ai_usd, least=least),
-        money(now.infrastructure_usd) if told.infrastructure_known else money(None), signed(now.margin_usd, most=least),
+        f"{now.users:,}", money(whole["revenue"]), money(whole["ai"], least=least),
+        money(whole["infrastructure"]) if told.infrastructure_known else money(None), signed(whole["margin"], most=least),
         percent(now.api_share, least=least), money(now.per(now.users)["total_usd"], least=least) if now.users else "–",
     ]  # fmt: skip

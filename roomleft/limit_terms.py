@@ -19,7 +19,7 @@ from roomleft.errors import InputError
 from roomleft.limits import Kind
 from roomleft.packs import Pack
 from roomleft.packs_faults import note_validation_errors
-from roomleft.packs_fields import Address, Exact, Fraction, Strict, WindowSpec, Words
+from roomleft.packs_fields import Address, Exact, Fraction, Ident, Strict, WindowSpec, Words
 from roomleft.packs_meters import BY_USER, CostMeter, CountMeter, Meter, Where
 from roomleft.packs_parts import LimitSpec
 from roomleft.packs_yaml import Document, nearest, path_text
@@ -31,9 +31,13 @@ M = TypeVar("M", bound=Strict)
 
 
 class LimitEdit(Strict):
-    """What is decided of a limit that a pack has; what is not given stays as the pack says."""
+    """What is decided of a limit that a pack has; what is not given stays as the pack says.
+
+    `amount_per` repeats what the pack's amount is for each of; given as None, `amount` is a fixed sum of the period instead.
+    """
 
     amount: Annotated[Exact, Field(ge=0)] | None = None
+    amount_per: Ident | None = None
     window: WindowSpec | None = None
     rollover: bool | None = None
     owner: Words | None = None
@@ -121,6 +125,13 @@ def edited(pack: Pack, spec: LimitSpec, edit: LimitEdit) -> LimitSpec:
         raise InputError(
             "its amount is worked out from the pack", where, "change the objective, threshold or cost tier in the pack"
         )
+    if edit.amount_per is not None and edit.amount_per != spec.amount_per:
+        stated = f"for each of {spec.amount_per}" if spec.amount_per else "a sum, not for each of anything"
+        raise InputError(f"its amount is {stated}", where, f"not {edit.amount_per[:60]}")
+    if "amount_per" in edit.model_fields_set and edit.amount_per is None and spec.amount_per is not None:
+        if edit.amount is None:
+            raise InputError("a fixed sum in place of an amount for each needs its amount", where, "send amount too")
+        spec = spec.model_copy(update={"amount_per": None})
     if "window" in given and (spec.window is None or spec.objective_percent is not None):
         raise InputError("it has no window that could be changed here", where, "change it in the pack")
     if "window" in given and spec.per_user and given["window"].rolling is not None:
@@ -160,8 +171,9 @@ def _laid_over(
     for subject, terms in subjects.items():
         written = limits.get(subject)
         history: list[tuple[datetime, Decimal]] = []
-        # A budget that was not there left nothing.
-        history.append((EVER, pack.amount_of(written) if written is not None else Decimal(0)))
+        # A budget that was not there left nothing, and what is for each of something is no sum.
+        whole = written is not None and written.amount_per is None
+        history.append((EVER, pack.amount_of(written) if written is not None and whole else Decimal(0)))
         spec, meter = written, None
         # Every change of what holds: where a decision begins, and where one ends before the next.
         for instant in sorted({edge for term in terms for edge in (term.valid_from, term.valid_to) if edge and edge <= now}):
@@ -172,7 +184,7 @@ def _laid_over(
                 misfits.append(Misfit(held[-1].id, f"{pack.slug}.{subject}", str(error)))
                 spec, meter = written, None
             if spec is not None and spec.amount is not None:
-                history.append((instant, spec.amount))
+                history.append((instant, spec.amount if spec.amount_per is None else Decimal(0)))
         if spec is None:
             limits.pop(subject, None)
         else:

@@ -136,7 +136,7 @@
         setTheme(next);
       } else if (what === "copy-link") copy(location.href, "Link copied");
       else if (what === "copy") copy(act.dataset.copy, "Copied");
-      else if (what === "again") window.dash_clientside.set_props("tick", { data: ++ticks });
+      else if (what === "again") window.dash_clientside.set_props("tick", { data: Date.now() });
       else if (what === "close-drawer") go(withQuery({ limit: null }));
       else if (what === "dates") {
         var fields = act.closest("details").querySelectorAll("input[type=date]");

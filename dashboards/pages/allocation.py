@@ -15,7 +15,7 @@ from dash import Dash, Input, Output, State, html
 from analytics.allocated_cost import Allocation, Unallocated, allocation, unallocated
 from analytics.allocation import ASSIGNABLE, rules_of
 from dashboards import wording
-from dashboards.block import Pages
+from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.marks import age, badge, link
 from dashboards.cost_books import books_of
@@ -25,7 +25,7 @@ from dashboards.pages.allocation_rules import DIMENSIONS, OLD, assign_button, ru
 from dashboards.shell import Id as Shell
 from dashboards.shell import menu
 from roomleft.mapping_rules import KIND
-from roomleft.money import shares, usd
+from roomleft.money import shares, shares_grid, shares_to, usd
 from roomleft.packs import Pack
 from warehouse.state.terms import Terms
 
@@ -87,11 +87,11 @@ def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pac
     if not found:
         return states.empty("No cost in this range.", [link("Last 90 d", filters.href(range="90d"), "button")])
     by = DIMENSIONS[dimension_of(filters)]
-    total = sum((each.whole_usd for each in found), Decimal(0))
+    total, kinds = shown_kinds(found)
     unpriced = sum(each.unpriced_requests for each in found)
     since, until = filters.span(now)
     span = f"{wording.moment(since, now, filters.zone)}–{wording.moment(until, now, filters.zone)}, {wording.zone_name(filters.zone, now)}"
-    loose = sum((each.unallocated_usd for each in found), Decimal(0))
+    loose = kinds[-1]
     said = f"{usd(loose)} of {usd(total)} has no {by} yet." if loose else f"Every dollar of AI usage has a {by}."
     marks = (
         [badge(f"at least: {unpriced:,} calls unpriced", "warn", "They have no cost yet, so they count nothing here")]
@@ -106,10 +106,12 @@ def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pac
 
 def _platforms(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pack]) -> html.Div:
     heads = ["Platform", "Whole", *(name for name, _, _ in KINDS)]
-    rows, sums = [], [Decimal(0)] * 5
-    for each, cents in zip(found, shares([each.whole_usd for each in found]), strict=True):
+    total, kinds = shown_kinds(found)
+    wholes = shares_to([each.whole_usd for each in found], total)
+    grid = shares_grid([_kinds(each) for each in found], wholes, kinds)
+    rows = []
+    for each, cents, shown in zip(found, wholes, grid, strict=True):
         exact = _kinds(each)
-        shown = _cents(exact, cents)
         title = packs[each.platform].title if each.platform in packs else each.platform
         name = [
             link(title, filters.href(platform=each.platform)),
@@ -126,7 +128,7 @@ def _platforms(found: Sequence[Allocation], filters: Filters, packs: Mapping[str
                 ]
             )
         )
-        sums = [old + new for old, new in zip(sums, (cents, *shown), strict=True)]
+    sums = [total, *kinds]
     foot = html.Tr(
         [
             html.Td("Total"),
@@ -155,16 +157,20 @@ def _values(found: Sequence[Allocation], by: str) -> html.Div:
     lines: list[tuple[Any, list[Decimal]]] = [(name, amounts) for name, amounts in ranked[:MOST_SHOWN]]
     if rest := ranked[MOST_SHOWN:]:
         lines.append((html.Em(f"{len(rest):,} more"), [sum((amounts[n] for _, amounts in rest), Decimal(0)) for n in (0, 1)]))
-    for words, place in (("Shared", "shared_usd"), ("Idle", "idle_usd")):
+    open_lines = []
+    for kind, words, place in ((1, "Shared", "shared_usd"), (2, "Idle", "idle_usd")):
         amount = sum((getattr(each, place) for each in found), Decimal(0))
         if amount:
             lines.append((html.Em(words), [Decimal(0), amount]))
+            open_lines.append(kind)
     loose = sum((each.unallocated_usd for each in found), Decimal(0))
     requests = sum(each.unallocated_requests for each in found)
     if loose or requests:
         lines.append((html.Em("Unallocated"), [loose, Decimal(0)]))
-    total = sum((each.whole_usd for each in found), Decimal(0))
-    shown = _cents([sum(amounts, Decimal(0)) for _, amounts in lines], shares([total])[0])
+        open_lines.append(3)
+    _, kinds = shown_kinds(found)
+    whose = len(lines) - len(open_lines)
+    shown = [*shares_to([sum(amounts, Decimal(0)) for _, amounts in lines[:whose]], kinds[0]), *(kinds[n] for n in open_lines)]
     rows = []
     for (name, amounts), cents in zip(lines, shown, strict=True):
         ai, servers = _cents(amounts, cents)
@@ -184,17 +190,26 @@ def part_usd(amount: Decimal) -> str:
     return usd(amount) if amount else "–"
 
 
+def shown_kinds(found: Sequence[Allocation]) -> tuple[Decimal, list[Decimal]]:
+    """The whole in cents and what each of KINDS has of it, for every sentence and table of the page: they add up."""
+    exact = [sum(amounts, Decimal(0)) for amounts in zip(*(_kinds(each) for each in found), strict=True)] or [Decimal(0)] * len(
+        KINDS
+    )
+    total = shares([sum((each.whole_usd for each in found), Decimal(0))])[0]
+    return total, shares_to(exact, total)
+
+
 def _kinds(each: Allocation) -> list[Decimal]:
     return [each.allocated_usd, each.shared_usd, each.idle_usd, each.unallocated_usd]
 
 
 def _cents(exact: Sequence[Decimal], whole_usd: Decimal) -> list[Decimal]:
     """Parts in cents that add up to a whole already shown, which may be a cent beside their own."""
-    shown = shares(exact)
-    if shown and (beside := whole_usd - sum(shown, Decimal(0))):
-        largest = max(range(len(shown)), key=lambda place: abs(exact[place]))
-        shown[largest] += beside
-    return shown
+    if not any(exact):
+        return list(exact)
+    # What is nothing gets no cent that another part can take.
+    some = iter(shares_to([part for part in exact if part], whole_usd))
+    return [next(some) if part else part for part in exact]
 
 
 def _stack(parts: Sequence[Decimal]) -> html.Div:
@@ -247,7 +262,7 @@ def open_list(
         body.append(html.Tr([html.Td(cell, className=kind or None, **{"data-label": head}) for head, cell, kind in cells]))
     heads = ("Platform", "Says of itself", "Cost", "Calls", "Newest", "")
     head = html.Tr([html.Th(name, scope="col", className="num" if name in ("Cost", "Calls", "Newest") else "") for name in heads])
-    whole_usd = sum((each.unallocated_usd for each in found), Decimal(0))
+    whole_usd = shown_kinds(found)[1][-1]
     rest = whole_usd - sum((row.cost_usd for row in rows), Decimal(0))
     note = (
         f"newest first; {usd(rest)} more is of kinds beyond the first {len(rows)}"
@@ -298,7 +313,8 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.WHOLE, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
-    async def show_whole(search: str | None, _tick: int | None, path: str | None) -> Any:
+    async def show_whole(search: str | None, tick: int | None, path: str | None) -> Any:
+        calm(tick)
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
@@ -309,7 +325,8 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.OPEN, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
-    async def show_open(search: str | None, _tick: int | None, path: str | None) -> Any:
+    async def show_open(search: str | None, tick: int | None, path: str | None) -> Any:
+        calm(tick)
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:

@@ -93,15 +93,18 @@ def growth_words(told: Told) -> str:
     found = told.growth
     if found.cost is None:
         return f"Growth is not told: {found.reason}."
-    cost = _grew("Cost", found.cost)
+    cost = f"Cost a day was {_higher(found.cost)} in {told.before.span.words()}"
     if found.gap is None or found.revenue is None:
-        return f"{cost} a day against {told.before.span.words()}; {found.reason}."
-    ahead = "ahead of" if found.gap > 0 else "behind"
-    return f"{cost} a day against {told.before.span.words()}, {_grew('revenue', found.revenue)}: {wording.percent(abs(found.gap))} {ahead} it."
+        return f"{cost}; {found.reason}."
+    points = f"{abs(found.gap) * 100:.1f} percentage points"
+    ahead = f"cost grew {points} {'more' if found.gap > 0 else 'less'} than revenue" if found.gap else "both changed alike"
+    return f"{cost}, revenue a day {_higher(found.revenue)} then: {ahead}."
 
 
-def _grew(what: str, ratio: Decimal) -> str:
-    return f"{what} {'grew' if ratio >= 0 else 'fell'} by {wording.percent(abs(ratio))}"
+def _higher(ratio: Decimal) -> str:
+    """How a day's mean compares with the period before: the change from one to the other, not a growth by the day."""
+    size = wording.percent(abs(ratio))
+    return "the same as" if size == wording.percent(0) else f"{size} {'higher' if ratio > 0 else 'lower'} than"
 
 
 def provenance(told: Told, now: datetime) -> list[Any]:

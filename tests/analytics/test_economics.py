@@ -206,6 +206,18 @@ def test_what_is_shown_adds_up_in_cents(pack: Pack) -> None:
     assert shown["margin"] == shown["revenue"] - (shown["ai"] or 0) - (shown["infrastructure"] or 0)
 
 
+def test_the_margin_and_the_cost_shown_are_the_exact_ones_rounded(pack: Pack) -> None:
+    """Each part rounded by itself had lost a cent of both."""
+    one = read(pack, daily(FIRST, TODAY, "1"), paid(FIRST, TODAY, "3")).now
+    for ai, infrastructure in (("4729.964", "4640.0028"), ("1.005", "1.005"), ("0.009", "0.009"), ("1.0149", "2.0149")):
+        made = dataclasses.replace(one, ai_usd=Decimal(ai), infrastructure_usd=Decimal(infrastructure))
+        shown = cents(made)
+        assert made.margin_usd is not None
+        assert shown["margin"] == made.margin_usd.quantize(Decimal("0.01"))
+        assert (shown["ai"] or 0) + (shown["infrastructure"] or 0) == made.total_usd.quantize(Decimal("0.01"))
+        assert shown["revenue"] == made.known_revenue_usd
+
+
 def test_nothing_at_all_is_said_and_not_counted(pack: Pack) -> None:
     found = read(pack, [])
     assert found.read_to is None

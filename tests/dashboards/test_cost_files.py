@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from analytics.ledger_cost import Cost
 from dashboards import reads
-from dashboards.cost_tables import Line, Statement, in_cents, shares_to
+from dashboards.cost_tables import Line, Statement, in_cents
 from dashboards.exports_cost import cost_csv, cost_parquet, cost_xlsx
 from dashboards.filters import parse
-from roomleft.money import CENT, shares
+from roomleft.money import CENT, shares, shares_to
 from tests.dashboards.conftest import Driven
 from tests.dashboards.sample_rows import NOW
 from tests.dashboards.test_cost_pages import cents, priced_parts, rows_of

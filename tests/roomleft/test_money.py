@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomleft.money import CENT, shares, stored, usd
+from roomleft.money import CENT, shares, shares_grid, shares_to, stored, usd
 
 PARTS = st.lists(st.decimals(min_value=Decimal("-1e9"), max_value=Decimal("1e9"), places=9), min_size=0, max_size=30)
 
@@ -44,3 +44,27 @@ def test_dollars(amount: str, places: int, text: str) -> None:
 def test_stored_amounts_have_nine_decimals_half_to_even() -> None:
     assert stored(Decimal("0.0000000005")) == Decimal("0")
     assert stored(Decimal("0.0000000015")) == Decimal("0.000000002")
+
+
+cells: Any = st.decimals(0, 100_000, places=9, allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.tuples(cells, cells, cells, cells), min_size=1, max_size=12))
+def test_a_table_of_parts_adds_up_along_rows_and_columns(exact: list[tuple[Decimal, ...]]) -> None:
+    total = shares([sum((sum(row, Decimal(0)) for row in exact), Decimal(0))])[0]
+    rows = shares_to([sum(row, Decimal(0)) for row in exact], total)
+    columns = shares_to([sum((row[n] for row in exact), Decimal(0)) for n in range(4)], total)
+    shown = shares_grid(exact, rows, columns)
+    assert [sum(row) for row in shown] == rows
+    assert [sum(row[n] for row in shown) for n in range(4)] == columns
+    assert all(
+        abs(cent - part) <= 4 * CENT for line, row in zip(shown, exact, strict=True) for cent, part in zip(line, row, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "total", "shown"),
+    [(["1.005", "2.005"], "3.02", ["1.01", "2.01"]), (["1.001", "2.002"], "2.99", ["0.99", "2.00"]), ([], "0", []), (["1.111"], "1.13", ["1.13"])],
+)  # fmt: skip
+def test_parts_are_brought_to_a_whole_that_is_shown_already(parts: list[str], total: str, shown: list[str]) -> None:
+    assert shares_to([Decimal(part) for part in parts], Decimal(total)) == [Decimal(cents) for cents in shown]
