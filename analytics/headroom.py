@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from analytics.wording import amount_text, date_text, span_text
@@ -205,8 +205,10 @@ def _reason(limit: Limit, used: Decimal, fraction: float, state: State, dates: _
         if fraction <= float(limit.tight_below):
             return f"{have}, floor {amount}" if limit.direction is Direction.AT_LEAST else f"{have} of {amount} is used"
         refill = limit.window.refills_at(now) if limit.window else None
-        before = f", before it refills on {date_text(refill, now)}" if refill else ""
-        return f"at the present pace it runs out {date_text(dates.p50, now)}{before}" if dates.p50 else ""
+        # Days of the limit's own zone: a month of Kolkata ends there, not in UTC.
+        zone = limit.window.zone if limit.window else UTC
+        before = f", before it refills on {date_text(refill, now, zone)}" if refill else ""
+        return f"at the present pace it runs out {date_text(dates.p50, now, zone)}{before}" if dates.p50 else ""
     return ""
 
 

@@ -30,6 +30,8 @@ DIMENSIONS = (*COLUMNS, "user", "kind")
 SPLIT_OF_INFRASTRUCTURE = frozenset({"platform", "component", "kind", *ASSIGNABLE})
 PROVISIONAL_FOR = timedelta(hours=48)
 """How long a figure may still change by itself: events come late, a self-hosted model's day is not over, providers' reports are to come."""
+SUMMED_AFTER = timedelta(hours=1)
+"""What waits longer than this to be summed is history, not the present."""
 QUARTER = timedelta(minutes=15)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 1_000
@@ -91,7 +93,8 @@ class Costs:
     """The answer over [since, until): the groups, dearest first, add up to `total` in every measure, and so does the series in dollars.
 
     `edges` are the buckets' first instants; the first is `since`. `series`: by (edge, first dimension's value): the dollars. `grain` says what was counted whole. `provisional`:
-    the span reaches into the last 48 hours, of which `provisional_usd` are; None where users' days cannot tell.
+    the span reaches into the last 48 hours, of which `provisional_usd` are (None where users' days cannot tell), or into what a source has not
+    been read of yet (`reading`).
     """
 
     since: datetime
@@ -105,6 +108,14 @@ class Costs:
     left_out: LeftOut | None
     provisional: bool
     provisional_usd: Decimal | None
+    reading: bool = False
+
+    @property
+    def provisional_reason(self) -> str | None:
+        """Why the figures may still change; None where they are settled."""
+        if self.reading:
+            return "history is still being read"
+        return "the last 48 hours may still change" if self.provisional else None
 
     @property
     def restated(self) -> bool:
@@ -148,10 +159,21 @@ class Books:
         total = total.plus(infrastructure_usd=sum(sums.values(), ZERO), assumed=bool(assumed))
         told = by_kind(groups.values()) if "kind" in asked.by else list(groups.values())
         told.sort(key=lambda each: (OTHERS in each.key, -each.cost_usd, -each.requests, tuple(str(name) for name in each.key)))
+        reading = self._reading(asked, since, min(until, now), now)
         return Costs(
             since, until, f"day of {days[0]}" if days else "15 minutes", asked.by, edges, told, total, series, left_out,
-            until > provisional_from, None if days else total.provisional_usd,
+            until > provisional_from or reading, None if days else total.provisional_usd, reading,
         )  # fmt: skip
+
+    def _reading(self, asked: Question, since: datetime, until: datetime, now: datetime) -> bool:
+        """Whether a source of the asked platforms has not been read, or not been summed, in the span: one look at small tables."""
+        if asked.where.get("kind") in (("infrastructure",), ("idle",)):
+            return False
+        only = asked.where.get("platform", ())
+        packs = [pack for slug, pack in self.packs.items() if not only or slug in only]
+        sources = [name for pack in packs for name in (pack.slug, *(f"{pack.slug}.{entry.name}" for entry in pack.sources))]
+        given = {"since": since, "until": until, "before": now - SUMMED_AFTER, "sources": sources}
+        return bool(self.store.rows("history_unread", **given)[0]["unread"])
 
     def _ai(
         self, asked: Question, since: datetime, until: datetime, edges: Sequence[datetime], provisional_from: datetime,

@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from dashboards.budget_contracts import stored_before
 from dashboards.budget_csv import budgets_csv
-from dashboards.budget_deeds import edit_limit, end_budget, new_budget, put_contract, put_credit, take_back
+from dashboards.budget_deeds import amount_meaning, edit_limit, end_budget, new_budget, put_contract, put_credit, take_back
 from dashboards.budget_rows import budget_answer, budgets, credit_answer, term_answer, written_packs
 from dashboards.budget_yaml import budgets_yaml
-from roomleft import credits
+from roomleft import contracts, credits
 from roomleft.credits import credits_of
 from roomleft.errors import InputError
 from warehouse.state.terms import Terms
@@ -30,10 +31,12 @@ FROM = "`from` is the first day it holds (a day begins at midnight in the limit'
 DESCRIBED_EDIT = (
     FROM
     + "Of a limit: amount, window, rollover, owner, recipients, tight_below, note; what is not named stays. Amounts are texts or whole "
-    "numbers, never fractions of JSON. Nothing stored is changed: what is measured from now on takes it into account from that day."
+    "numbers, never fractions of JSON. Where the amount is for each of something (`amount_per` of the budget), it is sent with `per` naming that, "
+    "or with `amount_per: null` for a fixed sum of the period; the answer's `amount_means` says what it comes to now. Nothing stored is changed: what is measured from now on takes it into account from that day."
 )
 DESCRIBED_NEW = (
-    FROM + "platform, `limit` as in a pack (without id and meter) and `meter`: kind cost or count, its unit, and `where`."
+    FROM + "platform, `limit` as in a pack (without id and meter) and `meter`: kind cost or count, its unit, and `where`. "
+    "Values of `where` that no usage has had are refused unless `even_if_unseen` is true."
 )
 
 
@@ -94,7 +97,12 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
         ROUTE + "/{limit_id}", summary="Change a limit from a day on (admin)", description=DESCRIBED_EDIT, tags=["decide"]
     )
     async def edited(limit_id: str, request: Request) -> Response:
-        return await done(request, lambda body, who: {"limit_id": limit_id, "decision": edit_limit(parts, limit_id, body, who)})
+        def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
+            decision = edit_limit(parts, limit_id, body, who)
+            meaning = amount_meaning(parts, limit_id, decision) if "amount" in body else ""
+            return {"limit_id": limit_id, "decision": decision, **({"amount_means": meaning} if meaning else {})}
+
+        return await done(request, deed)
 
     @router.post(ROUTE + "/{limit_id}/end", summary="End a budget that no pack has (admin)", description=FROM, tags=["decide"])
     async def ended(limit_id: str, request: Request) -> Response:
@@ -112,7 +120,9 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
     async def agreed(request: Request) -> Response:
         def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
             name, decision = put_contract(parts, body, who)
-            return {"contract": name, "decision": decision}
+            term = next(each for each in Terms(parts.state).standing(contracts.KIND) if each.id == decision)
+            said = stored_before(term, parts.clock.now())
+            return {"contract": name, "decision": decision, **({"note": said.words, "reprice": said.command} if said else {})}
 
         return await done(request, deed)
 

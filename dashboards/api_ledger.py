@@ -29,7 +29,7 @@ DESCRIBED = (
     "`rows` add up to `total` in every measure, exactly: `cost_usd` = `ai_usd` + `infrastructure_usd`. Filter by any dimension, several values each "
     "(`model=a&model=b`; `(none)` for what has none; `kind` takes ai, infrastructure, idle). `range` is a word of the pages or days, `since` and `until` "
     "are instants, half-open. `left_out` is infrastructure that a filter cannot apply to. Where `unpriced_requests` is above 0 the cost is at least that; "
-    "`provisional` figures reach into the last 48 hours, `restated` ones hold calls that were priced again. With a grain, `series` has the dollars of "
+    "`provisional` figures reach into the last 48 hours or into history that is still being read (`provisional_reason`), `restated` ones hold calls that were priced again. With a grain, `series` has the dollars of "
     "every bucket by the first dimension, beyond the 50 dearest as `(others)`. `covers` says what was counted whole."
 )
 
@@ -82,11 +82,19 @@ def _span(since: str | None, until: str | None, words: str, tz: str, now: dateti
         filters: Filters = parse("/cost", f"range={words}&tz={tz}")
         if filters.problems:
             raise InputError(filters.problems[0].partition(";")[0], "the parameter range", "see /api/docs")
+        if filters.ahead(now):
+            raise InputError("the range lies in the future", f"range={words}", "ask for days up to today")
         return filters.span(now)
     end = _instant("until", until) if until else now
     start = _instant("since", since) if since else end - timedelta(days=1)
     if start >= end:
         raise InputError("since must be before until", f"since={start.isoformat()}", "ranges are half-open: [since, until)")
+    if start >= now:
+        raise InputError(
+            "the range lies in the future",
+            f"since={start.isoformat()}",
+            f"ask for what was before {now.isoformat(timespec='seconds')}",
+        )
     return start, end
 
 
@@ -135,7 +143,7 @@ def _told(told: Costs, question: Question, span: tuple[datetime, datetime], grai
         "since": span[0], "until": span[1], "tz": question.zone.key, "grain": grain, "by": list(told.by),
         "where": {name: list(values) for name, values in question.where.items()},
         "covers": {"since": told.since, "until": told.until, "grain": told.grain},
-        "provisional": told.provisional, "provisional_ai_usd": told.provisional_usd, "restated": told.restated,
+        "provisional": told.provisional, "provisional_reason": told.provisional_reason, "provisional_ai_usd": told.provisional_usd, "restated": told.restated,
         "left_out": None if left is None else {"dimensions": list(left.dimensions), "infrastructure_usd": left.usd},
         "rows": [{**dict(zip(told.by, each.key, strict=True)), **_cost(each)} for each in told.groups],
         "total": _cost(told.total),

@@ -25,10 +25,18 @@ def each_of(amount_per: str) -> str:
     return amount_per.replace("_", " ")
 
 
+def one_of(amount_per: str) -> str:
+    """`active user` of `active_users`."""
+    words = each_of(amount_per)
+    return words[:-1] if words.endswith("s") and not words.endswith("ss") else words
+
+
 def amount_said(amount: Decimal, unit: str) -> str:
-    """`$6,000`, `$2.50`, `100 images`: to the cent where there are cents."""
+    """`$6,000`, `$2.50`, `100 images`: to the cent where there are cents, and what is less than a dollar as it is."""
     if unit != "usd":
         return amount_text(amount, unit)
+    if amount != round(amount, 2) and abs(amount) < 1:
+        return f"${amount.normalize():,f}"
     return usd(amount).removesuffix(".00")
 
 
@@ -53,7 +61,7 @@ def stated(
     if "amount" in found and AMOUNT_PER not in found:
         if not fixed:
             raise InputError(
-                f"the amount is for each of {each_of(written_per)}, so {str(found['amount'])[:40]} could mean two things",
+                f"the amount is for each {one_of(written_per)}, so {str(found['amount'])[:40]} could mean two things",
                 limit_id,
                 f'send "per": "{written_per}"{comes}, or "amount_per": null for a fixed sum of the period',
             )

@@ -6,11 +6,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.budget_amounts import AMOUNT_PER, PER, comes_to, stated
 from dashboards.budget_rows import written_packs
+from dashboards.budget_unseen import refuse_unseen
 from dashboards.parts import Parts
 from roomleft import contracts, credits, limit_terms
 from roomleft.contracts import contract_of
@@ -31,13 +34,18 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 def edit_limit(parts: Parts, limit_id: str, body: Mapping[str, Any], who: str) -> int:
-    """Decide something else about a limit from a day on; the decision's id. What is not named stays as it is then. Raises InputError."""
+    """Decide something else about a limit from a day on; the decision's id. What is not named stays as it is then. Raises InputError.
+
+    The amount of a limit that is for each of something needs `per`, or `amount_per` None for a fixed sum: neither is guessed.
+    """
     platform, subject, pack = _limit_of(parts, limit_id)
     since, until, reason = _when(parts, body, pack, _zone_of(parts, limit_id, pack))
     changes = _tidy({key: value for key, value in body.items() if key not in ABOUT})
+    changes |= {key: body[key] or None for key in (PER, AMOUNT_PER) if key in body}
     if not changes:
         raise InputError("nothing is to be changed", limit_id, f"send one of {', '.join(LimitEdit.model_fields)}")
     before = _held_at(parts, platform, subject, since)
+    changes = _meant(parts, pack, limit_id, changes, before)
     if before is not None and before.content.get("own"):
         own = before.content["own"]
         unknown = sorted(set(changes) - set(LimitEdit.model_fields))
@@ -50,6 +58,35 @@ def edit_limit(parts: Parts, limit_id: str, body: Mapping[str, Any], who: str) -
         content = {"edit": {**((before.content.get("edit") or {}) if before is not None else {}), **changes}}
     check_decision(pack, subject, decision_of(content, limit_id))
     return _add(parts, limit_terms.KIND, subject, content, who, since, until, platform, reason)
+
+
+def amount_meaning(parts: Parts, limit_id: str, decision: int) -> str:
+    """What a decided amount comes to now: `$6,000 × 2,477 active users = $14,862,000`; '' where no amount was decided."""
+    platform, subject, pack = _limit_of(parts, limit_id)
+    term = next((each for each in Terms(parts.state).standing(limit_terms.KIND) if each.id == decision), None)
+    said = ((term.content.get("own") or {}).get("limit") or term.content.get("edit") or {}) if term is not None else {}
+    limit = next((each for each in _now_in_force(parts, platform) if each.limit_id == limit_id), None)
+    if limit is None or said.get("amount") is None:
+        return ""
+    written = _written_per(pack, subject)
+    return comes_to(parts, replace(limit, amount_per=said.get(AMOUNT_PER, written)), said["amount"], parts.clock.now())
+
+
+def _meant(parts: Parts, pack: Pack, limit_id: str, changes: Mapping[str, Any], before: Term | None) -> dict[str, Any]:
+    own = (before.content.get("own") or {}).get("limit") if before is not None else None
+    per = own.get(AMOUNT_PER) if own else _written_per(pack, limit_id.partition(".")[2])
+    held = (before.content.get("edit") or {}) if before is not None else {}
+    comes = ""
+    if per is not None and "amount" in changes and not {PER, AMOUNT_PER} & set(changes):
+        limit = next((each for each in _now_in_force(parts, pack.slug) if each.limit_id == limit_id), None)
+        told = comes_to(parts, replace(limit, amount_per=per), changes["amount"], parts.clock.now()) if limit is not None else ""
+        comes = f" ({told})" if told else ""
+    return stated(changes, held, per, limit_id, comes)
+
+
+def _written_per(pack: Pack, subject: str) -> str | None:
+    """What the pack's amount of a limit is for each of; None where it is a sum."""
+    return next((spec.amount_per for spec in pack.limits if spec.id == subject and spec.amount is not None), None)
 
 
 def new_budget(parts: Parts, body: Mapping[str, Any], who: str) -> tuple[str, int]:
@@ -67,6 +104,7 @@ def new_budget(parts: Parts, body: Mapping[str, Any], who: str) -> tuple[str, in
     assert decision_body.own is not None, "it was just made"
     zone = decision_body.own.limit.window.window(pack.zone).zone if decision_body.own.limit.window else ZoneInfo(pack.zone)
     since, until, reason = _when(parts, body, pack, zone)
+    refuse_unseen(parts, platform, decision_body.own.meter.where, bool(body.get("even_if_unseen")))
     content = {"own": {"limit": {**limit, "id": subject, "meter": subject}, "meter": meter}}
     return f"{platform}.{subject}", _add(parts, limit_terms.KIND, subject, content, who, since, until, platform, reason)
 

@@ -30,6 +30,8 @@ class BudgetRow:
     row: LimitRow
     decisions: Sequence[Term]
     own: bool
+    written_per: str | None = None
+    """What the pack's amount is for each of, also while a fixed sum stands in its place."""
 
     @property
     def rolled_over(self) -> Decimal:
@@ -67,8 +69,11 @@ def budgets(parts: Parts, now: datetime, platform: str | None = None) -> Budgets
         about.setdefault(f"{term.platform}.{term.subject}", []).append(term)
     written = written_packs(parts)
     known = {f"{slug}.{spec.id}" for slug, pack in written.items() for spec in pack.limits}
+    each_of = {
+        f"{slug}.{spec.id}": spec.amount_per for slug, pack in written.items() for spec in pack.limits if spec.amount is not None
+    }
     rows = [
-        BudgetRow(row, about.pop(row.limit.limit_id, []), row.limit.limit_id not in known)
+        BudgetRow(row, about.pop(row.limit.limit_id, []), row.limit.limit_id not in known, each_of.get(row.limit.limit_id))
         for row in reads.limits(parts.store, parts.packs, now, parts.slack)
         if row.limit.kind in KINDS or row.limit.limit_id in about
     ]
@@ -100,6 +105,8 @@ def budget_answer(each: BudgetRow, now: datetime) -> dict[str, Any]:
     return {
         **plain_row(each.row),
         "own_amount": limit.amount,
+        "amount_per": limit.amount_per,
+        "amount_unit": amount_unit(limit.unit, limit.amount_per),
         "rolled_over": each.rolled_over,
         "rollover": limit.rollover,
         "window": window_answer(limit.window),
@@ -112,6 +119,11 @@ def budget_answer(each: BudgetRow, now: datetime) -> dict[str, Any]:
         "coming": [term_answer(term) for term in each.coming(now)],
         "decisions": [term_answer(term) for term in each.decisions],
     }
+
+
+def amount_unit(unit: str, amount_per: str | None) -> str:
+    """What `own_amount` is in: `usd`, or `usd for each of active_users`."""
+    return unit if amount_per is None else f"{unit} for each of {amount_per}"
 
 
 def window_answer(window: Window | None) -> dict[str, Any] | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from analytics.infrastructure import InfrastructureRow
 from analytics.ledger import DIMENSIONS, Books, Costs, Question
 from analytics.ledger_rows import UsageRows
 from analytics.ledger_sql import USER_COLUMNS
 from dashboards import wording
-from dashboards.filters import Filters, bucket_edges, span_of
+from dashboards.cost_tables import WORDS
+from dashboards.filters import BETWEEN, Filters, bucket_edges, span_of
+from roomleft.errors import InputError
+from roomleft.packs_yaml import nearest
 from roomleft.timespan import midnight
 
 BY_DEFAULT = "provider"
@@ -19,6 +22,12 @@ MOST_LINES = 100
 """How many groups a screen and its files name; what is left is one line."""
 FILTERS = tuple(name for name in DIMENSIONS if name != "platform")
 """Dimensions that the page filters by; the platform stands in the header."""
+
+
+KINDS_ASKED = ("ai", "infrastructure", "idle")
+LISTED = 60
+"""How many values of a dimension the ledger lists at most."""
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +62,54 @@ def together(first: str, then: str) -> bool:
     return "user" not in (first, then) or {first, then} <= {"user", "kind", *USER_COLUMNS}
 
 
+def wrong_of(filters: Filters) -> list[str]:
+    """What an address asks for that cost is not kept by, in words; it is left out."""
+    first = by_of(filters)[0]
+    found = filters.wrong("by", DIMENSIONS, WORDS[first])
+    found += filters.wrong("then", DIMENSIONS, f"{WORDS[first]} alone")
+    then = filters.get("then")
+    if not found and then and not together(first, then):
+        found.append(f"Cost is not kept by {WORDS[first]} and {WORDS[then]} at once; showing {WORDS[first]} alone")
+    known = ("by", "then", "against", "page", "row", *FILTERS)
+    found += [
+        f"There is no filter {name[:60]!r} ({nearest(name, FILTERS, 'filters')}); it is left out"
+        for name in filters.page
+        if name not in known
+    ]
+    found += [
+        f"There is no kind of cost {value[:60]!r} (ai, infrastructure, idle); it is left out"
+        for value in filters.values("kind")
+        if value not in KINDS_ASKED
+    ]
+    against = filters.get("against")
+    if against and against not in ("none", "year") and span_of(against, filters.zone, LATEST) is None:
+        found.append(f"against={against[:60]!r} is no range of days; comparing with the period before")
+    return found
+
+
+def unmet_of(filters: Filters, choices: Mapping[str, Sequence[str]]) -> list[str]:
+    """The values asked for that no usage of the range has. `choices`: the values there are; a long list of them is not all of them."""
+    return [
+        f"No usage of this range has the {WORDS[name]} {value[:60]!r}"
+        for name in FILTERS
+        if name not in ("kind", "user") and len(choices.get(name, ())) < LISTED
+        for value in filters.values(name)
+        if value not in choices.get(name, ())
+    ]
+
+
 def where_of(filters: Filters) -> dict[str, tuple[str, ...]]:
     """The filters of the address, several values each."""
     where: dict[str, tuple[str, ...]] = {"platform": (filters.platform,)} if filters.platform else {}
-    return where | {name: values for name in FILTERS if (values := filters.values(name))}
+    where |= {name: values for name in FILTERS if name != "kind" and (values := filters.values(name))}
+    kinds = tuple(value for value in filters.values("kind") if value in KINDS_ASKED)
+    return where | ({"kind": kinds} if kinds else {})
 
 
 def question_of(filters: Filters, now: datetime) -> Question:
-    """The question a page asks."""
+    """The question a page asks. Raises InputError for a range that lies in the future."""
+    if filters.ahead(now):
+        raise InputError("the range lies in the future", f"range={filters.range}", "ask for days up to today")
     since, until = filters.span(now)
     edges = bucket_edges(since, until, filters.zone)
     return Question(since, until, by_of(filters), where_of(filters), tuple(edges), filters.zone, MOST_LINES)
@@ -109,7 +158,15 @@ def answered(books: Books, filters: Filters, now: datetime) -> Answered:
 def kept(filters: Filters) -> Mapping[str, str | None]:
     """The page's own filters without those of other pages, for links between the Cost pages and to their files."""
     names = ("by", "then", "against", *FILTERS)
-    return {name: value for name, value in filters.page.items() if name in names}
+    own: dict[str, str | None] = {name: value for name, value in filters.page.items() if name in names}
+    if wrong_of(filters):
+        # What the page left out is not asked of the file, which would refuse it.
+        by, kinds = by_of(filters), where_of(filters).get("kind", ())
+        own |= {"by": by[0], "then": by[1] if len(by) > 1 else None, "kind": BETWEEN.join(kinds) or None}
+        against = filters.get("against")
+        if against not in ("none", "year") and span_of(against, filters.zone, LATEST) is None:
+            own["against"] = None
+    return own
 
 
 def _year_before(filters: Filters, now: datetime) -> tuple[datetime, datetime]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,11 +21,13 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from dashboards import reads
-from dashboards.cost_asked import Answered, compared_with, where_of
+from dashboards.cost_asked import Answered, by_of, compared_with, where_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, statement
 from dashboards.exports import safe
 from dashboards.filters import Filters, parse
 from dashboards.parts import Parts
+from dashboards.wording import plural
+from roomleft.errors import InputError
 
 PATH = "/export/cost"
 USD, EXACT, SHARE = pa.decimal128(18, 2), pa.decimal128(38, 9), pa.decimal128(6, 1)
@@ -75,9 +78,22 @@ async def _file(request: Request, parts: Parts, kind: str) -> Response:
             return cost_parquet(lines)
         return cost_xlsx(lines, about(found, lines, filters, now))
 
-    name = f"cost-{now.astimezone(filters.zone):%Y-%m-%d}.{kind}"
+    if wrong := [*filters.problems, *wrong_of(filters)]:
+        # A page says so above its figures; a file could not.
+        raise InputError(wrong[0].partition("; ")[0], f"{PATH}.{kind}", "see docs/cost.md")
+    name = file_name(filters, now, kind)
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     return Response(await asyncio.to_thread(make), media_type=MIME[kind], headers=headers)
+
+
+def file_name(filters: Filters, now: datetime, kind: str) -> str:
+    """What the file holds, as far as a name can say: days, zone, platform and grouping: `cost-2026-11-01_2026-11-20-UTC-by-team-model.csv`."""
+    since, until = (instant.astimezone(filters.zone) for instant in filters.span(now))
+    last = (until - timedelta(microseconds=1)).date()
+    zone = filters.zone.key.replace("/", "_")
+    whose = re.sub(r"[^A-Za-z0-9_-]", "_", filters.platform[:40]) if filters.platform else ""
+    only = "-filtered" if where_of(filters).keys() - {"platform"} else ""
+    return f"cost-{since.date()}_{last}-{zone}{'-' if whose else ''}{whose}-by-{'-'.join(by_of(filters))}{only}.{kind}"
 
 
 def values_of(line: Line) -> dict[str, Any]:
@@ -90,14 +106,13 @@ def values_of(line: Line) -> dict[str, Any]:
 
 
 def cost_csv(lines: Statement) -> str:
-    """One line a group and last the total: decimals to the cent, instants as RFC 3339, nothing for what is not known."""
+    """One line a group, row for row the Parquet file, so that a column's sum is the total: decimals to the cent, instants as RFC 3339, nothing
+    for what is not known."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*lines.by, *(name for name, _, _ in COLUMNS)])
     for line in lines.lines:
         writer.writerow([*map(safe, line.labels), *map(_plain, values_of(line).values())])
-    foot = ["Total", *[""] * (len(lines.by) - 1)]
-    writer.writerow([*foot, *map(_plain, values_of(lines.foot).values())])
     return out.getvalue()
 
 
@@ -127,8 +142,8 @@ def about(found: Answered, lines: Statement, filters: Filters, now: datetime) ->
         *((f"Only {WORDS[name]}", " or ".join(values)) for name, values in where_of(filters).items()),
         ("Generated at", now.isoformat()),
         ("Newest call", told.total.last_at.isoformat() if told.total.last_at else "none"),
-        ("Provisional", "yes: the last 48 hours may still change" if told.provisional else "no"),
-        ("Restated", f"yes: {told.total.restated_requests:,} calls were priced again" if told.restated else "no"),
+        ("Provisional", f"yes: {told.provisional_reason}" if told.provisional else "no"),
+        ("Restated", f"yes: {plural(told.total.restated_requests or 0, 'call')} priced again" if told.restated else "no"),
         ("Unpriced calls", f"{told.total.unpriced_requests:,}"),
         ("Unpriced tokens", "not kept by user" if told.total.unpriced_tokens is None else f"{told.total.unpriced_tokens:,}"),
         ("The total is", "at least this: unpriced calls count nothing" if told.total.unpriced_requests else "complete"),

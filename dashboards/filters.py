@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
+from roomleft.packs_yaml import nearest
 from roomleft.timespan import Period, Window, midnight
 
 RANGES = {
@@ -33,6 +34,7 @@ BETWEEN = "\x1f"
 """Between the values of a filter that has several."""
 SHARED = ("range", "platform", "tz")
 LONGEST = timedelta(days=800)
+FUTURE = "This range lies in the future: there is nothing to show yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,22 @@ class Filters:
         return (since, until) if since < until else (until - timedelta(days=1), until)
 
     def told(self, now: datetime) -> list[str]:
-        """What to say beside the page's figures: what was not understood, and a range that has not begun, in whose place `span` takes a day."""
+        """What to say beside the page's figures: what was not understood, and a range that has not begun, of which nothing is shown."""
+        return [*self.problems, *([FUTURE] if self.ahead(now) else [])]
+
+    def ahead(self, now: datetime) -> bool:
+        """Whether the range lies in the future. `span` takes the last day in its place; a page that tells sums asks here first."""
         named = self.range in SPANS or self.range in {"month", "last-month"}
-        if named or midnight(_days(self.range)[0], self.zone) < now:
-            return list(self.problems)
-        return [*self.problems, "These days have not begun: showing the last 24 h"]
+        return not named and midnight(_days(self.range)[0], self.zone) >= now
+
+    def wrong(self, key: str, allowed: Iterable[str], shown: str) -> list[str]:
+        """What to say of a page filter that is none of `allowed`, in whose place `shown` is taken; nothing where it is one or absent."""
+        value, names = self.page.get(key), list(allowed)
+        return (
+            [f"{key}={value[:60]!r} is not known here ({nearest(value, names, 'one of')}); showing {shown}"]
+            if value and value not in names
+            else []
+        )
 
     def previous(self, now: datetime) -> tuple[datetime, datetime]:
         """The period to compare with: as long, directly before; for a month, the same stretch of the month before; for days, as many days."""
@@ -157,6 +170,11 @@ def parse(path: str | None, search: str | None) -> Filters:
     for key, value in parse_qsl((search or "").lstrip("?")):
         value = value.replace(BETWEEN, " ")
         asked[key] = f"{asked[key]}{BETWEEN}{value}" if key in asked and key not in SHARED else value
+    for between in (BETWEEN, ","):
+        # The API names two dimensions in one word, the pages in two.
+        if between in asked.get("by", "") and "then" not in asked:
+            first_by, _, then = asked["by"].partition(between)
+            asked |= {"by": first_by.strip(), "then": then.strip()}
     problems = []
     usual = default_range(path or "/")
     span = asked.pop("range", usual)

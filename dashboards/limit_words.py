@@ -14,6 +14,7 @@ from roomleft.limits import Kind, NextStep, State
 from roomleft.money import MINUS
 
 DASH = "–"
+FAR = timedelta(days=60)
 TIME_UNITS = wording.SECOND_UNITS | {"ms", "minutes", "hours"}
 """An error budget in these is said as time left; in others as a share of the budget."""
 
@@ -59,10 +60,12 @@ def left(row: LimitRow) -> Words:
 def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
     """When the limit is reached: p50 and the p10–p90 range, or why there is no date."""
     h = row.headroom
+    # A period ends at midnight of its own zone: in another it would seem to end a day sooner or later.
+    own = row.limit.window.zone if row.limit.window is not None else zone
     if row.state is State.UNKNOWN:
         return Words("no date", h.reason)
     if row.state is State.EXHAUSTED:
-        refill = f"refills {wording.when(h.window_end, now, zone)}" if _refills(row) and h.window_end else ""
+        refill = f"refills {wording.when(h.window_end, now, own)}" if _refills(row) and h.window_end else ""
         if h.exhausts_p50 is not None and h.exhausts_p50 <= now:
             return Words(f"ran out {wording.when(h.exhausts_p50, now, zone)}", refill)
         if row.since is None:
@@ -76,15 +79,23 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
         middle = wording.when(h.exhausts_p50, now, zone)
         return Words(middle, "" if spread == middle else spread)
     if h.exhausts_p10 is not None:
-        return Words(f"from {wording.when(h.exhausts_p10, now, zone)}", "if it speeds up")
+        return Words(f"not before {_dated(h.exhausts_p10, now, zone)}", "and only if it speeds up")
     if _refills(row) and h.window_end is not None:
         if h.window_end - now < timedelta(hours=48):
-            return Words("not before", f"it resets {wording.when(h.window_end, now, zone)}")
-        last = wording.day(h.window_end - timedelta(seconds=1), now, zone)
-        return Words(f"after {last}", f"resets {wording.day(h.window_end, now, zone)}")
+            return Words(
+                "not in this period", f"resets {wording.when(h.window_end, now, own)} {h.window_end.astimezone(own).tzname()}"
+            )
+        last = wording.day(h.window_end - timedelta(seconds=1), now, own)
+        return Words(f"after {last}", f"resets {wording.day(h.window_end, now, own)}")
     if says_why_no_pace(h.basis):
         return Words("no date", h.basis)
     return Words("not at this pace")
+
+
+def _dated(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """A day with its year where that is another one, for a date that may be many months ahead."""
+    text, year = wording.when(instant, now, zone), instant.astimezone(zone).year
+    return text if year == now.astimezone(zone).year or text.endswith(str(year)) or instant - now < FAR else f"{text} {year}"
 
 
 def state_since(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collectors.responses.facts import known, whose
 from collectors.responses.read import Reading, read_response
 
-__all__ = ["Reading", "read_response"]
+__all__ = ["Reading", "known", "read_response", "whose"]

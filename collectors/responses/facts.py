@@ -60,10 +60,21 @@ def provider_of(given: str | None, family: str | None, model: str | None, uri: s
             return "ollama"
     if family in OF_FAMILY:
         return OF_FAMILY[family]
-    for provider in PROVIDERS:
-        if model and provider.model_match is not None and provider.model_match.is_match(model.lower()):
-            return provider.id
+    if model and (own := whose(model)):
+        return own
     raise Refusal("provider", "cannot be told from this response; name it")
+
+
+def whose(model: str) -> str | None:
+    """The provider whose models are called so, by genai-prices' id; None where no provider claims the name."""
+    return next(
+        (each.id for each in PROVIDERS if each.model_match is not None and each.model_match.is_match(model.lower())), None
+    )
+
+
+def known(provider: str) -> bool:
+    """Whether genai-prices knows a provider by this id or another of its names."""
+    return find_provider_by_id(PROVIDERS, provider) is not None
 
 
 def model_of(exchange: Exchange, body: Mapping[str, Any]) -> str | None:

@@ -73,15 +73,19 @@
       var el = form.elements[field.name];
       var value = field.type === "check" ? el.checked : el.value.trim();
       var before = field.type === "check" ? Boolean(field.value) : String(field.value === undefined || field.value === null ? "" : field.value);
-      if (value !== before || field.type === "hidden") touched[field.name.split(".")[0]] = true;
+      if (value !== before || field.type === "hidden") {
+        touched[field.name.split(".")[0]] = true;
+        if (field["with"]) touched[field["with"]] = true;
+      }
       field.now = value;
     });
     told.fields.forEach(function (field) {
       if (!field.name) return;
-      if (told.method === "PUT" && !touched[field.name.split(".")[0]]) return;
+      // What an amount is for goes with it: neither is guessed.
+      if (told.method === "PUT" && !touched[field.name.split(".")[0]] && !(field["with"] && touched[field["with"]])) return;
       var place = body, path = field.name.split(".");
       path.slice(0, -1).forEach(function (step) { place = place[step] = place[step] || {}; });
-      place[path[path.length - 1]] = field.now;
+      place[path[path.length - 1]] = field.empty === "null" && field.now === "" ? null : field.now;
     });
     if (body.counts) {
       var counts = body.counts.split(":");
@@ -108,9 +112,9 @@
       event.preventDefault();
       keep.disabled = true;
       says.textContent = "";
-      send(told, filled(form, told)).then(function () {
+      send(told, filled(form, told)).then(function (said) {
         dialog.close();
-        toast("Kept");
+        toast(["Kept", said.amount_means, said.note].filter(Boolean).join(": "));
         again();
       }).catch(function (error) {
         says.textContent = error.message;
@@ -121,6 +125,18 @@
     shape(form);
     dialog.showModal();
   }
+
+  // The budget that is opened stands above the list: whoever clicked far down is taken to it.
+  var last = "";
+  new MutationObserver(function () {
+    // While the one that the address names is read, its place is kept, so that nothing moves under the pointer.
+    var asked = location.pathname === "/budgets" && /[?&](budget|credit)=[^&]/.test(location.search);
+    document.documentElement.toggleAttribute("data-budget-asked", asked);
+    var panel = document.querySelector("#budgets-panel .budget-panel");
+    var name = panel ? panel.dataset.key || "" : "";
+    if (panel && name !== last && panel.getBoundingClientRect().top < 0) panel.scrollIntoView({ block: "start" });
+    last = name;
+  }).observe(document.documentElement, { childList: true, subtree: true });
 
   document.addEventListener("click", function (event) {
     var button = event.target.closest && event.target.closest("button[data-form]");

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from dash import html
 
+from dashboards.budget_amounts import one_of
 from dashboards.budget_rows import BudgetRow
 from roomleft.packs import Pack
 from roomleft.packs_write import span_text
@@ -64,7 +65,16 @@ def edit_button(each: BudgetRow, pack: Pack) -> html.Button:
     spec = pack.limit_spec(limit.limit_id)
     fields: list[Field] = []
     if spec.amount is not None:
-        fields.append({"name": "amount", "label": f"Amount ({limit.unit})", "value": plain(limit.amount), "half": True})
+        unit = {"usd": "dollars"}.get(limit.unit, limit.unit.replace("_", " "))
+        per = each.written_per
+        of_each = f" for each {one_of(per)}" if per is not None and limit.amount_per else ""
+        fields.append({"name": "amount", "label": f"Amount ({unit}{of_each})", "value": plain(limit.amount), "half": True})
+        if per is not None:
+            options = [[per, f"{unit} for each {one_of(per)}"], ["", f"{unit} for the whole period"]]
+            fields.append(
+                {"name": "amount_per", "label": "The amount is", "type": "select", "options": options, "value": limit.amount_per or "",
+                 "half": True, "with": "amount", "empty": "null"}
+            )  # fmt: skip
     fields.append(
         {"name": "tight_below", "label": "Tight below (0.1 = 10 % left)", "value": plain(limit.tight_below), "half": True}
     )
@@ -114,6 +124,7 @@ def new_budget_button(packs: Mapping[str, Pack], platform: str | None) -> html.B
         {"type": "heading", "label": "Only usage of (empty: all; several with commas)"},
         *({"name": f"meter.where.{name}", "label": words, "half": True} for name, words in WHERE),
         *people("", (), prefix="limit."),
+        {"name": "even_if_unseen", "label": "Keep it although no usage has had such values yet", "type": "check", "value": False},
         {"name": "limit.note", "label": "Note", "type": "text"},
         *EFFECTIVE,
     ]
@@ -154,7 +165,7 @@ def contract_button(packs: Mapping[str, Pack]) -> html.Button:
         {"name": "model", "label": "Model (empty: all)", "half": True},
         {"name": "percent_off", "label": "Per cent off the list price", "required": True, "half": True},
         {"name": "platform", "label": "Of", "type": "select", "options": whose, "half": True},
-        {"name": "from", "label": "From (UTC; empty: now)", "type": "date", "half": True},
+        {"name": "from", "label": "From 00:00 UTC of (empty: now)", "type": "date", "half": True},
         {"name": "until", "label": "Until (UTC), if it ends", "type": "date", "half": True},
         {"name": "note", "label": "Note"},
     ]

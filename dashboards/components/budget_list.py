@@ -12,6 +12,7 @@ from dash import html
 
 from analytics.credits import Drawn
 from dashboards import limit_words, wording
+from dashboards.budget_amounts import amount_said, one_of
 from dashboards.budget_rows import BudgetRow
 from dashboards.components.headroom_bar import headroom_bar
 from dashboards.components.marks import age, badge, glyph, link
@@ -151,6 +152,8 @@ def _marks(each: BudgetRow, now: datetime, zone: ZoneInfo) -> list[Any]:
         found.append(badge("edited", title="What was decided here stands in place of the pack's"))
     for term in each.coming(now):
         found.append(badge(f"changes {wording.day(term.valid_from, now, zone)}", "warn", coming_words(each, term.content)))
+    if made_of := limit_words.amount_made_of(each.row):
+        found.append(html.Span(f"{made_of} = {amount_said(headroom.amount, limit.unit)}", className="dim"))
     found.append(html.Span(freshness_words(headroom), className="dim"))
     if headroom.reason and each.row.state is not State.OK:
         found.append(html.Span(headroom.reason, className="dim"))
@@ -171,6 +174,9 @@ def decision_words(content: dict[str, Any], unit: str) -> str:
     parts = []
     for key, value in said.items():
         if key in ("id", "meter", "kind", "unit", "title") or (own and value in (None, "", [], False)):
+            continue
+        if key == "amount_per":
+            parts.append(f"for each {one_of(value)}" if value else "as a fixed sum of the period")
             continue
         if key == "amount":
             value = exact(Decimal(str(value)), unit)
@@ -209,7 +215,7 @@ def freshness_words(headroom: Headroom) -> str:
 def period_words(window: Window | None) -> str:
     """`a month, Europe/Berlin`."""
     if window is None:
-        return "a stock"
+        return "no period"
     if window.span is not None:
         return f"the last {wording.age(window.span)}"
     fiscal = "a fiscal" if window.year_starts != 1 and window.period in (Period.QUARTER, Period.YEAR) else ""
@@ -219,7 +225,7 @@ def period_words(window: Window | None) -> str:
 def reset_words(window: Window | None, end: datetime | None, now: datetime) -> str:
     """`resets 1 Dec 00:00 CET`, in the period's own zone."""
     if window is None or window.span is not None or end is None:
-        return "" if window is None else "rolling"
+        return "as it stands now" if window is None else "rolling"
     local = end.astimezone(window.zone)
     year = f" {local.year}" if local.year != now.astimezone(window.zone).year else ""
     return f"resets {local.day} {wording.MONTHS[local.month - 1]}{year} {local:%H:%M} {local.tzname()}"

@@ -11,6 +11,7 @@ from dash import html
 from analytics.budget_periods import PastPeriod
 from analytics.credits import Drawn
 from dashboards import limit_words, meter_words, wording
+from dashboards.budget_amounts import one_of
 from dashboards.budget_rows import BudgetRow
 from dashboards.components.budget_forms import credit_button, edit_button, end_button, plain, take_back_button
 from dashboards.components.budget_list import decision_words, exact, period_words, reset_words
@@ -34,7 +35,8 @@ def budget_panel(each: BudgetRow, past: Sequence[PastPeriod], pack: Pack, filter
     own = f"{exact(limit.amount, limit.unit)} {unit}".strip()
     if limit.amount_per is not None:
         made_of = limit_words.amount_made_of(each.row)
-        own = f"{exact(headroom.amount, limit.unit)} = {made_of}" if made_of else f"{own} times {limit.amount_per}"
+        told = f"{made_of} = {exact(headroom.amount, limit.unit)}"
+        own = told if made_of else f"{own} for each {one_of(limit.amount_per)}"
     own += " for each user" if limit.per_user else ""
     facts: list[tuple[str, Any]] = [
         ("Amount", own + (f" + {exact(each.rolled_over, limit.unit)} carried over" if each.rolled_over else "")),
@@ -72,7 +74,7 @@ def budget_panel(each: BudgetRow, past: Sequence[PastPeriod], pack: Pack, filter
             ),
         ],
         className="card budget-panel",
-        **{"aria-label": limit.title},
+        **{"aria-label": limit.title, "data-key": each.row.key},
     )
 
 
@@ -181,5 +183,5 @@ def credit_panel(each: Drawn, filters: Filters, now: datetime) -> html.Section:
             html.Dl([piece for name, value in facts for piece in (html.Dt(name), html.Dd(value))], className="facts-list"),
         ],
         className="card budget-panel",
-        **{"aria-label": spec.title},
+        **{"aria-label": spec.title, "data-key": each.credit.name},
     )

@@ -32,12 +32,13 @@ def chart_card(
     now: datetime,
     *,
     old: timedelta = timedelta(minutes=5),
+    prefix: str = "",
 ) -> html.Div:
-    """The card."""
+    """The card. `prefix`: what the age beside its title is of."""
     heading = html.H2([title, html.Span(unit, className="unit") if unit else None])
     return html.Div(
         [
-            html.Div([heading, age(at, now, old=old)], className="card-head"),
+            html.Div([heading, age(at, now, old=old, prefix=prefix)], className="card-head"),
             html.Div(value, className="card-value"),
             html.Div(context, className="card-context"),
             body,

@@ -9,12 +9,15 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.figures.chart import Figure, deploy_marks, layout, local, nice_top, side_labels
+from dashboards.figures.chart import RIGHT, SIDE_CHARS, Figure, deploy_marks, layout, local, nice_top, side_labels
 from dashboards.theme import Tones
 
 TALL = 280
 PALE = 0.4
 NAMED = 4
+SIDE = 22
+"""Letters of a name beside the chart; the margin is as wide as the longest needs."""
+CHAR_PX = 6
 OTHER = "Other"
 NO_NAME = "(none)"
 
@@ -115,4 +118,8 @@ def _label(
         if any(buckets.values()):
             labels.append((name, base + piece / 2, tone[name]))
         base += piece
-    side_labels(figure, labels, top, tones)
+    # A name that is long for its explanation stands here without it; the table below has all of it.
+    named = [(name if len(name) <= SIDE else name.partition(", ")[0], height, colour) for name, height, colour in labels]
+    longest = max((len(name) for name, _, _ in named), default=0)
+    figure["layout"]["margin"]["r"] = RIGHT + CHAR_PX * max(min(longest, SIDE) - SIDE_CHARS, 0)
+    side_labels(figure, named, top, tones, chars=SIDE)

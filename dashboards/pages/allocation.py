@@ -22,6 +22,7 @@ from dashboards.cost_books import books_of
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
 from dashboards.pages.allocation_rules import DIMENSIONS, OLD, assign_button, rule_list, short
+from dashboards.pages.cost_notes import ahead
 from dashboards.shell import Id as Shell
 from dashboards.shell import menu
 from roomleft.mapping_rules import KIND
@@ -94,7 +95,13 @@ def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pac
     loose = kinds[-1]
     said = f"{usd(loose)} of {usd(total)} has no {by} yet." if loose else f"Every dollar of AI usage has a {by}."
     marks = (
-        [badge(f"at least: {unpriced:,} calls unpriced", "warn", "They have no cost yet, so they count nothing here")]
+        [
+            badge(
+                f"at least: {wording.plural(unpriced, 'call')} unpriced",
+                "warn",
+                "They have no cost yet, so they count nothing here",
+            )
+        ]
         if unpriced
         else []
     )
@@ -308,7 +315,8 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(Output(Id.BAR, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
     async def show_bar(search: str | None, path: str | None) -> Any:
         filters = parse(path, search)
-        return [*bar(filters, parts.packs), *(states.note(problem) for problem in filters.told(parts.clock.now()))]
+        wrong = [*filters.told(parts.clock.now()), *filters.wrong("by", DIMENSIONS, DIMENSIONS[BY_DEFAULT])]
+        return [*bar(filters, parts.packs), *(states.note(words) for words in wrong)]
 
     @app.callback(
         Output(Id.WHOLE, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
@@ -318,6 +326,8 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            if filters.ahead(now):
+                return ahead(filters)
             return whole(await allocated(filters, now), filters, parts.packs, now)
 
         return await pages.guard(make)
@@ -330,6 +340,8 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            if filters.ahead(now):
+                return None
             since, until = filters.span(now)
             work = lambda: unallocated(books_of(parts), dimension_of(filters), since, until, filters.platform, most=MOST_OPEN)  # noqa: E731
             rows = await pages.read(("unallocated", filters.on(PATH).href(), await decisions()), work)

@@ -14,6 +14,7 @@ from dash import Dash, Input, Output, State, html
 from analytics.budget_periods import past_periods
 from dashboards import wording
 from dashboards.block import Pages
+from dashboards.budget_contracts import stored_before
 from dashboards.budget_rows import BudgetRow, Budgets, budgets, decided_so_far
 from dashboards.components import headroom_bar, states
 from dashboards.components.budget_forms import contract_button, credit_button, new_budget_button, take_back_button
@@ -161,6 +162,7 @@ def _contracts(found: Budgets, filters: Filters, now: datetime) -> list[Any]:
                     html.Span(f"· {said['note']} " if said.get("note") else "", className="dim"),
                     html.Span(f"· by {term.made_by} ", className="dim"),
                     take_back_button(term.id, f"the contract with {said.get('provider')}"),
+                    html.Div(stored.words, className="dim") if (stored := stored_before(term, now)) else None,
                 ]
             )
         )

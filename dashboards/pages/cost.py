@@ -18,19 +18,19 @@ from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import graph
 from dashboards.components.marks import age, badge, link
-from dashboards.cost_asked import FILTERS, Answered, compared_with, span_words
+from dashboards.cost_asked import FILTERS, Answered, compared_with, span_words, unmet_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
 from dashboards.figures.cost_chart import OTHER, colours, cost_chart, groups
 from dashboards.filters import Filters, bucket_edges, parse
 from dashboards.pages import cost_tabs
 from dashboards.pages.cost_bar import filter_bar, narrowed
+from dashboards.pages.cost_notes import ahead, left_out, nothing, stale_note, sure_marks
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones, tones
 from roomleft.money import MINUS, usd
 
 PATH = "/cost"
 ROWS = "/cost/rows"
-PROVISIONAL = "Late events, self-hosted models whose day is not over and providers' reports may still change the last 48 hours"
 
 
 class Id(StrEnum):
@@ -135,26 +135,10 @@ def facts(found: Answered, lines: Statement, filters: Filters, now: datetime) ->
             _fact("Total", usd(foot.cost_cents), "at least: unpriced calls count nothing" if total.unpriced_requests else "to the cent"),
             _fact(f"Against {found.against}" if span else "Against", past, against),
             _fact("Calls", wording.count(total.requests), f"{total.failed_requests:,} failed" if priced else "none priced"),
-            _fact("Tokens", wording.count(total.tokens), f"{wording.count(total.images)} images" if total.images else "input and output"),
+            _fact("Tokens", wording.count(total.tokens), f"{wording.count(total.images)} {'image' if total.images == 1 else 'images'}" if total.images else "input and output"),
         ],
         className="total-row cost-facts",
     )  # fmt: skip
-
-
-def sure_marks(told: Costs, now: datetime) -> list[Any]:
-    """The badges of a figure that may change or has changed."""
-    total, marks = told.total, []
-    if total.unpriced_requests:
-        tokens = f", {wording.count(total.unpriced_tokens)} tokens" if total.unpriced_tokens else ""
-        words = f"at least: {total.unpriced_requests:,} of {total.requests:,} calls unpriced{tokens}"
-        title = "No price is known for them, so they count nothing here: which models, on the Prices page"
-        marks.append(link(words, "/prices", "badge warn", title=title))
-    if told.provisional:
-        some = f" ({usd(told.provisional_usd)} of AI usage)" if told.provisional_usd else ""
-        marks.append(badge("provisional", title=f"{PROVISIONAL}{some}"))
-    if told.restated:
-        marks.append(badge("restated", title=f"{total.restated_requests:,} calls were priced again since they were first shown"))
-    return marks
 
 
 def _ai_note(told: Costs) -> str:
@@ -164,26 +148,6 @@ def _ai_note(told: Costs) -> str:
     if told.total.estimated_usd:
         parts.append(f"{usd(told.total.estimated_usd)} estimated")
     return ", ".join(parts) or "each call at its price"
-
-
-def left_out(told: Costs) -> Any:
-    """What a filter keeps away only because infrastructure is not split by it."""
-    if told.left_out is None:
-        return None
-    names = " or ".join(WORDS[name] for name in told.left_out.dimensions)
-    return states.note(f"Infrastructure is not split by {names}: {usd(told.left_out.usd)} left out under this filter.")
-
-
-def stale_note(stale: Sequence[PriceList]) -> Any:
-    """Which price lists nobody compared with the providers' for long; nothing where all are fresh."""
-    if not stale:
-        return None
-    oldest = min(each.checked_on for each in stale)
-    lists, providers = len({each.catalogue for each in stale}), sorted({each.provider for each in stale})
-    names = ", ".join(providers[:4]) + (" and others" if len(providers) > 4 else "")
-    since = f"{'was' if lists == 1 else 'were'} last compared with the provider's own long ago ({'on' if lists == 1 else 'the oldest on'}"
-    words = f"{wording.plural(lists, 'price list')} {since} {oldest:%-d %b %Y}): prices of {names} may have changed. "
-    return states.note([words, link("Prices", "/prices")])
 
 
 def _fact(label: str, value: Any, note: str) -> html.Div:
@@ -218,7 +182,7 @@ def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime,
     text = len(names)
     head = html.Tr([html.Th(name, className="" if n < text else "num", scope="col") for n, name in enumerate(heads)])
     title = f"By {' and '.join(names)}"
-    note = f"{len(lines.lines)} groups; click a cost for the rows behind it"
+    note = f"{wording.plural(len(lines.lines), 'group')}; click a cost for the rows behind it"
     return html.Div(
         [
             html.Div([html.H2(title), html.Span(note, className="dim note-beside")], className="card-head table-head"),
@@ -244,7 +208,11 @@ def _cells(
         changes |= {n: v for n, v in narrowed(filters, told.by, cost.key).items() if v != INFRASTRUCTURE}
     rows = filters.href(ROWS, **changes) if own else None
     unpriced = badge(f"{cost.unpriced_requests:,} unpriced", "warn", _unpriced_words(line)) if cost.unpriced_requests else None
-    restated = badge("restated", title=f"{cost.restated_requests:,} calls were priced again") if cost.restated_requests else None
+    restated = (
+        badge("restated", title=f"{wording.plural(cost.restated_requests or 0, 'call')} priced again")
+        if cost.restated_requests
+        else None
+    )
     first: list[Any] = [html.Span(className="swatch", style={"background": colour}), _short(told.by[0], line.labels[0])]
     labels = [html.Td([*first, " ", unpriced, restated], className="label", title=line.labels[0])]
     labels += [
@@ -254,9 +222,9 @@ def _cells(
     return [
         *labels,
         *_amounts(line, rows, compared),
-        html.Td(wording.count(cost.requests), className="num", **{"data-label": "Calls"}),
+        html.Td(_count(cost.requests, line), className="num", **{"data-label": "Calls"}),
         html.Td(_each(line), className="num", **{"data-label": "A priced call"}),
-        html.Td(wording.count(cost.tokens), className="num", **{"data-label": "Tokens"}),
+        html.Td(_count(cost.tokens, line), className="num", **{"data-label": "Tokens"}),
         html.Td(age(cost.last_at, now, old=timedelta(days=36_500)), className="num dim", **{"data-label": "Newest"}),
     ]
 
@@ -305,24 +273,13 @@ def _each(line: Line) -> str:
     return "unpriced" if amount is None else usd(amount, 4) if amount else "$0"
 
 
+def _count(number: int, line: Line) -> str:
+    """A count; nothing for infrastructure, which makes no calls."""
+    return wording.count(number) if line.cost.requests or not line.cost.infrastructure_usd else "–"
+
+
 def _short(name: str, label: str) -> str:
     return f"{label[:11]}…" if name in ("user", "api_key_hash") and len(label) > 24 else label
-
-
-def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Div:
-    """Why there is no cost in the range, and where there is some."""
-    whose = filters.platform or "any platform"
-    if span["last_at"] is None:
-        return states.empty(
-            f"No AI usage of {whose} has arrived yet. Connect a source, or import a file: roomleft import FILE --as usage."
-        )
-    first, last = (wording.moment(span[name], now, filters.zone) for name in ("first_at", "last_at"))
-    actions = [link("Last 90 d", filters.href(range="90d"), "button")]
-    if any(filters.values(name) for name in FILTERS):
-        actions.append(link("Clear filters", filters.href(**dict.fromkeys(FILTERS)), "button"))
-    return states.empty(
-        f"No AI usage in this range under these filters. There is some of {whose} from {first} to {last}.", actions
-    )
 
 
 def register(app: Dash, pages: Pages) -> None:
@@ -343,9 +300,10 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            found = await choices(filters, now)
             return [
-                *filter_bar(filters, await choices(filters, now), now),
-                *(states.note(problem) for problem in filters.told(now)),
+                *filter_bar(filters, found, now),
+                *(states.note(words) for words in (*filters.told(now), *wrong_of(filters), *unmet_of(filters, found))),
             ]
 
         return await pages.guard(make)
@@ -361,6 +319,8 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            if filters.ahead(now):
+                return ahead(filters)
             found = await answer(filters, now)
             if not found.now.groups:
                 span = await pages.read(("span", filters.platform), lambda: reads.usage_span(parts.store, filters.platform))
@@ -390,6 +350,8 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            if filters.ahead(now):
+                return None
             found = await answer(filters, now)
             if not found.now.groups:
                 return None

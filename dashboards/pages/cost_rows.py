@@ -17,10 +17,11 @@ from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.marks import badge, link
 from dashboards.components.tables import table_card
-from dashboards.cost_asked import FILTERS, CostRows, span_words
+from dashboards.cost_asked import FILTERS, CostRows, span_words, wrong_of
 from dashboards.cost_tables import KINDS, WORDS, label_of
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
+from dashboards.pages.cost_notes import ahead
 from dashboards.pages.cost_row import Key, key_text, parse_key, row_drawer
 from dashboards.reads import ROWS_A_PAGE
 from dashboards.shell import Id as Shell
@@ -59,6 +60,7 @@ def body(found: CostRows, packs: Mapping[str, Pack], filters: Filters, page: int
     words = f"{span_words((told.since, min(told.until, now)), filters, now)}, {wording.zone_name(filters.zone, now)}"
     back = filters.href("/cost", **{name: value for name, value in filters.page.items() if name not in ("page", "row")})
     blocks: list[Any] = [
+        *(states.note(words) for words in (*filters.problems, *wrong_of(filters))),
         html.Div(
             [
                 html.Div([html.H2("Behind the figure"), link("Back to the Explorer", back, "button")], className="card-head"),
@@ -68,7 +70,7 @@ def body(found: CostRows, packs: Mapping[str, Pack], filters: Filters, page: int
                         html.Strong(usd(ai + infrastructure)),
                         f" = {usd(ai)} AI usage + {usd(infrastructure)} infrastructure",
                         " ",
-                        badge("at least", "warn", f"{told.total.unpriced_requests:,} calls have no price")
+                        badge("at least", "warn", f"{wording.plural(told.total.unpriced_requests, 'call')} without a price")
                         if told.total.unpriced_requests
                         else None,
                     ],
@@ -76,7 +78,7 @@ def body(found: CostRows, packs: Mapping[str, Pack], filters: Filters, page: int
                 ),
             ],
             className="card",
-        )
+        ),
     ]
     if found.calls is not None:
         blocks.append(calls_card(found.calls, told.total.ai_usd, filters, page, now))
@@ -105,7 +107,10 @@ def calls_card(calls: UsageRows, ai_usd: Decimal, filters: Filters, page: int, n
         moves.append(link("Newer", filters.href(page=str(page - 1) if page > 1 else None, row=None), "button"))
     if last < calls.rows:
         moves.append(link("Older", filters.href(page=str(page + 1), row=None), "button"))
-    under: list[Any] = [f"{calls.requests:,} calls come to {usd(ai_usd, 9)}. ", *moves]
+    under: list[Any] = [
+        f"{wording.plural(calls.requests, 'call')} {'comes' if calls.requests == 1 else 'come'} to {usd(ai_usd, 9)}. ",
+        *moves,
+    ]
     if calls.shared:
         names = ", ".join(WORDS[name] for name in calls.shared)
         under.insert(0, f"Rules share out the {names}, so a row has several: rows of all of them are listed. ")
@@ -117,8 +122,8 @@ def calls_card(calls: UsageRows, ai_usd: Decimal, filters: Filters, page: int, n
 def _row(row: Mapping[str, Any], filters: Filters, now: datetime) -> list[Any]:
     key = Key(row["source"], row["event_id"], row["occurred_at"])
     other = [
-        f"{row['images']:,} images" if row["images"] else "",
-        f"{row['characters']:,} characters" if row["characters"] else "",
+        wording.plural(row["images"], "image") if row["images"] else "",
+        wording.plural(row["characters"], "character") if row["characters"] else "",
     ]
     other.append(f"{row['audio_seconds']:f}{wording.THIN}s" if row["audio_seconds"] else "")
     at = row["occurred_at"].astimezone(filters.zone)
@@ -163,7 +168,9 @@ def items_card(items: Sequence[InfrastructureRow], packs: Mapping[str, Pack]) ->
     total = sum((row.cost_usd for row in items), Decimal(0))
     under = f"A month's price is spread evenly over the seconds of that calendar month. These items come to {usd(total, 9)}."
     heads = ("Platform", "Item", "Component", "A month", "Source", "Cost in the range")
-    card = table_card("Infrastructure", heads, rows, numbers=(3, 5), note=f"{len(rows)} items", under=under, name="items")
+    card = table_card(
+        "Infrastructure", heads, rows, numbers=(3, 5), note=wording.plural(len(rows), "item"), under=under, name="items"
+    )
     card.className = "card flush rows-card"
     return card
 
@@ -187,6 +194,8 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
+            if filters.ahead(now):
+                return ahead(filters.on(PATH))
             page = page_of(filters)
             key = ("cost rows", filters.on(PATH).href(row=None))
             found = await pages.read(key, lambda: reads.cost_rows(parts, filters, now, page))

@@ -111,9 +111,7 @@ def provenance(told: Told, now: datetime) -> list[Any]:
     """How many users and days are behind it, how old it is, and what it lacks."""
     one, marks = told.now, told.marks
     zone = ZoneInfo(told.pack.zone)
-    words = (
-        f"{one.users:,} active users, {wording.plural(max(one.covered.days, 0), 'whole day')} of {wording.zone_name(zone, now)}"
-    )
+    words = f"{wording.plural(one.users, 'active user')}, {wording.plural(max(one.covered.days, 0), 'whole day')} of {wording.zone_name(zone, now)}"
     found: list[Any] = [html.Span(words), age(told.read_to, now, prefix="usage read ")]
     if not one.whole:
         found.append(badge(f"partial: {max(one.covered.days, 0)} of {(one.span.ends - one.span.first).days} days", "warn"))
@@ -122,12 +120,14 @@ def provenance(told: Told, now: datetime) -> list[Any]:
             badge("provisional", "", f"Late calls may still come in until {wording.moment(marks.settled_from, now, zone)}")
         )
     if marks.restated_requests:
-        found.append(badge(f"restated: {marks.restated_requests:,} calls", "", "They were priced again after the fact"))
+        found.append(
+            badge(f"restated: {wording.plural(marks.restated_requests, 'call')}", "", "They were priced again after the fact")
+        )
     if one.lower_bound:
         tokens = f"{wording.count(marks.unpriced_tokens)} tokens"
         found.append(
             badge(
-                f"at least: {one.unpriced_requests:,} calls unpriced",
+                f"at least: {wording.plural(one.unpriced_requests, 'call')} unpriced",
                 "warn",
                 f"No price is known for them ({tokens}), so they count nothing here",
             )
@@ -207,13 +207,13 @@ def trend_cards(told: Told, by: str, now: datetime, tone: Tones) -> html.Div | N
             f"Cost of an active user a {by}", "US dollars", money_words(last.per(last.users)["total_usd"], 2),
             f"{last.span.words()}, AI and infrastructure; whole {by}s alone",
             graph(line_chart([Line("cost", whole, tone.accent)], span, zone, tone, unit="usd", key=f"u{by}"), "economics-user-chart", f"Cost of an active user by {by}"),
-            last.last_at, now, old=KEPT,
+            last.last_at, now, old=KEPT, prefix="newest call ",
         ),
         chart_card(
             "AI cost of revenue", "%", _percent_words(trend[-1].api_share),
             f"{trend[-1].span.words()}{', the ' + by + ' is not over' if partial else ''}",
             graph(line_chart([Line("share", api, tone.accent, partial)], span, zone, tone, unit="ratio", thresholds=limit, key=f"a{by}"), "economics-share-chart", f"AI cost as a share of revenue by {by}"),
-            trend[-1].last_at, now, old=KEPT,
+            trend[-1].last_at, now, old=KEPT, prefix="newest call ",
         ),
     ]  # fmt: skip
     return html.Div(cards, className="economics-charts")
@@ -257,7 +257,12 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(Output(Id.CHOICES, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
     async def show_choices(search: str | None, path: str | None) -> Any:
         filters = parse(path, search)
-        return [*choices(filters), *(states.note(problem) for problem in filters.problems)]
+        wrong = [
+            *filters.problems,
+            *filters.wrong("period", NAMES, NAMES[BY_DEFAULT]),
+            *filters.wrong("by", STEPS, STEPS["week"]),
+        ]
+        return [*choices(filters), *(states.note(words) for words in wrong)]
 
     @app.callback(
         Output(Id.BODY, "children"),

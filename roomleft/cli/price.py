@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,19 +71,51 @@ def run_price(file: str, provider: str, at: str | None, as_json: bool) -> int:
     """Print each response's usage and cost. 1 if any line was refused."""
     now = Clock().now()
     asked = _instant(at)
+    _known(provider, now)
+    hints: dict[str, None] = {}
     refused, priced = 0, list[Priced]()
     lines = _lines(file)
     while chunk := list(islice(lines, AT_ONCE)):
         done = [_read(number, text, provider) for number, text in chunk]
         _quote(done, asked, now)
         refused += sum(each.error is not None for each in done)
+        hints |= dict.fromkeys(
+            filter(None, (hint_of(*pair) for each in done for pair in zip(each.records, each.quotes, strict=True)))
+        )
         if as_json:
             sys.stdout.write("".join(_json(each.as_dict()) for each in done))
         else:
             priced += done
     if not as_json:
         _tell(priced, asked or now)
+    for hint in hints:
+        err.print(f"hint: {hint}", soft_wrap=True, markup=False)
     return int(refused > 0)
+
+
+def _known(provider: str, now: datetime) -> None:
+    """Raises InputError for a provider that no list of prices and no rule for reading responses has ever heard of."""
+    from analytics.catalogue import Catalogue
+    from analytics.catalogue_names import NAMES, provider_of
+    from collectors.responses import known
+
+    # A server of one's own has no price list.
+    names = {each.provider for each in Catalogue(PRICE_LISTS).lists(now)} | NAMES | {"ollama", "vllm"}
+    if provider_of(provider) not in names and not known(provider):
+        close = get_close_matches(provider.lower(), sorted(names), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"ids are {', '.join(sorted(NAMES))}"
+        raise InputError(f"there is no provider {provider[:60]!r}", "--provider", hint)
+
+
+def hint_of(record: Mapping[str, Any], quote: Mapping[str, Any]) -> str | None:
+    """Why a call may have no price: its model is another provider's than the one named. None where that is not so."""
+    from collectors.responses import whose
+
+    model = record.get("model")
+    if quote["state"] != "unpriced" or not model:
+        return None
+    owner = whose(model)
+    return f"model {model} is {owner}'s: --provider {owner}" if owner and owner != record["provider"] else None
 
 
 def _instant(at: str | None) -> datetime | None:
@@ -225,7 +258,7 @@ def _tell(lines: Iterable[Priced], at: datetime) -> None:
             rows.append(_cells(line.line, record, quote, known))
     heads = ("line", "model", "input", "cached", "output", "other", "cost_usd", "state", "")
     print_table(heads, rows, right=("line", "input", "cached", "output", "cost_usd"))
-    words = f"{len(rows):,} responses, {_plain(total)} US dollars at prices of {at.isoformat(timespec='minutes').replace('+00:00', 'Z')}"
+    words = f"{len(rows):,} response{'' if len(rows) == 1 else 's'}, {_plain(total)} US dollars at prices of {at.isoformat(timespec='minutes').replace('+00:00', 'Z')}"
     if unpriced:
         untold = f", and {unknown:,} whose usage is not told" if unknown else ""
         words += f"; {unpriced:,} without a price ({tokens:,} tokens{untold}): the sum is a lower bound"
@@ -247,7 +280,7 @@ def _cells(line: int, record: Mapping[str, Any], quote: Mapping[str, Any], known
         ", ".join(f"{name} {value:,}" for name, value in units.items()),
         _plain(quote["cost_usd"]) if quote["cost_usd"] is not None else "",
         quote["state"] if record["status"] == "ok" else f"{quote['state']}, call failed",
-        ", ".join(words for name, words in NOTES.items() if name in attributes),
+        ", ".join(filter(None, (*(words for name, words in NOTES.items() if name in attributes), hint_of(record, quote)))),
     )
 
 

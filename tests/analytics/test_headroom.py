@@ -136,6 +136,15 @@ def test_a_window_refills_before_a_late_date() -> None:
     assert "before it refills on 1 Dec" in early.reason
 
 
+def test_a_reason_dates_the_refill_in_the_windows_own_zone() -> None:
+    kolkata = replace(BUDGET, window=Window(Period.MONTH, ZoneInfo("Asia/Kolkata")))
+    early = headroom(kolkata, reading("500"), pace(40, 50, 100), NOW)
+    assert early.window_end == datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    assert early.reason == "at the present pace it runs out 30 Nov, before it refills on 1 Dec"
+    late = replace(kolkata, window=Window(Period.MONTH, ZoneInfo("America/Los_Angeles")))
+    assert headroom(late, reading("500"), pace(40, 50, 100), NOW).reason.endswith("refills on 1 Dec")
+
+
 def test_burn_rate_of_a_calendar_window_is_use_over_an_even_use() -> None:
     # 19.5 of 30 days are over: 650 of 1 000 is even.
     assert headroom(BUDGET, reading("650"), NO_PACE, NOW).burn_rate == pytest.approx(1.0)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from analytics.ledger import ADDED, DIMENSIONS, Books, Question
 from dashboards.api import install_errors
 from dashboards.api_ledger import make_ledger_api
+from dashboards.cost_asked import kept
 from dashboards.filters import parse
 from roomleft.clock import FixedClock
 from roomleft.packs import load_packs
@@ -22,6 +24,7 @@ from tests.dashboards.conftest import Driven, texts
 from tests.dashboards.test_cost_pages import cents, priced_parts, rows_of
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event
+from warehouse import tables
 from warehouse.rollup import roll_up
 from warehouse.store import Store
 
@@ -32,6 +35,7 @@ CENT = Decimal("0.010000000")
 @pytest.fixture(scope="module")
 def pages() -> Iterator[Driven]:
     driven = Driven(priced_parts())
+    install_errors(driven.server)
     yield driven
     driven.parts.store.close()
 
@@ -143,3 +147,82 @@ def test_a_month_of_infrastructure_is_its_bill(http: TestClient) -> None:
     pack = load_packs(ROOT / "packs", ["scribe"])["scribe"]
     told = http.get("/api/v1/costs?range=last-month&platform=scribe&kind=infrastructure").json()
     assert Decimal(told["total"]["cost_usd"]) == sum(item.usd_per_month for item in pack.cost_items())
+
+
+def test_a_range_of_the_future_is_refused_and_not_answered_with_the_last_day(http: TestClient, pages: Driven) -> None:
+    for query in ("range=2031-01-01..2031-02-01", "since=2031-01-01T00:00:00Z&until=2031-02-01T00:00:00Z"):
+        answer = http.get(f"/api/v1/costs?{query}")
+        assert answer.status_code == 422
+        assert "lies in the future" in answer.json()["error"]["what"]
+        assert answer.json()["error"]["hint"]
+    for kind in ("csv", "xlsx", "parquet"):
+        assert pages.client.get(f"/export/cost.{kind}?range=2031-01-01..2031-02-01").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("by=banana", "by='banana' is not known here"), ("by=model&then=colour", "then='colour'"), ("colour=red", "no filter 'colour'"),
+        ("kind=gold", "no kind of cost 'gold'"), ("model=banana", "No usage of this range has the model 'banana'"), ("by=user&then=team", "at once"),
+        ("against=someday", "against='someday'"), ("by=model,provider,tier", "then='provider,tier'"),
+    ],
+)  # fmt: skip
+def test_what_the_page_does_not_know_is_named_above_it(pages: Driven, search: str, words: str) -> None:
+    assert words in texts(pages.call("cost-filters.children", "/cost", f"?{search}"))
+    if not search.startswith("model="):
+        refused = pages.client.get(f"/export/cost.csv?{search}")
+        assert refused.status_code == 422, "a file has no place for a notice"
+        link = kept(parse("/cost", search))
+        assert pages.client.get(parse("/cost", "").href("/export/cost.csv", **link)).status_code == 200, (
+            "the page's own link leaves it out"
+        )
+
+
+def test_what_the_page_knows_is_not_named(pages: Driven) -> None:
+    told = texts(pages.call("cost-filters.children", "/cost", "?by=platform,model&model=flash&kind=ai&against=year&page=2"))
+    assert "not known" not in told
+    assert "No usage" not in told
+    assert "no filter" not in told
+
+
+def test_the_page_and_its_files_take_two_dimensions_as_the_api_does(pages: Driven) -> None:
+    for asked in ("by=platform,model", "by=platform&by=model", "by=platform%2C%20model"):
+        heads, *_ = rows_of(pages.call("cost-groups.children", "/cost", f"?{asked}"))
+        assert heads[:2] == ["Platform", "Model"]
+        file = pages.client.get(f"/export/cost.csv?{asked}")
+        assert file.text.startswith("platform,model,")
+        assert file.text == pages.client.get("/export/cost.csv?by=platform&then=model").text
+        assert "-by-platform-model.csv" in file.headers["content-disposition"]
+
+
+def test_a_month_that_is_still_being_read_is_provisional() -> None:
+    """Half a month looks whole: what a source has not given yet cannot be in it."""
+    pack = load_packs(ROOT / "packs", ["scribe"])
+    early, late = datetime(2026, 10, 10, tzinfo=UTC), datetime(2026, 11, 10, tzinfo=UTC)
+    october = Question(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+    cursors: list[tuple[dict[str, object], bool]] = [
+        ({"read_to": None, "newest_at": None, "oldest_at": None, "caught_up": False}, True),
+        ({"read_to": early, "newest_at": NOW, "oldest_at": early - timedelta(days=30), "caught_up": False}, True),
+        ({"read_to": late, "newest_at": NOW, "oldest_at": early - timedelta(days=30), "caught_up": False}, False),
+        ({"read_to": NOW, "newest_at": NOW, "oldest_at": datetime(2026, 11, 5, tzinfo=UTC), "read_from": late, "caught_up": False}, False),
+        ({"read_to": NOW, "newest_at": NOW, "oldest_at": early - timedelta(days=30), "read_from": late, "caught_up": False}, True),
+        ({"read_to": NOW, "newest_at": NOW, "oldest_at": early, "caught_up": True}, False),
+    ]  # fmt: skip
+    with Store.open("duckdb:///:memory:", now=FixedClock(NOW)) as store:
+        books = Books(store, pack)
+        assert not books.costs(october, NOW).provisional
+        for place, (cursor, reading) in enumerate(cursors):
+            row = {
+                "source": "scribe",
+                "stream": "usage",
+                "position": "x",
+                "read_from": None,
+                "recorded_at": NOW + timedelta(seconds=place),
+                **cursor,
+            }
+            table = pa.Table.from_pylist([row], schema=tables.CURSORS)
+            store.run(lambda tx, table=table: tx.insert("cursors", table))
+            told = books.costs(october, NOW)
+            assert (told.reading, told.provisional) == (reading, reading), cursor
+            assert told.provisional_reason == ("history is still being read" if reading else None)
+            assert not books.costs(Question(october.since, october.until, where={"kind": ("infrastructure",)}), NOW).reading

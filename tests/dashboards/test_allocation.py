@@ -14,10 +14,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.allocated_cost import Allocation, Part
 from dashboards.api import install_errors
 from dashboards.api_allocation import make_allocation_api
 from dashboards.api_reprice import make_reprice_api
-from dashboards.pages.allocation import _cents, _stack
+from dashboards.filters import parse
+from dashboards.pages.allocation import _cents, _stack, open_list, shown_kinds, whole
 from dashboards.parts import Parts
 from roomleft.clock import FixedClock
 from tests.analytics.test_allocated_cost import PACKS
@@ -217,6 +219,46 @@ def test_a_second_rule_of_a_name_must_say_that_it_replaces_the_first(world: Worl
         ({"team": "web"}, "2026-10-01T00:00:00Z"),
         ({"team": "data"}, None),
     ]
+
+
+def test_one_quantity_is_the_same_cents_in_every_table_and_sentence() -> None:
+    """Rounded line by line, the unallocated of five platforms came to a cent more than the unallocated of the whole."""
+
+    def cents_of(block: Any, place: int) -> list[str]:
+        rows = found_all(block, "Tr")
+        return [texts(row["props"]["children"][place]) for row in rows]
+
+    found = [
+        Allocation(f"p{n}", "team", Decimal("3.012"), [Part("a", Decimal("1.004"), Decimal(0), 1)], Decimal("1.004"), Decimal(0), Decimal("1.004"), 1, 0, 0, False)
+        for n in range(5)
+    ]  # fmt: skip
+    total, kinds = shown_kinds(found)
+    assert (total, sum(kinds)) == (Decimal("15.06"), Decimal("15.06"))
+    filters = parse("/cost/allocation", "")
+    blocks = _tree(whole(found, filters, {}, NOW))
+    loose = f"${kinds[-1]}"
+    assert loose in texts(blocks[0])
+    by_platform, by_team = blocks[1]["props"]["children"]
+    assert cents_of(by_platform, -1)[-1] == loose
+    assert [row for row in cents_of(by_team, -1) if row == loose]
+    columns = [cents_of(by_platform, place)[1:] for place in range(1, 6)]
+    for column in columns:
+        assert sum(Decimal(each.strip("$")) for each in column[:-1]) == Decimal(column[-1].strip("$"))
+    shown = texts(_tree(open_list([], found, filters, {}, NOW)))
+    assert "$" not in shown
+
+
+def _tree(block: Any) -> Any:
+    return json.loads(json.dumps(block, default=lambda each: each.to_plotly_json()))
+
+
+def found_all(node: Any, kind: str) -> list[Any]:
+    """Every element of a kind below a block."""
+    if isinstance(node, list):
+        return [each for one in node for each in found_all(one, kind)]
+    if not isinstance(node, dict):
+        return []
+    return ([node] if node.get("type") == kind else []) + found_all(node["props"].get("children"), kind)
 
 
 def test_shown_cents_add_up_to_the_shown_whole() -> None:

@@ -49,10 +49,10 @@ NEW = {
 class World:
     """A server's parts, its API, its pages and its clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, meters: str = METERS, limits: str = LIMITS) -> None:
         self.clock = FixedClock(NOW)
         self.folder = folder
-        pack = shop(folder, METERS, LIMITS)
+        pack = shop(folder, meters, limits)
         self.packs = PacksInUse({"shop": pack})
         self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", self.clock)
         store = opened(self.clock, pack)
@@ -183,7 +183,7 @@ def test_a_change_dated_back_rewrites_nothing_that_was_stored(world: World) -> N
 
 
 def test_a_budget_of_ones_own_is_measured_shown_ended_and_gone(world: World) -> None:
-    made = world.http.post("/api/v1/budgets", json=NEW)
+    made = world.http.post("/api/v1/budgets", json={**NEW, "even_if_unseen": True})
     assert made.json()["limit_id"] == "shop.red_team_s_week"
     world.measure()
     row = world.budget("shop.red_team_s_week")
@@ -236,7 +236,7 @@ def test_the_yaml_can_be_put_into_the_pack(world: World) -> None:
     world.http.put(
         "/api/v1/budgets/shop.it", json={"amount": "60.25", "rollover": True, "tight_below": "0.25", "note": 'Finance: "agreed"'}
     )
-    world.http.post("/api/v1/budgets", json=NEW)
+    world.http.post("/api/v1/budgets", json={**NEW, "even_if_unseen": True})
     world.http.post("/api/v1/credits", json={"title": "Prepaid", "provider": "p", "amount_usd": "1000", "starts": "2026-11-01"})
     text = world.http.get("/api/v1/budgets.yaml").text
     documents = list(yaml.safe_load_all(text))

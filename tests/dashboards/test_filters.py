@@ -140,8 +140,10 @@ def test_every_named_range_has_a_span() -> None:
 
 
 @pytest.mark.parametrize("page", ["cost-filters", "allocation-bar"])
-def test_a_range_in_the_future_says_what_is_shown_instead(pages: Driven, page: str) -> None:
+def test_a_range_in_the_future_says_so_and_shows_nothing(pages: Driven, page: str) -> None:
     path = "/cost" if page == "cost-filters" else "/cost/allocation"
-    words = "These days have not begun: showing the last 24 h"
+    words = "This range lies in the future"
     assert words in texts(pages.call(f"{page}.children", path, "?range=2027-01-01..2027-01-05"))
     assert words not in texts(pages.call(f"{page}.children", path, "?range=2026-11-01..2026-11-05"))
+    for block in ("cost-total", "cost-groups") if path == "/cost" else ("allocation-whole", "allocation-open"):
+        assert "$" not in texts(pages.call(f"{block}.children", path, "?range=2027-01-01..2027-01-05"))

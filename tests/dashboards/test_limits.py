@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from dashboards import limit_words
 from dashboards.components.headroom_bar import LIMIT_AT, pieces
 from dashboards.limit_rows import STALE_AFTER, LimitRow, kept, limit_rows, sorted_by
 from roomleft.limits import Kind, State
+from roomleft.timespan import Period, Window
 from tests.dashboards.sample_rows import NOW, SAMPLES, headroom_row
 
 ZONE = ZoneInfo("UTC")
@@ -172,6 +173,19 @@ def test_since_when_a_limit_has_been_so(rows: list[LimitRow]) -> None:
     assert found["coach.build"].since is None, "what is ok has no since"
     old = limit_rows(stored, LIMITS, NOW + timedelta(minutes=10), begun=begun)
     assert {row.since for row in old if row.state is State.UNKNOWN and row.key == "arena.worlds_us"} == {NOW}
+
+
+def test_dates_of_a_row_have_their_year_and_their_zone(rows: list[LimitRow]) -> None:
+    row = named(rows, "arena.month")
+    far = replace(row.headroom, exhausts_p10=datetime(2027, 7, 12, tzinfo=ZONE), exhausts_p50=None)
+    said = limit_words.runs_out(LimitRow(row.limit, far), NOW, ZONE).plain()
+    assert said == "not before 12\u00a0Jul 2027 and only if it speeds up"
+    kolkata = replace(row.limit, window=Window(Period.MONTH, ZoneInfo("Asia/Kolkata")))
+    end = datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    quiet = replace(row.headroom, window_end=end, exhausts_p10=None, exhausts_p50=None)
+    assert limit_words.runs_out(LimitRow(kolkata, quiet), NOW, ZONE).plain() == "after 30\u00a0Nov resets 1\u00a0Dec"
+    soon = end - timedelta(hours=6)
+    assert limit_words.runs_out(LimitRow(kolkata, quiet), soon, ZONE).plain() == "not in this period resets tomorrow 00:00 IST"
 
 
 @pytest.mark.parametrize(("floor", "words"), [(False, "out since 09:00 refills 1\u00a0Dec"), (True, "below since 09:00")])

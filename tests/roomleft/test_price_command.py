@@ -194,3 +194,27 @@ def test_standard_input_and_one_stream_as_a_file(monkeypatch: pytest.MonkeyPatch
 def test_what_cannot_be_done_is_said(file: str, at: str | None, words: str) -> None:
     with pytest.raises(InputError, match=words):
         run_price(file, "openai", at, as_json=True)
+
+
+def test_a_model_of_another_provider_is_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mixed.jsonl"
+    body = {"model": "claude-sonnet-4-5", "usage": {"prompt_tokens": 5, "completion_tokens": 6}}
+    file.write_text(json.dumps(body) + "\n")
+    assert run_price(str(file), "openai", AT, as_json=True) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["state"] == "unpriced"
+    assert json.loads(told.out)["error"] is None
+    assert "model claude-sonnet-4-5 is anthropic's: --provider anthropic" in told.err
+    run_price(str(file), "openai", AT, as_json=False)
+    assert "--provider anthropic" in capsys.readouterr().out.replace("\n", " ")
+    file.write_text(json.dumps({"body": SONNET}) + "\n")
+    run_price(str(file), "anthropic", AT, as_json=True)
+    assert "hint" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("provider", "hint"), [("banana", "ids are"), ("antropic", "anthropic"), ("opnai", "openai")])
+def test_a_provider_that_nobody_knows_is_refused_at_once(provider: str, hint: str) -> None:
+    with pytest.raises(InputError) as refused:
+        run_price("no-such-file.jsonl", provider, AT, as_json=True)
+    assert provider in refused.value.what
+    assert hint in refused.value.hint
