@@ -20,7 +20,7 @@ help:
 	@echo 'make demo    the whole product on loopback, with stand-in platforms and 90 days of history'
 	@echo 'make test    every test but the ones marked peers, on $(WORKERS) workers'
 	@echo 'make check   lint, format, types, import contracts, packs'
-	@echo 'make peers   the slow tests against other programs (Prometheus, node exporter, browser walks, connect from a shell)'
+	@echo 'make peers   the slow tests against other programs (Prometheus, node exporter, LiteLLM, OpenTelemetry, DuckLake, the browser, kills, connect from a shell)'
 	@echo 'make bench   measure ingest, queries and pages    make chaos   kill it, fill it, starve it'
 	@echo 'make clean   remove the virtual environment and every cache (never var/, where data lives)'
 
@@ -39,7 +39,7 @@ check: install-dev
 
 # pytest exits 5 when nothing was collected, which is right only while no test carries the marker.
 peers: install-dev
-	@$(PY) -m pytest -m peers $(ARGS); status=$$?; \
+	@$(PY) -m pytest -m peers -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS); status=$$?; \
 	if [ $$status -eq 5 ] && ! grep -rqs --include='*.py' 'mark\.peers' tests; then \
 		echo 'make peers: no test is marked peers'; exit 0; fi; exit $$status
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fixtures.browser import OpenWindow, Window
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.peers]
 PAGES = {
     "/": ".limit-row.ok",
     "/?limit=arena.worlds_us": ".drawer .js-plotly-plot",

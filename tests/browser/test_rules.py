@@ -23,7 +23,7 @@ from warehouse.rollup import roll_up
 from warehouse.state import StateDb
 from warehouse.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.peers]
 WAIT_MS = 60_000
 MODELS = 40
 

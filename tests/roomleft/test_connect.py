@@ -21,6 +21,7 @@ from roomleft.settings import ROOT
 from tests.chaos.server import JOBS_ALL_THE_TIME, Server
 from tests.fixtures.pages import METRICS, Pages
 
+pytestmark = pytest.mark.peers
 EXPORTER = """# TYPE node_filesystem_size_bytes gauge
 node_filesystem_size_bytes{mountpoint="/",fstype="ext4"} 1e11
 # TYPE node_filesystem_avail_bytes gauge

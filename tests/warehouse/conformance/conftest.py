@@ -49,7 +49,7 @@ def lake(postgres_server: PostgresServer, new_lake: Lake) -> Iterator[Lake]:
     postgres_server.drop_database(catalog)
 
 
-@pytest.fixture(params=["duckdb", "ducklake"])
+@pytest.fixture(params=["duckdb", pytest.param("ducklake", marks=pytest.mark.peers)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh warehouse's url, of each kind in turn."""
     if request.param == "duckdb":

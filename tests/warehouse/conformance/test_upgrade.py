@@ -30,7 +30,7 @@ INSERT INTO sealed VALUES ('usage', $now::TIMESTAMPTZ - INTERVAL 30 DAY, $now::T
 """
 
 
-@pytest.fixture(params=["duckdb", "ducklake"])
+@pytest.fixture(params=["duckdb", pytest.param("ducklake", marks=pytest.mark.peers)])
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "duckdb":
         yield f"duckdb:///{tmp_path}/old.duckdb"
