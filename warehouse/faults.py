@@ -17,7 +17,8 @@ CORRUPT = re.compile(
 )
 FULL = re.compile(r"No space left on device|ENOSPC|disk full|Disk quota exceeded|max_temp_directory_size", re.I)
 CONFLICT = re.compile(
-    r"Transaction conflict|write-write conflict|Conflict on (?:update|tuple deletion)|could not serialize|Catalog write-write",
+    r"Transaction conflict|write-write conflict|Conflict on (?:update|tuple deletion)|could not serialize|Catalog write-write"
+    r"|(?:reverted|altered|modified|dropped|changed) by a concurrent transaction",
     re.I,
 )
 UNREACHABLE = re.compile(
