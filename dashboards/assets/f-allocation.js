@@ -1,42 +1,10 @@
 // The form of a mapping rule: what it would change is shown before it is kept. Rules are withdrawn here too.
 (function () {
   "use strict";
+  var make = window.deeds.make, toast = window.deeds.toast, again = window.deeds.again;
   var DIMENSIONS = ["team", "project", "feature", "environment", "cost_centre", "component"];
 
-  function cookie(name) {
-    var found = document.cookie.split("; ").find(function (each) { return each.indexOf(name + "=") === 0; });
-    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
-  }
-
-  function post(url, body) {
-    var headers = { "X-CSRFToken": cookie("_csrf_token"), "Content-Type": "application/json" };
-    return fetch(url, { method: "POST", headers: headers, body: JSON.stringify(body), credentials: "same-origin" }).then(function (answer) {
-      return answer.json().then(function (said) {
-        if (answer.ok) return said;
-        var error = said.error || {};
-        throw new Error([error.what, error.hint].filter(Boolean).join(" – ") || "answered " + answer.status);
-      });
-    });
-  }
-
-  function make(kind, attributes, children) {
-    var el = document.createElement(kind);
-    Object.keys(attributes || {}).forEach(function (name) { el.setAttribute(name, attributes[name]); });
-    (children || []).forEach(function (child) { el.append(child); });
-    return el;
-  }
-
   function field(words, input) { return make("label", {}, [words, input]); }
-
-  function toast(words) {
-    var el = document.getElementById("toast");
-    if (!el) return;
-    el.textContent = words;
-    el.classList.add("shown");
-    setTimeout(function () { el.classList.remove("shown"); }, 6000);
-  }
-
-  function again() { if (window.dash_clientside.set_props) window.dash_clientside.set_props("tick", { data: Date.now() }); }
 
   function matched(text) {
     var match = {};
@@ -129,7 +97,7 @@
       try { said = asked(); } catch (error) { tell(error.message, true); return; }
       keep.disabled = look.disabled = true;
       tell("…");
-      post(url, said).then(then).catch(function (error) { tell(error.message, true); }).then(function () { keep.disabled = look.disabled = false; });
+      window.deeds.send("POST", url, said).then(then).catch(function (error) { tell(error.message, true); }).then(function () { keep.disabled = look.disabled = false; });
     }
 
     look.addEventListener("click", function () { send("/api/v1/allocation/preview", function (seen) { tell(words(seen)); }); });
@@ -138,10 +106,7 @@
       event.preventDefault();
       send("/api/v1/allocation/rules", function () { dialog.close(); toast("The rule counts from " + since.value); again(); });
     });
-    var opener = document.activeElement;
-    dialog.addEventListener("close", function () { dialog.remove(); if (opener && opener.isConnected) opener.focus(); });
-    document.body.append(dialog);
-    dialog.showModal();
+    window.deeds.show(dialog);
     value.focus();
   }
 
@@ -150,7 +115,7 @@
     if (!button) return;
     if (button.dataset.act === "allocate") form(JSON.parse(button.dataset.filled));
     if (button.dataset.act === "withdraw-rule" && window.confirm("Withdraw the rule “" + button.dataset.name + "”? What it assigned is assigned no longer, also in the past.")) {
-      post(button.dataset.url, {}).then(function () { toast("Withdrawn"); again(); }).catch(function (error) { toast(error.message); });
+      window.deeds.send("POST", button.dataset.url, {}).then(function () { toast("Withdrawn"); again(); }).catch(function (error) { toast(error.message); });
     }
   });
 })();

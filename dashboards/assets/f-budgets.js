@@ -1,38 +1,7 @@
 // The forms of the Budgets page: drawn from what a button carries, sent to the API, which checks them and says what to do.
 (function () {
   "use strict";
-  function cookie(name) {
-    var found = document.cookie.split("; ").find(function (each) { return each.indexOf(name + "=") === 0; });
-    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
-  }
-
-  function send(told, body) {
-    var headers = { "X-CSRFToken": cookie("_csrf_token"), "Content-Type": "application/json" };
-    return fetch(told.url, { method: told.method, headers: headers, body: JSON.stringify(body), credentials: "same-origin" }).then(function (answer) {
-      return answer.json().then(function (said) {
-        if (answer.ok) return said;
-        var error = said.error || {};
-        throw new Error([error.what, error.hint].filter(Boolean).join(" – ") || "answered " + answer.status);
-      });
-    });
-  }
-
-  function make(kind, attributes, children) {
-    var el = document.createElement(kind);
-    Object.keys(attributes || {}).forEach(function (name) { el.setAttribute(name, attributes[name]); });
-    (children || []).forEach(function (child) { el.append(child); });
-    return el;
-  }
-
-  function toast(words) {
-    var el = document.getElementById("toast");
-    if (!el) return;
-    el.textContent = words;
-    el.classList.add("shown");
-    setTimeout(function () { el.classList.remove("shown"); }, 6000);
-  }
-
-  function again() { if (window.dash_clientside.set_props) window.dash_clientside.set_props("tick", { data: Date.now() }); }
+  var make = window.deeds.make, toast = window.deeds.toast, again = window.deeds.again;
 
   function input(field) {
     var el;
@@ -104,15 +73,13 @@
     var fields = make("div", { "class": "form-fields" }, told.fields.map(drawn));
     var form = make("form", { method: "dialog" }, [make("h2", {}, [told.title]), fields, says, make("div", { "class": "acts" }, [stop, keep])]);
     var dialog = make("dialog", { "class": "rule-form budget-form", "aria-label": told.title }, [form]);
-    var opener = document.activeElement;
     stop.addEventListener("click", function () { dialog.close(); });
-    dialog.addEventListener("close", function () { dialog.remove(); if (opener && opener.isConnected) opener.focus(); });
     form.addEventListener("change", function () { shape(form); });
     form.addEventListener("submit", function (event) {
       event.preventDefault();
       keep.disabled = true;
       says.textContent = "";
-      send(told, filled(form, told)).then(function (said) {
+      window.deeds.send(told.method, told.url, filled(form, told)).then(function (said) {
         dialog.close();
         toast(["Kept", said.amount_means, said.note].filter(Boolean).join(": "));
         again();
@@ -121,9 +88,8 @@
         says.classList.add("bad");
       }).then(function () { keep.disabled = false; });
     });
-    document.body.append(dialog);
     shape(form);
-    dialog.showModal();
+    window.deeds.show(dialog);
   }
 
   // The budget that is opened stands above the list: whoever clicked far down is taken to it.
@@ -145,7 +111,7 @@
     if (button.dataset.act === "budget-form") open(told);
     if (button.dataset.act === "budget-do" && window.confirm(told.ask)) {
       button.disabled = true;
-      send(told, {}).then(function () { toast("Taken back"); again(); }).catch(function (error) { toast(error.message); })
+      window.deeds.send(told.method, told.url, {}).then(function () { toast("Taken back"); again(); }).catch(function (error) { toast(error.message); })
         .then(function () { button.disabled = false; });
     }
   });

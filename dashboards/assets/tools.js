@@ -1,34 +1,12 @@
 // Buttons that change something on the server: a fault of the demo, a source's test, refused rows sent again.
 (function () {
   "use strict";
-  function cookie(name) {
-    var found = document.cookie.split("; ").find(function (each) { return each.indexOf(name + "=") === 0; });
-    return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
-  }
-
-  function toast(words) {
-    var el = document.getElementById("toast");
-    if (!el) return;
-    el.textContent = words;
-    el.classList.add("shown");
-    setTimeout(function () { el.classList.remove("shown"); }, 6000);
-  }
-
-  function send(method, url, body, type) {
-    var headers = { "X-CSRFToken": cookie("_csrf_token"), "Content-Type": type };
-    return fetch(url, { method: method, headers: headers, body: body, credentials: "same-origin" }).then(function (answer) {
-      return answer.json().then(function (said) {
-        if (answer.ok) return said;
-        var error = said.error || {};
-        throw new Error([error.what, error.hint].filter(Boolean).join(" – ") || "answered " + answer.status);
-      });
-    });
-  }
+  var send = window.deeds.send, toast = window.deeds.toast;
 
   function fault(button) {
     var on = button.getAttribute("aria-checked") !== "true";
     button.disabled = true;
-    send("PUT", button.dataset.url, JSON.stringify({ on: on }), "application/json").then(function () {
+    send("PUT", button.dataset.url, { on: on }).then(function () {
       button.setAttribute("aria-checked", String(on));
       button.classList.toggle("on", on);
       button.textContent = on ? "On" : "Off";
@@ -40,7 +18,7 @@
     var before = button.textContent;
     button.disabled = true;
     button.textContent = "Testing …";
-    send("POST", button.dataset.url, "{}", "application/json").then(function (said) {
+    send("POST", button.dataset.url, {}).then(function (said) {
       toast(said.ok === false ? said.error || "It does not answer" : said.words || "It answers");
     }).catch(function (error) { toast(error.message); }).then(function () {
       button.disabled = false;
