@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.pages",
     "tests.fixtures.postgres",
     "tests.fixtures.prometheus",
+    "tests.fixtures.providers",
     "tests.fixtures.redis",
     "tests.fixtures.shared",
 ]

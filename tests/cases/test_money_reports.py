@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,22 +25,6 @@ BY_MONTH = """
 SELECT strftime(billing_period, '%Y-%m') AS month, count(*) AS lines, sum(billed_cost)::DECIMAL(38, 15) AS usd FROM charges
 WHERE billed_cost <> 0 GROUP BY ALL ORDER BY ALL
 """
-
-
-@pytest.fixture
-def provider() -> Iterator[Double]:
-    with provider_double() as double:
-        yield double
-
-
-@pytest.fixture
-def reading(provider: Double, tmp_path: Path, clock: FixedClock) -> Iterator[Reading]:
-    store = Store.open(f"duckdb:///{tmp_path}/warehouse.duckdb", now=clock)
-    writer = Writer(store, clock, group_ms=0)
-    writer.start()
-    yield Reading(provider, store, writer, clock)
-    writer.close()
-    store.close()
 
 
 def from_the_beginning(reading: Reading) -> None:

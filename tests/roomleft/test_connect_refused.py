@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from roomleft.cli import main
 from tests.fixtures.pages import METRICS, Pages
+from tests.roomleft.running import run_command
 
 Told = tuple[int, str]
 Tell = Callable[..., Told]
@@ -36,11 +35,8 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["roomleft", "connect", *map(str, words), "--yes", "--no-start"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out + said.err
+        code, out, err = run_command(monkeypatch, capsys, "connect", *words, "--yes", "--no-start")
+        return code, out + err
 
     return run
 

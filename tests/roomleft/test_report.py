@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from dashboards.api import install_errors
 from dashboards.api_reports import make_report_api
 from dashboards.parts import Parts
 from roomleft.cli import report as command
-from roomleft.cli.client import Client
-from roomleft.datadir import RunningServer
 from roomleft.errors import InputError, RoomleftError
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.played_world import NOW, played_parts
+from tests.roomleft.running import speak_through
+from tests.roomleft.seen_html import Seen
 
 
 @pytest.fixture(scope="module")
@@ -39,31 +38,8 @@ def world() -> Iterator[tuple[Parts, TestClient]]:
 def served(world: tuple[Parts, TestClient], monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The command's client speaks to that route instead of to a port."""
     client = world[1]
-
-    def made(self: Client, server: RunningServer, timeout_s: float = 120.0) -> None:
-        self.server, self.http = server, client  # type: ignore[assignment]
-
-    monkeypatch.setattr(Client, "__init__", made)
-    monkeypatch.setattr(command, "located", lambda: (None, RunningServer("http://testserver", "token", 1)))
+    speak_through(monkeypatch, command, client)
     return client
-
-
-class Seen(HTMLParser):
-    """What a file would load, and whether its tags close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "data", "action", "srcset")]
-        if tag not in ("meta", "line", "circle", "polyline", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in ("line", "circle", "polyline"):
-            assert self.open.pop() == tag
 
 
 def test_the_report_of_every_platform_is_json(world: tuple[Parts, TestClient]) -> None:
@@ -112,7 +88,7 @@ def test_the_file_needs_nothing_else_and_is_well_formed(tmp_path: Path, capsys: 
     assert file.name == f"health-all-{NOW:%Y-%m-%d}.html"
     assert code in (0, 1, 2)
     page = file.read_text(encoding="utf-8")
-    seen = Seen()
+    seen = Seen(unclosed=("meta", "br"), drawn=("line", "circle", "polyline"))
     seen.feed(page)
     assert seen.open == ["html"] or seen.open == []
     assert seen.loads == []

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,12 +21,12 @@ from dashboards.api_economics import make_economics_api
 from dashboards.parts import Parts
 from dashboards.readiness import Readiness
 from roomleft.cli import report as command
-from roomleft.cli.client import Client
 from roomleft.clock import FixedClock
-from roomleft.datadir import RunningServer
 from roomleft.errors import InputError, RoomleftError
 from tests.analytics.economics_world import DAY, NOW, TODAY, call, daily, make_pack, paid, world
 from tests.dashboards.conftest import Driven, texts
+from tests.roomleft.running import speak_through
+from tests.roomleft.seen_html import Seen
 from warehouse.state import StateDb
 from warehouse.state.pseudonyms import Pseudonyms
 
@@ -63,30 +62,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parts, Te
 def run(served: tuple[Parts, TestClient, str], monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The command's client speaks to those routes instead of to a port."""
     client = served[1]
-
-    def made(self: Client, server: RunningServer, timeout_s: float = 120.0) -> None:
-        self.server, self.http = server, client  # type: ignore[assignment]
-
-    monkeypatch.setattr(Client, "__init__", made)
-    monkeypatch.setattr(command, "located", lambda: (None, RunningServer("http://testserver", "token", 1)))
+    speak_through(monkeypatch, command, client)
     return client
-
-
-class Seen(HTMLParser):
-    """What a file would load, and whether its tags close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "data", "action", "srcset")]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_a_person_and_their_pseudonym_give_the_same_report(served: tuple[Parts, TestClient, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,11 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from roomleft.book_periods import book_period, day_or_instant
-from roomleft.cli import main
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.packs import load_pack
 from roomleft.settings import ROOT
+from tests.roomleft.running import run_command
 from tests.warehouse.rows import make_usage
 from warehouse.rollup import roll_up
 from warehouse.state import StateDb
@@ -51,11 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         writer.close()
 
     def command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["roomleft", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        return run_command(monkeypatch, capsys, *words)
 
     return command
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from roomleft.cli import main
 from tests.collectors.prometheus.metrics_page import OPENMETRICS, Target, serving
+from tests.roomleft.running import run_command
 
 Told = tuple[int, str, str]
 OPEN_PAGE = "# TYPE a counter\na_total 1\n# EOF\n"
@@ -23,11 +22,7 @@ def scrape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["roomleft", "scrape", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        return run_command(monkeypatch, capsys, "scrape", *words)
 
     return run
 

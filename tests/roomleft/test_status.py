@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,10 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roomleft.cli import ask, main
+from roomleft.cli import ask
 from roomleft.clock import FixedClock
 from roomleft.packs import load_pack
 from roomleft.settings import ROOT
+from tests.roomleft.running import run_command
 from warehouse import tables
 from warehouse.store import Store
 
@@ -38,11 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         store.run(lambda tx: tx.insert("headroom", rows))
 
     def command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["roomleft", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        return run_command(monkeypatch, capsys, *words)
 
     return command
 
