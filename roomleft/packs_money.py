@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Self
 
@@ -55,11 +54,6 @@ class CostItem(Strict):
     def on(self, day: date) -> bool:
         """Whether the item is on the bill of a day."""
         return (self.valid_from is None or self.valid_from <= day) and (self.until is None or day < self.until)
-
-
-def serving(items: Sequence[CostItem], day: date) -> list[CostItem]:
-    """The items that on a day are paid for by the models they run, and so must not be counted beside the usage of those."""
-    return [item for item in items if item.serves is not None and item.on(day)]
 
 
 class Costs(Strict):
