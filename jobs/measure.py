@@ -110,11 +110,12 @@ def measure(
     stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
     due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
     if due:
+        with store.arrivals.stamp(store.now) as stored_at:
 
-        def write(tx: Transaction) -> int:
-            return tx.insert("headroom", headroom_table(due))
+            def write(tx: Transaction) -> int:
+                return tx.insert("headroom", headroom_table(due, stored_at))
 
-        store.run(write, fence="measure")
+            store.run(write, fence="measure")
     paces.published.show(rows)
     return rows
 
@@ -133,9 +134,10 @@ def measure_job(
     return Job(MEASURE, every, run)
 
 
-def headroom_table(rows: Iterable[Headroom]) -> pa.Table:
-    """Headroom as rows of the `headroom` table."""
-    return pa.Table.from_pylist([{name: _plain(value) for name, value in asdict(row).items()} for row in rows], schema=HEADROOM)
+def headroom_table(rows: Iterable[Headroom], stored_at: datetime) -> pa.Table:
+    """Headroom as rows of the `headroom` table, stored at an instant."""
+    plain = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
+    return pa.Table.from_pylist([{**row, "stored_at": stored_at} for row in plain], schema=HEADROOM)
 
 
 def _plain(value: Any) -> Any:

@@ -59,6 +59,11 @@ SETTINGS = (
     Setting("query_time_limit_s", 10.0, "Longest a question may run", 0.1, 600),
     Setting("query_row_limit", 10_000, "Most rows a question may return", 1, 1_000_000),
     Setting("price_list_stale_days", 45, "After how many days without a check a price list is called old", 1, 3650),
+    Setting(
+        "public_url", "", "Address at which people open this server, for the links in pages and mail; without it there are none"
+    ),
+    Setting("alerting_file", "alerting.yaml", "Receivers, routes and windows of alerts; it need not exist"),
+    Setting("rules_dir", "", "Folder of alert rules and SLOs of your own; DATA_DIR/rules when empty"),
     Setting("session_hours", 168.0, "How long a browser stays signed in", 0.1, 8760),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -97,6 +102,9 @@ class Settings:
     query_time_limit_s: float = 10.0
     query_row_limit: int = 10_000
     price_list_stale_days: int = 45
+    public_url: str = ""
+    alerting_file: Path = Path("alerting.yaml")
+    rules_dir: Path = Path("rules")
     session_hours: float = 168.0
     sources: tuple[Source, ...] = ()
     demo: bool = False
@@ -127,6 +135,8 @@ def load_settings(
     data_dir = Path(values["data_dir"] or ("var/demo" if demo else "var")).resolve()
     values["data_dir"] = data_dir
     values["packs_dir"] = Path(values["packs_dir"]).resolve()
+    values["alerting_file"] = Path(values["alerting_file"]).resolve()
+    values["rules_dir"] = Path(values["rules_dir"] or data_dir / "rules").resolve()
     values["warehouse_url"] = values["warehouse_url"] or f"duckdb:///{data_dir / 'warehouse.duckdb'}"
     values["state_url"] = values["state_url"] or f"sqlite:///{data_dir / 'state.db'}"
     return Settings(**values, sources=tuple(_source(slug, keys) for slug, keys in sorted(sources.items())), demo=demo)

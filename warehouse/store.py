@@ -19,6 +19,7 @@ from roomleft.clock import Now
 from roomleft.errors import DiskFull, QueryRefused, QueryTimeout, RoomleftError, StoreConflict, StoreError
 from warehouse import gate
 from warehouse.address import FileAddress, LakeAddress, literal, parse_address
+from warehouse.arrivals import Arrivals
 from warehouse.faults import explain
 from warehouse.migrate import FOLDER as MIGRATIONS
 from warehouse.migrate import migrate
@@ -95,6 +96,7 @@ class Store:
         self._cursors: list[tuple[threading.Thread, duckdb.DuckDBPyConnection]] = []
         self._guard = threading.Lock()
         self._fences: dict[str, threading.RLock] = {}
+        self.arrivals = Arrivals()
         self._closed = False
 
     @classmethod

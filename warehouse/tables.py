@@ -191,9 +191,27 @@ HEADROOM = _schema(
         "window_start": INSTANT,
         "window_end": INSTANT,
         "observed_at": INSTANT,
+        "stored_at": INSTANT,
     },
 )
 """A limit's room left, as the measure job stores it."""
+
+EVALUATIONS = _schema(
+    {
+        "evaluated_at": INSTANT,
+        "read_to": INSTANT,
+        "took_ms": pa.int64(),
+        "rules": pa.int64(),
+        "findings": pa.int64(),
+        "pending": pa.int64(),
+        "firing": pa.int64(),
+        "unknown": pa.int64(),
+        "missed": pa.int64(),
+        "words": pa.string(),
+    },
+    {},
+)
+"""One evaluation of the alert rules, and up to when what had arrived was seen."""
 
 
 def series_id(platform: str, component: str, name: str, labels: Mapping[str, str]) -> int:

@@ -257,7 +257,8 @@ class Writer:
     def _store_group(self, group: list[_Waiting]) -> None:
         try:
             batches = [waiting.batch for waiting in group]
-            tallies = store_group(self._store, batches, self._now.now(), self._pseudonyms_of, self._rates_for)
+            with self._store.arrivals.stamp(self._now) as now:
+                tallies = store_group(self._store, batches, now, self._pseudonyms_of, self._rates_for)
         except (DiskFull, StoreConflict) as error:
             # Not the fault of any one batch.
             for waiting in group:

@@ -1,10 +1,11 @@
-"""State: people, tokens, sign-in, leases, job runs, pseudonyms and audit, in SQLite or PostgreSQL."""
+"""State: people, tokens, sign-in, leases, job runs, pseudonyms, audit and alerts, in SQLite or PostgreSQL."""
 
 from warehouse.state.audit import Audit, AuditEntry
 from warehouse.state.closed_periods import ClosedPeriod, ClosedPeriods
 from warehouse.state.database import StateDb
 from warehouse.state.job_runs import JobRun, JobRuns, Outcome
 from warehouse.state.leases import PROCESS, Lease, Leases
+from warehouse.state.models_alerting import AlertRow
 from warehouse.state.principals import Principal, Role, Scope
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.state.sign_in import Sessions, SignIn
@@ -14,6 +15,7 @@ from warehouse.state.users import User, Users
 
 __all__ = [
     "PROCESS",
+    "AlertRow",
     "Audit",
     "AuditEntry",
     "ClosedPeriod",
