@@ -12,7 +12,7 @@ TABLES = {
     "cursors": "how far a stream of a source had been read; the newest counts",
     "deploys": "a deploy, launch or rollback",
     "dirty_buckets": "a bucket that is to be rolled up again",
-    "evaluations": "one evaluation of the alert rules, and up to when what had arrived was seen",
+    "evaluations": "one evaluation of the alert rules",
     "fences": "one row per kind of exclusive work on DuckLake",
     "forecast_claims": "what a forecast said would happen, and how likely",
     "forecast_points": "a forecast value for one instant",
