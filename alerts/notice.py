@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """All of the group is over."""
     ACKNOWLEDGED = "acknowledged"
     TEST = "test"
+    CHANGE = "change"
+    """A deploy or such: told to who keeps a list of them, and pages nobody."""
 
 
 class Why(StrEnum):
@@ -28,6 +30,7 @@ class Why(StrEnum):
     REPEAT_DUE = "repeat interval elapsed"
     NOT_ACKNOWLEDGED = "nobody acknowledged"
     SILENCE_OVER = "a silence ended and it still fires"
+    SILENCE_ENDS = "a silence ends soon, and what it hides still fires"
     NO_DATA = "no data, and the rule says to tell"
     BY_HAND = "sent by hand"
 

@@ -258,12 +258,12 @@ class Meters:
             today = self.now.astimezone(zone).date()
             then = self.at(midnight(today - meter.over, zone))
             now = replace(
-                self.at(midnight(today, zone))._over(meter.of, meter.over, limit), observed_at=self.business().observed_at
+                self.at(midnight(today, zone)).over_last(meter.of, meter.over, limit), observed_at=self.business().observed_at
             )
         else:
             then = self.at(self.now - meter.over)
-            now = self._over(meter.of, meter.over, limit)
-        before = then._over(meter.of, meter.over, limit)
+            now = self.over_last(meter.of, meter.over, limit)
+        before = then.over_last(meter.of, meter.over, limit)
         if now.amount is None:
             return now
         span, named = span_text(meter.over), meter.of.replace("_", " ")
@@ -275,7 +275,7 @@ class Meters:
         up, down = _turned(before) if now.amount >= 0 else (before.lower_bound, before.upper_bound)
         return _with(now, (now.amount / before.amount - 1) * 100, (now.lower_bound or up, now.upper_bound or down))
 
-    def _over(self, meter_id: str, over: timedelta, limit: Limit) -> Reading:
+    def over_last(self, meter_id: str, over: timedelta, limit: Limit) -> Reading:
         """A meter over the last `over`: what adds up in a window of that length, what is read as its mean in that time."""
         meter = self.meter(meter_id)
         if isinstance(meter, (GaugeMeter, PromqlMeter, PercentileMeter)):

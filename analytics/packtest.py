@@ -1,8 +1,8 @@
-"""Pack tests: plain scripts beside a pack that load readings and say what headroom must come of them.
+"""Pack tests: plain scripts beside a pack that load readings and say what headroom and which alerts must come of them.
 
 A value script is a line of samples, one each `every`: `0.60x5` five readings of 0.60, `0+60x10` ten that grow by 60 from 0,
 `_x3` three gaps, `NaN`, and `end` for the marker that a series has ended. The store is in memory and is given only what had
-happened by the time of each expectation.
+happened by the time of each expectation. Alerts are evaluated all along, as a server would, every `evaluate_every`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
+from analytics.packtest_alerts import LEAST_BETWEEN, MOST_EVALUATIONS, Standing, WantedAlert, Watch, compare_alert
 from analytics.packtest_rows import Rows, SeriesName, parse_series, parse_values
 from analytics.pricing import new_rates, rates_table
 from roomleft.clock import FixedClock
@@ -25,8 +27,12 @@ from roomleft.errors import RoomleftError
 from roomleft.limits import Headroom
 from roomleft.packs import Pack
 from roomleft.packs_faults import note_validation_errors
-from roomleft.packs_fields import Exact, Strict, Words
+from roomleft.packs_fields import Exact, Span, Strict, Words
 from roomleft.packs_yaml import Document, nearest, read_yaml
+from roomleft.rule_files import load_rules
+from roomleft.rules import Rule
+from roomleft.rules_shelf import rules_beside
+from roomleft.slos import slos_of
 from roomleft.timespan import parse_span
 from warehouse.rollup import roll_up
 from warehouse.store import Store
@@ -114,10 +120,19 @@ class Wanted(Strict):
 
 
 class Expectation(Strict):
-    """What must hold at a time."""
+    """What must hold at a time: of a limit's headroom, of an alert, or of both."""
 
     at: Offset
-    headroom: Wanted
+    headroom: Wanted | None = None
+    alert: Annotated[list[WantedAlert], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v)] = Field(
+        default_factory=list
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.headroom is None and not self.alert:
+            raise PydanticCustomError("expect", "nothing is expected", {"todo": "give headroom, alert, or both"})
+        return self
 
 
 class Script(Strict):
@@ -125,8 +140,24 @@ class Script(Strict):
 
     name: Words
     begin: datetime = BEGIN
+    evaluate_every: Span | None = Field(None, description="how often alerts are evaluated; as often as readings come when absent")
+    evaluate_from: Offset = Field(timedelta(0), description="from when on; before it history is loaded that nobody looks at")
     load: Annotated[list[Load], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v), Field(min_length=1)]
     expect: Annotated[list[Expectation], BeforeValidator(lambda v: [v] if isinstance(v, dict) else v), Field(min_length=1)]
+
+    @property
+    def every(self) -> timedelta:
+        """How often alerts are evaluated."""
+        return self.evaluate_every or max(LEAST_BETWEEN, min(load.every for load in self.load))
+
+    def evaluations(self) -> list[timedelta]:
+        """When, counted from the start: none if no alert is expected."""
+        last = max((one.at for one in self.expect if one.alert), default=None)
+        if last is None:
+            return []
+        count = max((last - self.evaluate_from) // self.every, 0) + 1
+        beats = {self.evaluate_from + number * self.every for number in range(min(count, MOST_EVALUATIONS + 1))}
+        return sorted(beats | {one.at for one in self.expect if one.alert})
 
 
 class Scripts(Strict):
@@ -147,8 +178,8 @@ class ScriptResult:
         return not self.failures
 
 
-def load_scripts(path: Path, pack: Pack) -> list[Script]:
-    """Read a test file. Raises PackFaults with every fault of it."""
+def load_scripts(path: Path, pack: Pack, rules: Mapping[str, Rule] | None = None) -> list[Script]:
+    """Read a test file, of a pack with these alert rules (those that stand beside it when left out). Raises PackFaults with every fault of it."""
     document = read_yaml(path)
     # A file is a list of scripts; wrapped, so that faults of the list are told like all others.
     wrapped = Document(
@@ -159,22 +190,35 @@ def load_scripts(path: Path, pack: Pack) -> list[Script]:
         scripts = Scripts.model_validate(wrapped.data).scripts
     except ValidationError as error:
         note_validation_errors(wrapped, Scripts, error)
+    if rules is None:
+        rules = rules_of(pack) if any(one.alert for script in scripts for one in script.expect) else {}
     for number, script in enumerate(scripts):
-        _check(wrapped, script, pack, number)
+        _check(wrapped, script, pack, number, rules)
     wrapped.refuse()
     return scripts
 
 
-def _check(document: Document, script: Script, pack: Pack, number: int) -> None:
+def _check(document: Document, script: Script, pack: Pack, number: int, rules: Mapping[str, Rule]) -> None:
     limits = [limit.limit_id for limit in pack.limit_list()]
     if script.begin.tzinfo is None:
         document.add("begin has no time zone", ("scripts", number, "begin"), "add Z")
+    names = [rule.alert for rule in rules.values()]
     for index, expectation in enumerate(script.expect):
-        if expectation.headroom.limit not in limits:
+        for one, wanted in enumerate(expectation.alert):
+            if wanted.name not in names:
+                at = ("scripts", number, "expect", index, "alert", one, "name")
+                document.add(f"unknown alert '{wanted.name}'", at, nearest(wanted.name, names, "alerts"))
+        if expectation.headroom is not None and expectation.headroom.limit not in limits:
             hint = nearest(expectation.headroom.limit, limits, "limits")
             document.add(
                 f"unknown limit '{expectation.headroom.limit}'", ("scripts", number, "expect", index, "headroom", "limit"), hint
             )
+    if len(script.evaluations()) > MOST_EVALUATIONS:
+        document.add(
+            f"more than {MOST_EVALUATIONS:,} evaluations",
+            ("scripts", number),
+            "give a longer evaluate_every, or a later evaluate_from",
+        )
     for index, load in enumerate(script.load):
         for key, line in [*load.series.items(), *load.health.items()]:
             section = "series" if key in load.series else "health"
@@ -196,41 +240,65 @@ def component_of(pack: Pack, series: SeriesName) -> str:
     return series.component(named)
 
 
-def run_pack_tests(pack: Pack, path: Path, measure: Measure) -> list[ScriptResult]:
-    """Run every script of a file. `measure` is the job that measures (handed in, since jobs stand above). Raises PackFaults."""
-    return [run_script(pack, script, measure) for script in load_scripts(path, pack)]
+def rules_of(pack: Pack) -> dict[str, Rule]:
+    """The alert rules that stand beside a pack, by rule_id. Raises PackFaults."""
+    path = rules_beside(pack)
+    rules = load_rules(path, pack, slos=slos_of({pack.slug: pack})) if path.is_file() else []
+    return {rule.rule_id: rule for rule in rules}
 
 
-def run_script(pack: Pack, script: Script, measure: Measure) -> ScriptResult:
-    """Run one script on a store of its own."""
+def run_pack_tests(pack: Pack, path: Path, measure: Measure, watch: Watch | None = None) -> list[ScriptResult]:
+    """Run every script of a file. `measure` measures and `watch` evaluates rules (handed in, since both stand above). Raises PackFaults."""
+    scripts = load_scripts(path, pack)
+    rules = rules_of(pack) if any(script.evaluations() for script in scripts) else {}
+    return [run_script(pack, script, measure, watch, rules) for script in scripts]
+
+
+def run_script(
+    pack: Pack, script: Script, measure: Measure, watch: Watch | None = None, rules: Mapping[str, Rule] | None = None
+) -> ScriptResult:
+    """Run one script on a store of its own. Of the rules only those are evaluated that it expects something of."""
     failures: list[str] = []
     clock = FixedClock(script.begin)
+    packs = {pack.slug: pack}
+    named = {f"{pack.slug}.{wanted.name}" for one in script.expect for wanted in one.alert}
+    mine = {rule_id: rule for rule_id, rule in (rules or {}).items() if rule_id in named}
     with closing(Store.open("duckdb:///:memory:", now=clock, threads=1)) as store:
-        rates = new_rates(store, {pack.slug: pack}, script.begin).rows
+        rates = new_rates(store, packs, script.begin).rows
         if rates:
             store.run(lambda tx: tx.insert("rates", rates_table(rates)))
         writer = Writer(store, clock, group_ms=0)
         writer.start()
+        beat = watch(store, packs, mine, script.every) if watch is not None and named else None
+        beats = set(script.evaluations()) if beat is not None else set()
+        standing: Sequence[Standing] = ()
         try:
             rows = Rows(pack, script.begin, lambda name: component_of(pack, name))
             for load in script.load:
                 rows.add(load)
-            for expectation in sorted(script.expect, key=lambda one: one.at):
-                now = script.begin + expectation.at
+            for at in sorted({*beats, *(one.at for one in script.expect)}):
+                now = script.begin + at
                 clock.at = now
                 for batch in rows.until(now):
                     writer.write(batch)
                 roll_up(store, now, pack.zones())
-                found = {row.limit_id: row for row in measure(store, {pack.slug: pack}, now)}
-                failures.extend(_compare(expectation, found[expectation.headroom.limit], script.begin))
+                due = [one for one in script.expect if one.at == at]
+                wanted = any(one.headroom is not None for one in due)
+                found = {row.limit_id: row for row in measure(store, packs, now)} if wanted else {}
+                if beat is not None and at in beats:
+                    standing = beat(now)
+                for one in due:
+                    if one.headroom is not None:
+                        failures.extend(_compare(one.at, one.headroom, found[one.headroom.limit], script.begin))
+                    for alert in one.alert:
+                        failures.extend(compare_alert(alert, pack.slug, standing, f"at {_span_words(at)}"))
         finally:
             writer.close()
     return ScriptResult(script.name, tuple(failures))
 
 
-def _compare(expectation: Expectation, found: Headroom, begin: datetime) -> Iterator[str]:
-    wanted = expectation.headroom
-    at = f"at {_span_words(expectation.at)}, {wanted.limit}"
+def _compare(after: timedelta, wanted: Wanted, found: Headroom, begin: datetime) -> Iterator[str]:
+    at = f"at {_span_words(after)}, {wanted.limit}"
     for name in ("state", "subject", "basis", "lower_bound"):
         want = getattr(wanted, name)
         if want is not None and want != getattr(found, name):

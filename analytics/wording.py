@@ -1,84 +1,20 @@
-"""Figures in words: amounts with their unit, dates, spans. Narrow spaces before units, a real minus, the year only if it is another."""
+"""Figures in words (`roomleft.wording`), and what words of ours say."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal
+from roomleft.wording import NARROW, SHORT_UNITS, amount_text, date_text, number_text, number_word, range_text, span_text
 
-from roomleft.money import MINUS, usd
-
-NARROW = "\u202f"
-SHORT_UNITS = {
-    "percent": "%",
-    "usd_per_user": "a user",
-    "requests_per_second": "requests/s",
-    "gb": "GB",
-    "tb": "TB",
-    "minutes": "min",
-    "seconds": "s",
-    "hours": "h",
-    "days": "d",
-    "ratio": "",
-    "score": "",
-}
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def number_word(count: int) -> str:
-    """`seven`, `12`: numbers as words up to nine."""
-    return NUMBERS[count] if 0 <= count < len(NUMBERS) else f"{count:,}"
-
-
-def number_text(amount: Decimal) -> str:
-    """Three figures that matter, with thousands commas: `1,234`, `12.3`, `0.042`."""
-    size = abs(amount)
-    places = 0 if size >= 100 or amount == amount.to_integral_value() else 1 if size >= 10 else 2 if size >= 1 else 3
-    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN) if size < Decimal("1e20") else amount
-    text = f"{abs(rounded):,f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return (MINUS if rounded < 0 else "") + text
-
-
-def amount_text(amount: Decimal, unit: str) -> str:
-    """An amount with its unit: `$12.30`, `82 %`, `5,010 images`."""
-    if unit == "usd" or unit == "usd_per_user":
-        return usd(amount) + (" a user" if unit == "usd_per_user" else "")
-    short = SHORT_UNITS.get(unit, unit.replace("_", " "))
-    return f"{number_text(amount)}{NARROW}{short}" if short else number_text(amount)
-
-
-def span_text(span: timedelta) -> str:
-    """`8 s`, `14 min`, `3 h`, `5 d`."""
-    seconds = span.total_seconds()
-    for size, unit in ((86_400 * 2, "d"), (7200, "h"), (120, "min")):
-        if seconds >= size:
-            return f"{int(seconds // {'d': 86_400, 'h': 3600, 'min': 60}[unit])}{NARROW}{unit}"
-    return f"{int(max(0.0, seconds))}{NARROW}s"
-
-
-def date_text(at: datetime | None, now: datetime, zone: tzinfo = UTC) -> str:
-    """`24 Nov`, `24 Nov 2027` if the year is another, `today 23:10` or `tomorrow 02:00` within two days; in `zone`."""
-    if at is None:
-        return ""
-    local, today = at.astimezone(zone), now.astimezone(zone)
-    days = (local.date() - today.date()).days
-    if days in (0, 1):
-        return f"{'today' if days == 0 else 'tomorrow'} {local:%H:%M}"
-    return f"{local.day} {local:%b}" + (f" {local.year}" if local.year != today.year else "")
-
-
-def range_text(low: datetime, high: datetime | None, now: datetime, zone: tzinfo = UTC) -> str:
-    """`22–27 Nov`, `28 Nov – 3 Dec`, `from 22 Nov on` without an end."""
-    if high is None:
-        return f"from {date_text(low, now, zone)} on"
-    first, last = date_text(low, now, zone), date_text(high, now, zone)
-    if first == last:
-        return first
-    a, b = low.astimezone(zone), high.astimezone(zone)
-    if ":" not in first + last and (a.year, a.month) == (b.year, b.month):
-        return f"{a.day}\u2013{last}"
-    return f"{first} \u2013 {last}"
+__all__ = [
+    "NARROW",
+    "SHORT_UNITS",
+    "amount_text",
+    "date_text",
+    "number_text",
+    "number_word",
+    "range_text",
+    "says_why_no_pace",
+    "span_text",
+]
 
 
 def says_why_no_pace(basis: str) -> bool:

@@ -20,10 +20,10 @@ import httpcore
 import httpx
 import orjson
 
-from collectors.deadline import Deadline, DeadlineTransport
 from collectors.platform_api.page_records import Records, taken_apart
 from collectors.unpacked import Unpacked
 from roomleft.clock import Clock, Now
+from roomleft.deadline import Deadline, DeadlineTransport
 from roomleft.errors import CollectError
 
 T = TypeVar("T")

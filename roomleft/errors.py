@@ -7,6 +7,7 @@ RoomleftError                what went wrong, where, and what to do about it
 │  ├─ TooLarge               a body is over the limit, compressed or not
 │  └─ QueryRefused           a question the SQL gate does not let through
 ├─ CollectError              a source could not be read (retryable or not)
+├─ DeliveryError             somebody outside who is to be told did not take it
 ├─ StoreError                the warehouse or the state database refused
 │  ├─ StoreLocked            another process owns the file
 │  ├─ StoreCorrupt           the file is not a warehouse, or is damaged
@@ -72,6 +73,10 @@ class CollectError(RoomleftError):
         super().__init__(what, where, hint)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+
+
+class DeliveryError(RoomleftError):
+    """Somebody outside who is to be told (a channel, the heartbeat's address) did not take it."""
 
 
 class StoreError(RoomleftError):

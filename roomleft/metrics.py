@@ -62,3 +62,50 @@ HEADROOM_FRACTION_LEFT = Gauge(
 HEADROOM_STATE = Gauge(
     "roomleft_headroom_state", "1 for the state a limit is in.", ["limit_id", "platform", "state"], registry=REGISTRY
 )
+OUTBOX_WAITING = Gauge("roomleft_outbox_waiting", "Notices that are still to be delivered.", registry=REGISTRY)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "roomleft_outbox_oldest_seconds",
+    "For how long the oldest notice that is still to be delivered has waited.",
+    registry=REGISTRY,
+)
+DELIVERIES = Counter(
+    "roomleft_deliveries", "Attempts to deliver a notice, by channel and outcome.", ["channel", "outcome"], registry=REGISTRY
+)
+EVALUATION_SECONDS = Histogram(
+    "roomleft_evaluation_seconds",
+    "How long an evaluation of the alert rules took, until what is to be told was in the outbox.",
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+    registry=REGISTRY,
+)
+EVALUATION_LAG_SECONDS = Gauge(
+    "roomleft_evaluation_lag_seconds",
+    "How long ago the newest evaluation of the alert rules was.",
+    registry=REGISTRY,
+)
+EVALUATIONS_MISSED = Counter(
+    "roomleft_evaluations_missed",
+    "Evaluations that should have been and were not, while this server ran: the one before took too long.",
+    registry=REGISTRY,
+)
+EVALUATIONS_HELD = Counter(
+    "roomleft_evaluations_held",
+    "Evaluations that waited because the clock was set back before the last one.",
+    registry=REGISTRY,
+)
+ALERTS = Gauge(
+    "roomleft_alerts",
+    "Alerts by state and severity; those that fire are firing, also while nobody knows.",
+    ["state", "severity"],
+    registry=REGISTRY,
+)
+ALERTS_UNKNOWN_FIRING = Gauge(
+    "roomleft_alerts_firing_unknown", "Alerts that go on firing although nobody knows whether they hold.", registry=REGISTRY
+)
+RULES = Gauge("roomleft_rules", "Alert rules in force.", ["platform"], registry=REGISTRY)
+RULES_FAILING = Gauge("roomleft_rules_failing", "Alert rules whose evaluation fails with an error.", registry=REGISTRY)
+TEMPLATE_FAILURES = Counter(
+    "roomleft_alert_template_failures", "Annotations of alerts that could not be filled in.", ["rule_id"], registry=REGISTRY
+)
+DISK_FREE_BYTES = Gauge(
+    "roomleft_disk_free_bytes", "Bytes that are free where Roomleft keeps its data folder.", registry=REGISTRY
+)

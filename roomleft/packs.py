@@ -45,7 +45,10 @@ from roomleft.packs_sources import SourceEntry
 from roomleft.packs_standin import StandinShape
 from roomleft.packs_yaml import Document, PackFaults, nearest, read_yaml
 
-__all__ = ["Pack", "PackFaults", "RateRow", "load_pack", "load_packs", "pack_of"]
+__all__ = ["BESIDE", "Pack", "PackFaults", "RateRow", "load_pack", "load_packs", "pack_files", "pack_of"]
+
+BESIDE = (".test.yaml", ".rules.yaml", ".slo.yaml")
+"""How the names of files end that stand beside a pack and are none: its test scripts, alert rules and SLOs."""
 
 MINUTE = timedelta(minutes=1)
 
@@ -150,6 +153,10 @@ class Pack(Strict):
         pack._earlier_amounts = dict(earlier_amounts)
         pack._allocation = tuple(mapping)
         return pack
+
+    def measuring(self, meters: Mapping[str, Meter]) -> Pack:
+        """The pack with further meters."""
+        return self.laid(self.limits, {**self.meters, **meters}, self._earlier_amounts, self._allocation)
 
     def zones(self) -> list[str]:
         """Every zone whose days its limits count users in: what `usage_user_1d` must be kept for."""
@@ -284,13 +291,17 @@ def pack_of(document: Document, path: Path) -> Pack:
     return pack
 
 
+def pack_files(folder: Path) -> dict[str, Path]:
+    """The pack files of a folder by slug, in the order of their names; none if there is no such folder."""
+    found = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    return {path.name.removesuffix(".yaml"): path for path in found if not path.name.endswith(BESIDE)}
+
+
 def load_packs(directory: Path, only: Sequence[str] | None = None) -> dict[str, Pack]:
-    """Every pack of a folder by slug (`*.yaml`, without `*.test.yaml`), or those named. Faults of several files are told together."""
+    """Every pack of a folder by slug (`*.yaml` without those that stand beside a pack), or those named. Faults of several files are told together."""
     if not directory.is_dir():
         raise PackError("no such folder", str(directory), "set ROOMLEFT_PACKS_DIR to the folder of the packs")
-    found = {
-        path.name.removesuffix(".yaml"): path for path in sorted(directory.glob("*.yaml")) if not path.name.endswith(".test.yaml")
-    }
+    found = pack_files(directory)
     for name in only or ():
         if name not in found:
             raise PackError(f"no pack '{name}'", str(directory), nearest(name, found, "packs"))

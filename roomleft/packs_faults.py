@@ -23,6 +23,11 @@ def note_validation_errors(document: Document, model: type[BaseModel], error: Va
         document.add(what, place, hint)
 
 
+def places_of(data: object, model: type[BaseModel], error: ValidationError) -> list[Place]:
+    """The places in the file that the errors are about."""
+    return [_walk(data, model, one["loc"])[0] for one in error.errors(include_url=False)]
+
+
 def _words(one: dict[str, Any], place: Place, around: list[type[BaseModel]]) -> tuple[str, str]:
     kind, context = one["type"], one.get("ctx") or {}
     if kind == "extra_forbidden":
@@ -75,11 +80,11 @@ def _walk(data: object, model: type[BaseModel], loc: tuple[str | int, ...]) -> t
     around: list[type[BaseModel]] = [model]
     for step in loc:
         models = _models(here)
-        tagged = [one for one in models if step in (one.__name__, *_tags([one]))]
+        tagged = [one for one in models if step in (one.__name__, *_tags([one]))] or _told_apart_by(models, step)
         in_file = isinstance(step, int) or (isinstance(data, dict) and step in data)
         if step == "[key]":
             continue
-        if tagged and not in_file:
+        if tagged and (not in_file or len(models) > 1):
             # The name of a union's member: it is in no file, but it says which model is meant.
             here, around = list(tagged), tagged
             continue
@@ -88,6 +93,12 @@ def _walk(data: object, model: type[BaseModel], loc: tuple[str | int, ...]) -> t
         here = _next(here, step)
         data = _child(data, step)
     return tuple(place), _models(here) or around
+
+
+def _told_apart_by(models: list[type[BaseModel]], step: str | int) -> list[type[BaseModel]]:
+    """The one of several models that alone must have this key, by which it is told apart."""
+    having = [one for one in models if (field := one.model_fields.get(str(step))) is not None and field.is_required()]
+    return having if len(models) > 1 and len(having) == 1 else []
 
 
 def _models(annotations: Iterable[Any]) -> list[type[BaseModel]]:

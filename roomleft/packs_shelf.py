@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, ItemsView, Iterator, KeysView,
 from pathlib import Path
 
 from roomleft.errors import PackError, SettingsError
-from roomleft.packs import Pack, load_pack
+from roomleft.packs import Pack, load_pack, pack_files
 from roomleft.packs_yaml import nearest
 from roomleft.settings import Settings
+
+__all__ = ["PacksInUse", "files_in_force", "known_files", "load_each", "load_in_force", "own_folder", "pack_files"]
 
 OWN_FOLDER = "packs"
 
@@ -66,12 +68,6 @@ class PacksInUse(Mapping[str, Pack]):
 def own_folder(data_dir: Path) -> Path:
     """Where a data folder's own packs lie; it need not exist."""
     return data_dir / OWN_FOLDER
-
-
-def pack_files(folder: Path) -> dict[str, Path]:
-    """The pack files of a folder by slug, in the order of their names; none if there is no such folder."""
-    found = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
-    return {path.name.removesuffix(".yaml"): path for path in found if not path.name.endswith(".test.yaml")}
 
 
 def known_files(settings: Settings) -> dict[str, Path]:

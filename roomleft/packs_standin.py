@@ -290,7 +290,7 @@ class StandinShape(Strict):
             _known(f"faults.{name}: components", fault.component_names(), components)
             for effect in fault.effects:
                 if effect.series and set(effect.series.names) - gauges and not effect.series.keeps_counters_monotone:
-                    raise ValueError(f"faults.{name}: a counter takes multiply >= 1 or add >= 0, never set")
+                    raise ValueError(f"faults.{name}: a counter takes multiply >= 0 and add >= 0, never set")
         for incident in self.incidents:
             _known("incidents.fault", [incident.fault], set(self.faults))
         return self

@@ -27,8 +27,8 @@ class SeriesEffect(Strict):
 
     @property
     def keeps_counters_monotone(self) -> bool:
-        """Whether the effect may be put on a counter."""
-        return self.multiply >= 1 and self.add >= 0 and self.set is None
+        """Whether the effect may be put on a counter. Two faults that slow the same one must not be on at once."""
+        return self.multiply >= 0 and self.add >= 0 and self.set is None
 
 
 class UsageEffect(Strict):
@@ -39,9 +39,19 @@ class UsageEffect(Strict):
     request_types: list[str] | None = None
     rate_multiply: Annotated[float, Field(ge=0, le=20)] = 1.0
     tokens_multiply: Annotated[float, Field(gt=0, le=100)] = 1.0
+    media_multiply: Annotated[float, Field(ge=1, le=100, description="images and characters of speech that a call asks for")] = (
+        1.0
+    )
     complexity_multiply: Annotated[float, Field(gt=0, le=100)] = 1.0
     latency_multiply: Annotated[float, Field(gt=0, le=1000)] = 1.0
     failure_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class BusinessEffect(Strict):
+    """Changes what business days say, for the whole of each day that the fault meets."""
+
+    revenue_multiply: Annotated[float, Field(ge=0, le=100)] = 1.0
+    satisfaction_add: Annotated[float, Field(ge=-5, le=5)] = 0.0
 
 
 class HttpEffect(Strict):
@@ -83,6 +93,7 @@ class FaultEffect(Strict):
 
     series: SeriesEffect | None = None
     usage: UsageEffect | None = None
+    business: BusinessEffect | None = None
     http: HttpEffect | None = None
     health: HealthEffect | None = None
     samples: SamplesEffect | None = None

@@ -165,6 +165,37 @@ def read_yaml_text(raw: bytes | str, file: str) -> Document:
     return document
 
 
+def read_yaml_documents(raw: bytes | str, file: str) -> list[Document]:
+    """Each document of a YAML (or JSON) file that may hold several; their lines are the file's. An empty one is left out.
+
+    Raises PackFaults for what is not YAML, PackError for a file that is too large.
+    """
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise PackError(f"the file is larger than {LARGEST_FILE_BYTES:,} bytes", file, "split it")
+    found = []
+    try:
+        loader = _Loader(raw)
+        while loader.check_node():
+            document = Document(file)
+            document.data = _Builder(document, loader).build(loader.get_node(), ())
+            if document.data is not None:
+                found.append(document)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        words = " ".join(part for part in (error.context, error.problem) if part)
+        line = mark.line + 1 if mark else None
+        raise PackFaults(
+            file, [Problem(f"not YAML: {words}", line=line, hint="check indentation and quotes near this line")]
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PackFaults(
+            file, [Problem(f"not YAML: {' '.join(str(error).split())}", hint="save the file as UTF-8 text")]
+        ) from error
+    except RecursionError as error:
+        raise PackFaults(file, [Problem("nested too deeply", hint="such a file is at most a few levels deep")]) from error
+    return found
+
+
 class _Builder:
     def __init__(self, document: Document, loader: _Loader) -> None:
         self.document = document

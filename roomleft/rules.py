@@ -96,6 +96,9 @@ class Rule:
     """The file and line it stands in."""
     version: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    """Words for templates and pages that are the rule's own: `platform_title`, `limit_title`, `zone` …"""
+    sql: Mapping[str, str] = field(default_factory=dict)
+    """The text of each query file that its conditions name."""
 
 
 Rules = Mapping[str, Rule]

@@ -171,7 +171,7 @@ class BurnIs(Strict):
     events in the long window the lower end of the ratio's 95 % interval is compared instead.
     """
 
-    burn: Ident
+    burn: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
     pairs: Literal["page", "ticket"] | None = None
     long: Span | None = None
     short: Span | None = None
@@ -256,7 +256,12 @@ When = Annotated[
     | Annotated[OwnIs, Tag("own")]
     | Annotated[All, Tag("all")]
     | Annotated[Any_, Tag("any")],
-    Discriminator(_leading),
+    Discriminator(
+        _leading,
+        custom_error_type="condition",
+        custom_error_message="a condition begins with exactly one word of its kind",
+        custom_error_context={"todo": f"one of {', '.join(LEADING)}"},
+    ),
 ]
 All.model_rebuild()
 Any_.model_rebuild()
@@ -272,3 +277,23 @@ def leaves(when: Leaf | All | Any_) -> Iterator[Leaf]:
             yield from leaves(part)
     else:
         yield when
+
+
+def brings(when: Leaf | All | Any_) -> frozenset[str]:
+    """The labels that a condition's findings carry, beside what a query file returns. Whatever the condition names itself is no label: it
+    is the same in every finding."""
+    match when:
+        case All():
+            return frozenset().union(*(brings(part) for part in when.all))
+        case Any_():
+            return frozenset().union(*(brings(part) for part in when.any))
+        case HeadroomIs():
+            return frozenset({"limit_id"} if when.headroom == "*" else ())
+        case HealthIs():
+            return frozenset({"check"} if when.check is None else ())
+        case SourceIs():
+            return frozenset({"source"} if when.source == "*" else ())
+        case SeriesIs() | AbsentIs() | OwnIs():
+            return frozenset(when.by)
+        case _:
+            return frozenset()

@@ -39,6 +39,7 @@ class Keep:
     latency_1m: timedelta = timedelta(days=30)
     slo_1m: timedelta = timedelta(days=400)
     headroom: timedelta = timedelta(days=90)
+    evaluations: timedelta = timedelta(days=90)
     cursors: int = 100
 
     def __post_init__(self) -> None:
@@ -149,6 +150,11 @@ def _deletions(now: datetime, keep: Keep, sealed: dict[str, datetime]) -> list[t
             "SELECT (limit_id, platform, subject, max(as_of)) FROM headroom WHERE as_of < $before"
             " GROUP BY limit_id, platform, subject, epoch_us(as_of) // 3600000000)",
             {"before": utc_day(now - keep.headroom)},
+        ),
+        (
+            "evaluations",
+            "DELETE FROM evaluations WHERE evaluated_at < $before",
+            {"before": utc_day(now - keep.evaluations)},
         ),
         (
             "cursors",

@@ -143,9 +143,10 @@ def within(active: ActiveEffect, at_us: Ints) -> Any:
 
 def _heavier(asks: Asks, effects: list[ActiveEffect], kinds: list[str]) -> Asks:
     complexity, inputs, outputs = asks.complexity.copy(), asks.input_tokens.copy(), asks.output_tokens.copy()
+    images, characters = asks.images.copy(), asks.characters.copy()
     for active in effects:
         usage = active.effect.usage
-        if usage is None or (usage.tokens_multiply == 1 and usage.complexity_multiply == 1):
+        if usage is None or usage.tokens_multiply == usage.complexity_multiply == usage.media_multiply == 1:
             continue
         hit = within(active, asks.at_us)
         if usage.request_types is not None:
@@ -153,8 +154,17 @@ def _heavier(asks: Asks, effects: list[ActiveEffect], kinds: list[str]) -> Asks:
         complexity[hit] = np.minimum(1.0, np.round(complexity[hit] * usage.complexity_multiply, 4))
         inputs[hit] = (inputs[hit] * usage.tokens_multiply).astype(np.int64)
         outputs[hit] = (outputs[hit] * usage.tokens_multiply).astype(np.int64)
+        images[hit] = (images[hit] * usage.media_multiply).astype(np.int64)
+        characters[hit] = (characters[hit] * usage.media_multiply).astype(np.int64)
     columns = {f.name: getattr(asks, f.name) for f in fields(asks)}
-    return Asks(**{**columns, "complexity": complexity, "input_tokens": inputs, "output_tokens": outputs})
+    heavier = {
+        "complexity": complexity,
+        "input_tokens": inputs,
+        "output_tokens": outputs,
+        "images": images,
+        "characters": characters,
+    }
+    return Asks(**{**columns, **heavier})
 
 
 def _log_parameters(shapes: list[Lognormal | None]) -> Grid:

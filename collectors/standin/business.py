@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from decimal import ROUND_HALF_EVEN, Decimal
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,14 @@ class Business:
         existing = self.people.count(day)
         subscribed = np.bincount(self.people.tiers(day, existing), minlength=len(self.people.shape.tiers))
         wobble = stream(self.seed, "satisfaction", day).normal(0, 0.04, len(self.people.shape.tiers))
+        changes = [a.effect.business for a in self.log.effects(day * DAY, min((day + 1) * DAY, now_us + 1)) if a.effect.business]
+        earned = prod((Decimal(str(change.revenue_multiply)) for change in changes), start=Decimal(1))
+        happier = sum(change.satisfaction_add for change in changes)
         rows = []
         for number, shape in enumerate(self.people.shape.tiers):
             active = np.unique(user[tier == number])
             new = int((self.people.join_day[active] == day).sum())
-            revenue = shape.price_usd_per_month / MONTH_DAYS * int(subscribed[number])
+            revenue = shape.price_usd_per_month / MONTH_DAYS * int(subscribed[number]) * earned
             rows.append(
                 {
                     "day": str(np.datetime64(day, "D")),
@@ -77,7 +81,7 @@ class Business:
                     "returning_users": len(active) - new,
                     "converted_users": int((self.people.convert_day[active] == day).sum()),
                     "revenue_usd": str(revenue.quantize(CENT, ROUND_HALF_EVEN)),
-                    "satisfaction": round(float(np.clip(shape.satisfaction + wobble[number], 1, 5)), 2),
+                    "satisfaction": round(float(np.clip(shape.satisfaction + wobble[number] + happier, 1, 5)), 2),
                 }
             )
         return rows

@@ -122,6 +122,10 @@ class Leases:
             found = connection.execute(select(LeaseRow.holder, LeaseRow.expires_at).where(LeaseRow.name == name)).one_or_none()
         return found is not None and found[1] > self._db.clock.now() and not self._is_dead(found[0])
 
+    def is_gone(self, holder: str) -> bool:
+        """Whether a holder is known to be a process that is no more. False proves nothing: it may live on another machine."""
+        return self._is_dead(holder)
+
     def _extend(self, name: str, turn: int, ttl: timedelta) -> bool:
         with self._db.write() as connection:
             kept = connection.execute(

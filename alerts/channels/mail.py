@@ -1,0 +1,146 @@
+"""Mail over SMTP: text and HTML, both complete without images, threaded by a stable first message."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr
+from hashlib import sha256
+
+from alerts.channels.answer import Answer, Means, Outcome
+from alerts.channels.mail_html import as_html
+from alerts.channels.words import as_text, line, subject_of
+from alerts.notice import Notice
+from roomleft.alerting import EmailChannel, Smtp
+
+LONGEST_ID = 34
+
+
+def send(notice: Notice, channel: EmailChannel, means: Means) -> Answer:
+    """Hand one message to the server. 4yz is worth another attempt, 5yz is not; recipients refused beside accepted ones are named."""
+    smtp = means.smtp
+    if smtp is None:
+        return Answer(Outcome.REFUSED, reason="alerting.yaml has no smtp section")
+    mail = message(notice, channel.to, smtp.sender, means)
+    return _spoken(smtp, means, lambda server: server.send_message(mail, smtp.sender, channel.to), len(channel.to))
+
+
+def reach(means: Means) -> Answer:
+    """Connect and sign in as for sending, and send nothing: delivered if a mail could be handed over now."""
+    assert means.smtp is not None, "ask only where a mail server is configured"
+    return _spoken(means.smtp, means, None, 0)
+
+
+def _spoken(
+    smtp: Smtp, means: Means, hand: Callable[[smtplib.SMTP], dict[str, tuple[int, bytes]]] | None, recipients: int
+) -> Answer:
+    password = means.variables.need(smtp.password_env) if smtp.password_env else None
+    handing = False
+    refused: dict[str, tuple[int, bytes]] = {}
+    try:
+        with _connected(smtp, means.timeout_s) as server:
+            _signed_in(server, smtp, password)
+            if hand is not None:
+                handing = True
+                refused = hand(server)
+    except smtplib.SMTPRecipientsRefused as error:
+        return _judged(*max(error.recipients.values(), key=lambda said: 400 <= said[0] < 500), "every recipient was refused")
+    except smtplib.SMTPResponseException as error:  # authentication, greeting, sender and data
+        return _judged(error.smtp_code, error.smtp_error, "the mail server refused it")
+    except smtplib.SMTPNotSupportedError as error:
+        return Answer(Outcome.REFUSED, reason=f"the mail server cannot do this: {error}")
+    except ssl.SSLError as error:
+        why = error.reason or type(error).__name__
+        return Answer(Outcome.RETRY, reason=f"no trusted TLS connection to the mail server: {why}")
+    except (smtplib.SMTPException, OSError) as error:
+        if handing:
+            why = type(error).__name__
+            return Answer(Outcome.UNKNOWN, reason=f"the connection broke while handing it over ({why}): it may have been taken")
+        return Answer(Outcome.RETRY, reason=f"the mail server cannot be reached: {error or type(error).__name__}")
+    if refused:
+        told = "; ".join(f"{who}: {code} {_text(words)}" for who, (code, words) in sorted(refused.items()))
+        return Answer(Outcome.DELIVERED, "250", told, f"{len(refused)} of {recipients} recipients were refused")
+    return Answer(Outcome.DELIVERED, "250", "accepted")
+
+
+def message(notice: Notice, to: list[str], sender: str, means: Means) -> EmailMessage:
+    """The message. Its Message-ID is made of the notice's id alone, so every attempt carries the same one."""
+    domain = sender.rpartition("@")[2]
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["From"] = formataddr(("Roomleft", sender))
+    mail["To"] = ", ".join(to)
+    # Of the opening notice, so that programs that thread by subject keep one conversation together.
+    mail["Subject"] = subject_of(means.opening)
+    mail["Date"] = format_datetime(means.now)
+    mail["Message-ID"] = message_id(notice.notice_id, domain)
+    if means.opening.notice_id != notice.notice_id:
+        mail["In-Reply-To"] = mail["References"] = message_id(means.opening.notice_id, domain)
+    name = re.sub(r"[^a-z0-9-]", "-", notice.platform.lower()) or "all"
+    mail["List-Id"] = f"{line(notice.platform_title) or 'Roomleft'} alerts <{name}.alerts.roomleft.{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    if notice.severity == "critical" and notice.firing:
+        mail["Importance"] = "high"
+    mail.set_content(as_text(notice), cte="quoted-printable")
+    mail.add_alternative(as_html(notice), subtype="html", cte="quoted-printable")
+    return mail
+
+
+def message_id(notice_id: str, domain: str) -> str:
+    """`<notice.id@example.org>`, of characters that every server lets pass; hashed where the header would have to be folded."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]", ".", notice_id)
+    name = plain if len(plain) <= LONGEST_ID else f"roomleft.{sha256(notice_id.encode()).hexdigest()[:24]}"
+    return f"<{name}@{domain}>"
+
+
+@contextmanager
+def _connected(smtp: Smtp, timeout_s: float) -> Iterator[smtplib.SMTP]:
+    """A connection that is cut off `timeout_s` after its beginning, whatever it is doing: a socket's own timeout starts anew at each byte."""
+    context = ssl.create_default_context()
+    server: smtplib.SMTP = (
+        smtplib.SMTP_SSL(timeout=timeout_s, context=context) if smtp.security == "tls" else smtplib.SMTP(timeout=timeout_s)
+    )
+    cut = threading.Timer(timeout_s, _cut_off, [server])
+    cut.daemon = True
+    cut.start()
+    try:
+        server._host = smtp.host  # type: ignore[attr-defined]  # what TLS checks the certificate against: connect() leaves it empty
+        code, words = server.connect(smtp.host, smtp.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, words)
+        if smtp.security == "starttls":
+            server.starttls(context=context)
+        yield server
+        # It has taken the message; how it says goodbye does not matter.
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
+    finally:
+        cut.cancel()
+        server.close()
+
+
+def _signed_in(server: smtplib.SMTP, smtp: Smtp, password: str | None) -> None:
+    if smtp.user is not None:
+        server.login(smtp.user, password or "")
+
+
+def _cut_off(server: smtplib.SMTP) -> None:
+    if server.sock is not None:
+        with suppress(OSError):  # it may just have ended by itself
+            server.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _judged(code: int, words: bytes | str, what: str) -> Answer:
+    outcome = Outcome.RETRY if 400 <= code < 500 or code < 200 else Outcome.REFUSED
+    return Answer(outcome, str(code), _text(words), f"{what}: {code}")
+
+
+def _text(words: bytes | str) -> str:
+    return words.decode("utf-8", "replace") if isinstance(words, bytes) else words

@@ -1,0 +1,214 @@
+"""Conditions over the stored headroom of limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from analytics.conditions_board import ABSENT, HOLDS, NOT, UNTOLD, Board, Labels, Told, Truth, untold
+from analytics.conditions_tape import NEVER, Floats, Ints, Rows, instant_of, micros, span_us
+from analytics.conditions_view import Scene
+from analytics.conditions_words import Line, exact
+from analytics.wording import amount_text, date_text, range_text, says_why_no_pace, span_text
+from roomleft.findings import Unknown
+from roomleft.limits import Limit
+from roomleft.rules import Rule
+from roomleft.rules_when import ASKS, HeadroomIs
+from warehouse.rows import as_rows
+
+FRESH = timedelta(minutes=3)
+"""Limits are measured at least each minute: a row older than this says that measuring has stalled."""
+REACH = timedelta(minutes=15)
+UNITS = {"fraction_left": "ratio", "burn_rate": "ratio", "p_breach": "ratio"}
+STATES = ("unknown", "ok", "tight", "exhausted")
+
+
+@dataclass
+class Measured:
+    """Rows of headroom by limit and time, and for each limit and instant the newest one that had arrived."""
+
+    table: pa.Table
+    limits: Mapping[str, int]
+    newest: Rows
+    as_of: Ints
+    fresh_us: int
+
+    @classmethod
+    def read(cls, scene: Scene, offset_us: int, platforms: Sequence[str]) -> Measured:
+        """The rows that the instants of a scene can see."""
+        instants = scene.instants.before(offset_us)
+        span = {
+            "since": instant_of(int(instants.at[0])) - REACH - scene.view.slack,
+            "until": instant_of(int(instants.at[-1])),
+            "read_to": instant_of(int(instants.read_to[-1])),
+        }
+        return cls.of(scene.query("alert_headroom", platforms=list(platforms), **span), scene, offset_us)
+
+    @classmethod
+    def of(cls, table: pa.Table, scene: Scene, offset_us: int, fresh: timedelta = FRESH) -> Measured:
+        """The same of rows sorted by limit and time, each of which is `fresh` for so long."""
+        instants = scene.instants.before(offset_us)
+        ids = table["limit_id"].to_pylist()
+        limits: dict[str, int] = {}
+        places = np.array([limits.setdefault(limit_id, len(limits)) for limit_id in ids], dtype=np.int64)
+        as_of, arrived = micros(table["as_of"]), micros(table["arrived_at"])
+        shown = instants.shown(as_of, arrived)
+        newest = np.full((len(limits), len(instants)), -1, dtype=np.int64)
+        rows = np.flatnonzero(shown < len(instants))
+        newest[places[rows], shown[rows]] = rows
+        np.maximum.accumulate(newest, axis=1, out=newest)
+        found = np.append(as_of, NEVER)[newest]
+        newest[found <= instants.at - span_us(REACH) - scene.slack_us] = -1
+        return cls(table, limits, newest, as_of, span_us(fresh) + scene.slack_us)
+
+    def row(self, row: int) -> dict[str, Any]:
+        """One row as Python values."""
+        return as_rows(self.table.slice(row, 1))[0]
+
+
+def headroom_board(leaf: HeadroomIs, rule: Rule, measured: Measured, scene: Scene, offset_us: int) -> Board:
+    """What a condition over headroom says at each instant."""
+    instants = scene.instants.before(offset_us)
+    n = len(instants)
+    limits = limits_of(leaf, rule, scene)
+    if isinstance(limits, str):
+        return untold(Unknown.ERROR, limits, n)
+    labels: list[Labels] = [{"limit_id": limit.limit_id} if leaf.headroom == "*" else {} for limit in limits]
+    places = [measured.limits.get(limit.limit_id, -1) for limit in limits]
+    none = np.full((1, n), -1, dtype=np.int64)
+    newest = np.concatenate([measured.newest, none])[places]
+    asked = Asked(leaf, measured.table, limits)
+    holds, still = asked.truth(newest, instants.at)
+    as_of = np.append(measured.as_of, NEVER)[newest]
+    old = as_of <= instants.at - measured.fresh_us
+    holds[old], still[old] = UNTOLD, UNTOLD
+    if leaf.headroom == "*":
+        holds[newest < 0], still[newest < 0] = ABSENT, ABSENT
+
+    def tell(g: int, i: int) -> Told:
+        at = instant_of(int(instants.at[i]))
+        row = int(newest[g, i])
+        if row < 0:
+            words = f"{limits[g].title} was not measured in the last {span_text(REACH)}"
+            return Told(words, facts={"limit_id": limits[g].limit_id, "title": limits[g].title}, unknown=Unknown.NO_DATA)
+        return asked.told(limits[g], measured.row(row), at, truth=int(holds[g, i]), is_old=bool(old[g, i]))
+
+    return Board(labels, holds, still, tell, lambda i: Told("no limit has been measured lately", unknown=Unknown.NO_DATA))
+
+
+def limits_of(leaf: HeadroomIs, rule: Rule, scene: Scene) -> list[Limit] | str:
+    """The limits that a condition speaks of, or why there are none."""
+    pack = scene.view.packs.get(rule.platform)
+    if pack is None:
+        return f"there is no platform '{rule.platform}'"
+    if leaf.headroom == "*":
+        return [limit for limit in pack.limit_list() if leaf.kind is None or limit.kind == leaf.kind]
+    if leaf.headroom not in {spec.id for spec in pack.limits}:
+        return f"{rule.platform} has no limit '{leaf.headroom}'"
+    return [pack.limit(leaf.headroom)]
+
+
+class Asked:
+    """The question that a condition asks of rows of headroom."""
+
+    def __init__(self, leaf: HeadroomIs, table: pa.Table, limits: Sequence[Limit]) -> None:
+        self.leaf, self.table = leaf, table
+        self.question = next(name for name in ASKS if getattr(leaf, name) is not None)
+        self.limits = limits
+
+    def line(self, limit: Limit) -> Line:
+        """The line compared with, in the unit of what is asked."""
+        return Line.of(getattr(self.leaf, self.question), None, UNITS.get(self.question, limit.unit))
+
+    def truth(self, newest: Rows, at: Ints) -> tuple[Truth, Truth]:
+        """What the newest rows say. A row in state unknown cannot be told, nor one without the figure asked for."""
+        state = np.array([STATES.index(word) for word in self.table["state"].to_pylist()] + [0], dtype=np.int8)[newest]
+        if self.question == "state":
+            assert self.leaf.state is not None, "it is what is asked"
+            holds = np.where(state == 0, UNTOLD, np.where(state == STATES.index(self.leaf.state), HOLDS, NOT)).astype(np.int8)
+            return holds, holds.copy()
+        if self.question == "exhausts_within":
+            assert self.leaf.exhausts_within is not None, "it is what is asked"
+            holds = self._runs_out(newest, at, span_us(self.leaf.exhausts_within), state)
+            return holds, holds.copy()
+        column = self.table[self.question].combine_chunks().cast(pa.float64())
+        values: Floats = np.append(column.to_numpy(zero_copy_only=False).astype(np.float64), np.nan)[newest]
+        values[state == 0] = np.nan
+        return Line.of(getattr(self.leaf, self.question), None).truth(values)
+
+    def _runs_out(self, newest: Rows, at: Ints, within: int, state: np.ndarray) -> Truth:
+        dates = np.append(micros(self.table[f"exhausts_{self.leaf.percentile}"]), NEVER)[newest]
+        paceless = np.array([says_why_no_pace(basis) or not basis for basis in self.table["basis"].to_pylist()] + [True])[newest]
+        told = np.where(dates != NEVER, np.where(dates - at <= within, HOLDS, NOT), np.where(paceless, UNTOLD, NOT))
+        over = state == STATES.index("exhausted")
+        return np.where(state == 0, UNTOLD, np.where(over, HOLDS, told)).astype(np.int8)
+
+    def told(self, limit: Limit, row: Mapping[str, Any], at: datetime, *, truth: int, is_old: bool) -> Told:
+        """What a row says, in words."""
+        facts = facts_of(limit, row, at)
+        given = {"unit": UNITS.get(self.question, limit.unit), "observed_at": row["observed_at"], "facts": facts}
+        if is_old:
+            words = f"{limit.title} was last measured {span_text(at - row['as_of'])} ago"
+            return Told(words, unknown=Unknown.STALE, **given)
+        if truth == UNTOLD:
+            why = row["reason"] if row["state"] == "unknown" else self._lacks(row)
+            stale = row["state"] == "unknown" and row["observed_at"] is not None
+            return Told(f"{limit.title}: {why}", unknown=Unknown.STALE if stale else Unknown.NO_DATA, **given)
+        if self.question == "state":
+            words = f"{limit.title} is {row['state']}" + (f": {row['reason']}" if row["reason"] else "")
+            return Told(words, row["used"], row["amount"], **{**given, "unit": limit.unit})
+        if self.question == "exhausts_within":
+            return self._told_date(limit, row, at, given)
+        line, value = self.line(limit), row[self.question]
+        amount = value if isinstance(value, Decimal) else exact(value)
+        words = f"{limit.title}: {self.question.replace('_', ' ')} {line.words(amount, holds=truth == HOLDS)}"
+        used = amount_text(row["used"], limit.unit) if row["used"] is not None else ""
+        if used and self.question in ("fraction_left", "remaining"):
+            words += f" ({used} of {amount_text(row['amount'], limit.unit)} used)"
+        return Told(words, value, line.amount, **given)
+
+    def _told_date(self, limit: Limit, row: Mapping[str, Any], at: datetime, given: Mapping[str, Any]) -> Told:
+        assert self.leaf.exhausts_within is not None, "it is what is asked"
+        line = Decimal(str(self.leaf.exhausts_within.total_seconds()))
+        date = row[f"exhausts_{self.leaf.percentile}"]
+        unit = {"unit": "seconds"}
+        if row["state"] == "exhausted":
+            return Told(f"{limit.title} has run out: {row['reason']}", Decimal(0), line, **{**given, **unit})
+        if date is None:
+            return Told(f"{limit.title} is not expected to run out", None, line, **{**given, **unit})
+        left = max(Decimal(str((date - at).total_seconds())), Decimal(0))
+        words = f"{limit.title} runs out {date_text(date, at)}, in {span_text(date - at)}"
+        return Told(words, left, line, **{**given, **unit})
+
+    def _lacks(self, row: Mapping[str, Any]) -> str:
+        asked = {"exhausts_within": "no date", "p_breach": "no probability", "burn_rate": "no burn rate"}
+        return f"{asked.get(self.question, 'nothing')} can be told" + (f": {row['basis']}" if row["basis"] else "")
+
+
+def facts_of(limit: Limit, row: Mapping[str, Any], at: datetime) -> dict[str, str]:
+    """Words for templates and pages about a row of headroom."""
+    facts = {"limit_id": limit.limit_id, "title": limit.title, "state": str(row["state"]), "subject": str(row["subject"] or "")}
+    facts["amount"] = amount_text(row["amount"], limit.unit)
+    if row["used"] is not None:
+        facts["used"] = amount_text(row["used"], limit.unit)
+    if row["fraction_left"] is not None:
+        facts["fraction_left"] = f"{row['fraction_left']:.4f}"
+        facts["percent_left"] = f"{row['fraction_left'] * 100:.1f}"
+    if row["burn_rate"] is not None:
+        facts["burn_rate"] = f"{row['burn_rate']:.2f}"
+    if row["p_breach"] is not None:
+        facts["p_breach"] = f"{row['p_breach']:.3f}"
+    if row["exhausts_p50"] is not None:
+        facts["exhausts_at"] = row["exhausts_p50"].isoformat()
+        facts["exhausts_range"] = range_text(row["exhausts_p10"] or row["exhausts_p50"], row["exhausts_p90"], at)
+    if row["window_start"] is not None and row["window_end"] is not None:
+        facts["window"] = f"{row['window_start'].isoformat()}/{row['window_end'].isoformat()}"
+        if limit.window is not None and limit.window.span is None:
+            facts["refills_at"] = row["window_end"].isoformat()
+    return {name: text for name, text in facts.items() if text}

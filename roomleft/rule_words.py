@@ -1,0 +1,445 @@
+"""The words of an alert: templates in the annotations of its rule, filled with what was found.
+
+Templates are Jinja's, in a sandbox that reaches no file, no attribute of Python's own and no unbounded loop. They are tried when the rule is
+loaded; what fails later gives the finding's own reason, never an error to whoever sends the page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, Template, TemplateAssertionError, TemplateError, UndefinedError, nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from roomleft.clock import Now
+from roomleft.errors import InputError
+from roomleft.findings import Finding
+from roomleft.metrics import TEMPLATE_FAILURES
+from roomleft.money import usd
+from roomleft.packs_yaml import nearest
+from roomleft.rules import Rule
+from roomleft.rules_when import (
+    AbsentIs,
+    All,
+    Any_,
+    BurnIs,
+    HeadroomIs,
+    HealthIs,
+    Leaf,
+    MeterIs,
+    SeriesIs,
+    SourceIs,
+    leaves,
+)
+from roomleft.timespan import parse_instant, parse_span
+from roomleft.wording import amount_text, date_text, number_text, range_text, span_text
+
+log = logging.getLogger(__name__)
+LONGEST = 4000
+"""Characters of the longest text; what is longer is cut."""
+ALWAYS = (
+    "alert", "title", "platform", "platform_title", "component", "owner", "severity", "runbook", "labels", "value", "line", "unit",
+    "reason", "subject", "since", "observed_at",
+)  # fmt: skip
+"""What every template may name."""
+OF_KIND: Mapping[type[Leaf], tuple[str, ...]] = {
+    HeadroomIs: (
+        "limit_id", "limit_title", "state", "used", "amount", "fraction_left", "room_left", "burn_rate", "p_breach", "exhausts_at",
+        "exhausts_range", "window", "refills_at", "next_step",
+    ),
+    MeterIs: ("meter_title", "used", "covers", "lower_bound"),
+    SeriesIs: ("series", "window"),
+    HealthIs: ("check", "status"),
+    SourceIs: ("source",),
+    BurnIs: (
+        "slo", "slo_title", "objective", "window", "short_window", "bad", "total", "ratio", "burn_rate", "short_burn_rate", "factor",
+        "budget_percent", "exhausts_in",
+    ),
+    AbsentIs: ("series",),
+}  # fmt: skip
+"""What templates may name beside that, by the kinds of condition that the rule is made of."""
+OF_LABELS = ("get", "items", "keys", "values")
+STATEMENTS = (nodes.Output, nodes.If, nodes.For)
+FILTERS_OF_JINJA = (
+    "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "sort", "title",
+    "trim", "truncate", "upper",
+)  # fmt: skip
+
+
+class Amount(Decimal):
+    """A reading: a number to reckon with, which prints with its unit."""
+
+    unit: str
+
+    def __new__(cls, value: Decimal | float | str, unit: str = "") -> Amount:
+        made = super().__new__(cls, repr(float(value)) if isinstance(value, float) else value)
+        made.unit = unit
+        return made
+
+    def __str__(self) -> str:
+        return amount_text(Decimal(self), self.unit) if self.is_finite() else format(Decimal(self))
+
+
+class Missing(str):
+    """What is not known this time: prints as nothing, is false, and whatever is reckoned with it is missing too."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Missing:
+        return super().__new__(cls, "")
+
+    def _missing(self, *_: object) -> Missing:
+        return self
+
+    def _no(self, _: object) -> bool:
+        return False
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _missing
+    __mod__ = __rmod__ = __neg__ = __pos__ = __round__ = _missing
+    __lt__ = __le__ = __gt__ = __ge__ = _no
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if any(not isinstance(side, (int, float, Decimal, Missing)) for side in (left, right)):
+            # `"x" * 999999999` would fill the memory.
+            raise SecurityError(f"{operator} is for numbers")
+        if operator == "**" and abs(right) > 64:
+            raise SecurityError("the exponent is above 64")
+        return super().call_binop(context, operator, left, right)
+
+
+def _number(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    try:
+        return Decimal(repr(float(value)) if isinstance(value, float) else str(value))
+    except InvalidOperation:
+        raise InputError(f"{str(value)[:50]!r} is not a number") from None
+
+
+def _amount(value: object, unit: str = "") -> str:
+    return "" if isinstance(value, Missing) else amount_text(_number(value), unit or getattr(value, "unit", ""))
+
+
+def _plain(value: object) -> str:
+    return "" if isinstance(value, Missing) else number_text(_number(value))
+
+
+def _usd(value: object, places: int = 2) -> str:
+    return "" if isinstance(value, Missing) else usd(_number(value), min(max(int(places), 0), 9))
+
+
+def _percent(value: object) -> str:
+    """A share as a whole per cent that never claims nothing or everything: `3 %`, `< 1 %`, `> 99 %`."""
+    if isinstance(value, Missing):
+        return ""
+    share = 100 * _number(value)
+    if 0 < share < 1:
+        return "< 1\u202f%"
+    return "> 99\u202f%" if 99 < share < 100 else amount_text(Decimal(round(share)), "percent")
+
+
+def _span(value: object) -> str:
+    if isinstance(value, Missing):
+        return ""
+    if isinstance(value, timedelta):
+        return span_text(value)
+    return span_text(timedelta(seconds=float(value)) if isinstance(value, (int, float, Decimal)) else parse_span(str(value)))
+
+
+def _instant(value: object) -> datetime:
+    return value if isinstance(value, datetime) else parse_instant(str(value))
+
+
+@pass_context
+def _date(context: Context, value: object, zone: str = "") -> str:
+    return "" if not value else date_text(_instant(value), context["_now"], ZoneInfo(zone) if zone else context["_zone"])
+
+
+@pass_context
+def _time(context: Context, value: object, zone: str = "") -> str:
+    if not value:
+        return ""
+    local = _instant(value).astimezone(ZoneInfo(zone) if zone else context["_zone"])
+    return f"{local:%H:%M} {local.tzname()}"
+
+
+def _make_environment() -> _Environment:
+    environment = _Environment(undefined=StrictUndefined, autoescape=False)
+    environment.globals.clear()
+    environment.tests = {name: environment.tests[name] for name in ("defined", "none", "number", "string")}
+    builtin = {name: environment.filters[name] for name in FILTERS_OF_JINJA}
+    environment.filters = {
+        **builtin, "amount": _amount, "number": _plain, "usd": _usd, "percent": _percent, "span": _span, "date": _date, "time": _time,
+    }  # fmt: skip
+    return environment
+
+
+_ENVIRONMENT = _make_environment()
+SAMPLE_AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def _filled(text: str, words: Mapping[str, object], now: datetime, zone: tzinfo) -> str:
+    return _compiled(text).render({**words, "_now": now, "_zone": zone})
+
+
+def is_template(text: str) -> bool:
+    """Whether a text has something to fill in."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def known_words(when: Leaf | All | Any_) -> frozenset[str]:
+    """What the templates of a rule with this condition may name."""
+    return words_for(leaves(when))
+
+
+def words_for(kinds: Iterable[Leaf]) -> frozenset[str]:
+    """What the templates of a rule made of these conditions may name."""
+    found = set(ALWAYS)
+    for leaf in kinds:
+        found.update(OF_KIND.get(type(leaf), ()))
+    return frozenset(found)
+
+
+def template_faults(text: str, words: Collection[str] | None, labels: Collection[str] | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with a template: (what, hint) of each fault. `words` may be named, None where the condition is not known; `labels` are the
+    alert's, None where they are not known before its query is asked."""
+    try:
+        tree = _ENVIRONMENT.parse(text)
+        undeclared = find_undeclared_variables(tree)
+    except TemplateAssertionError as error:
+        # A filter or test that there is none of; which one is only in the words.
+        yield _first_line(error).rstrip(".").replace("No ", "no ", 1), f"filters: {', '.join(sorted(_ENVIRONMENT.filters))}"
+        return
+    except TemplateError as error:
+        yield f"not a template: {_first_line(error)}", "{{ value }} is filled in; {% if … %}…{% endif %} chooses"
+        return
+    words = words if words is not None else {*ALWAYS, *(name for names in OF_KIND.values() for name in names)}
+    for name in sorted(undeclared - set(words)):
+        yield f"unknown variable '{name}'", nearest(name, words, "variables here")
+    faults = [*_statements(tree), *_calls(tree), *_reaching(tree), *(_labels(tree, labels) if labels is not None else ())]
+    yield from faults
+    if not faults and undeclared <= set(words):
+        for sample in (_Sampled(full=True), _Sampled(full=False)):
+            try:
+                _filled(text, {name: sample.word(name, labels or ()) for name in words}, SAMPLE_AT, UTC)
+            except UndefinedError as error:
+                if labels is not None:
+                    yield f"it cannot be filled in: {_first_line(error)}", "only what docs/alert-rules.md names is known"
+                    return
+            except Exception as error:
+                yield f"it cannot be filled in: {_first_line(error)}", "tried with sample values"
+                return
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _statements(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    for node in tree.find_all(nodes.Stmt):
+        if not isinstance(node, STATEMENTS):
+            yield f"'{type(node).__name__.lower()}' is not for annotations", "if and one for are enough"
+        elif isinstance(node, nodes.For) and any(isinstance(one, nodes.For) for part in node.body for one in _within(part)):
+            yield "a for within a for", "one loop is enough for labels"
+
+
+def _within(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _within(child)
+
+
+def _calls(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    """Calls, but for those that read labels: `"x".ljust(999999999)` would fill the memory."""
+    for call in tree.find_all(nodes.Call):
+        of = call.node
+        if not isinstance(of, nodes.Getattr) or of.attr not in OF_LABELS or not _are_labels(of.node):
+            yield "calls are not for annotations", "write filters: {{ value | number }}"
+
+
+def _names_read(tree: nodes.Template) -> Iterator[tuple[nodes.Expr, str]]:
+    """What an attribute or an item is taken of, and its name, wherever it stands in the template as a word."""
+    for attribute in tree.find_all(nodes.Getattr):
+        yield attribute.node, attribute.attr
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str):
+            yield item.node, item.arg.value
+
+
+def _reaching(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    for of, name in _names_read(tree):
+        if name.startswith("__") or (name.startswith("_") and not _are_labels(of)):
+            yield f"'{name}' reaches into Python", "templates see values and labels only"
+
+
+def _are_labels(of: nodes.Expr) -> bool:
+    return isinstance(of, nodes.Name) and of.name == "labels"
+
+
+def _labels(tree: nodes.Template, labels: Collection[str]) -> Iterator[tuple[str, str]]:
+    for of, name in _names_read(tree):
+        if _are_labels(of) and name not in labels and name not in OF_LABELS:
+            yield f"its alerts have no label '{name}'", nearest(name, labels, "labels")
+
+
+class _Sampled:
+    """Values to try a template with: all that may be known, or only what always is."""
+
+    def __init__(self, full: bool) -> None:
+        self._full = full
+
+    def word(self, name: str, labels: Collection[str]) -> object:
+        if name == "labels":
+            return dict.fromkeys(labels, "sample")
+        if name in ("since", "observed_at", "exhausts_at", "window_end"):
+            return SAMPLE_AT if self._full or name == "since" else Missing()
+        if name in (
+            "value",
+            "line",
+            "used",
+            "amount",
+            "remaining",
+            "burn_rate",
+            "p_breach",
+            "fraction_left",
+            "budget_left",
+            "objective",
+        ):
+            return Amount("0.5") if self._full else Missing()
+        return "sample" if self._full or name in ("alert", "title", "platform", "severity") else Missing()
+
+
+def render(
+    text: str,
+    rule: Rule,
+    labels: Mapping[str, str],
+    finding: Finding | None,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    faults: list[str] | None = None,
+) -> str:
+    """A template of the rule, filled with what was found for an alert with these labels, as of `now`. Times are told in the platform's zone.
+
+    Never raises: what cannot be filled in gives the finding's own reason, and `faults`, if given, is told why.
+    """
+    try:
+        made = _filled(text, words_of(rule, labels, finding, now=now, since=since), now, _zone_of(rule))
+    except Exception as error:
+        if faults is not None:
+            faults.append(f"{rule.where}: {_first_line(error)}")
+        return finding.reason if finding is not None and finding.reason else rule.title
+    return made if len(made) <= LONGEST else made[: LONGEST - 1] + "…"
+
+
+def annotations_of(
+    rule: Rule,
+    labels: Mapping[str, str],
+    finding: Finding | None,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    faults: list[str] | None = None,
+) -> dict[str, str]:
+    """Every annotation of the rule, filled in."""
+    return {
+        name: render(text, rule, labels, finding, now=now, since=since, faults=faults) if is_template(text) else text
+        for name, text in rule.annotations.items()
+    }
+
+
+def words_of(
+    rule: Rule, labels: Mapping[str, str], finding: Finding | None, *, now: datetime, since: datetime | None = None
+) -> dict[str, object]:
+    """What templates of the rule may name, by name; what is not known this time is `Missing`."""
+    facts = {**rule.facts, **(finding.facts if finding is not None else {})}
+    # What a condition speaks of is the title among its facts.
+    for kind, name in ((HeadroomIs, "limit_title"), (MeterIs, "meter_title")):
+        if name not in facts and "title" in facts and any(isinstance(leaf, kind) for leaf in leaves(rule.when)):
+            facts[name] = facts["title"]
+    unit = finding.unit if finding is not None else ""
+    words: dict[str, object] = {name: _typed(name, facts.get(name, "")) for name in known_words(rule.when)}
+    if (share := facts.get("fraction_left")) and "room_left" in words:
+        words["room_left"] = _percent(share)
+    if "window" in words:
+        words["window"] = _window(facts.get("window", ""), now, _zone_of(rule))
+    words |= {
+        "alert": rule.alert,
+        "title": rule.title,
+        "platform": rule.platform,
+        "platform_title": facts.get("platform_title", rule.platform),
+        "component": labels.get("component", rule.component),
+        "owner": labels.get("owner", rule.owner),
+        "severity": str(rule.severity),
+        "runbook": rule.runbook,
+        "labels": dict(labels),
+    }
+    if since is not None:
+        words["since"] = since
+    if finding is not None:
+        words |= {"unit": unit, "reason": finding.reason}
+        words |= {
+            name: Amount(value, unit) for name, value in (("value", finding.value), ("line", finding.line)) if value is not None
+        }
+        words |= {"observed_at": finding.observed_at} if finding.observed_at is not None else {}
+    return words
+
+
+NUMBERS = ("fraction_left", "burn_rate", "p_breach", "bad", "total", "factor", "budget_percent", "short_burn_rate")
+INSTANTS = ("since", "observed_at", "exhausts_at", "refills_at")
+
+
+def _typed(name: str, text: str) -> object:
+    """A fact, which comes as text, as what templates can reckon with."""
+    try:
+        if text and name in NUMBERS:
+            return Amount(text)
+        return _instant(text) if text and name in INSTANTS else text or Missing()
+    except (InvalidOperation, InputError):
+        return text
+
+
+def _window(text: str, now: datetime, zone: tzinfo) -> object:
+    """A window in words: a span as it is, `start/end` as the days it goes over."""
+    start, _, end = text.partition("/")
+    return range_text(_instant(start), _instant(end), now, zone) if end else text or Missing()
+
+
+class Written:
+    """Fills in the annotations of rules as of a clock. What fails is counted and logged once a rule, and gives the finding's own reason."""
+
+    def __init__(self, clock: Now) -> None:
+        self._clock = clock
+        self._said: set[tuple[str, str]] = set()
+
+    def __call__(self, rule: Rule, labels: Mapping[str, str], finding: Finding) -> Mapping[str, str]:
+        faults: list[str] = []
+        found = annotations_of(rule, labels, finding, now=self._clock.now(), faults=faults)
+        for fault in faults:
+            TEMPLATE_FAILURES.labels(rule.rule_id).inc()
+            if (rule.rule_id, rule.version) not in self._said:
+                self._said.add((rule.rule_id, rule.version))
+                log.warning("an annotation could not be filled in: %s", fault)
+        return found
+
+
+def _zone_of(rule: Rule) -> tzinfo:
+    return ZoneInfo(rule.facts.get("zone") or "UTC")
