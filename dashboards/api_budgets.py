@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from dashboards.budget_contracts import stored_before
@@ -20,13 +19,13 @@ from roomleft.errors import InputError
 from warehouse.state.terms import Terms
 
 from .answers import answer
-from .bodies import read_body
+from .bodies import read_object
 from .filters import parse
 from .parts import Parts
 
 ROUTE = "/api/v1/budgets"
 CSV_PATH = "/export/budgets.csv"
-BODY_LIMIT = 2**16
+EXAMPLE = 'for example {"amount": "5000", "from": "2026-12-01"}'
 FROM = "`from` is the first day it holds (a day begins at midnight in the limit's zone; an instant may be given too), now without it; `reason` says why. "
 DESCRIBED_EDIT = (
     FROM
@@ -82,7 +81,7 @@ def make_budget_api(parts: Parts) -> APIRouter:
 
 def _deeds(router: APIRouter, parts: Parts) -> None:
     async def done(request: Request, deed: Callable[[dict[str, Any], str], dict[str, Any]]) -> Response:
-        body = await _body(request)
+        body = await read_object(request, EXAMPLE)
         return answer(await asyncio.to_thread(deed, body, _who(request)))
 
     @router.post(ROUTE, summary="A budget that no pack has (admin)", description=DESCRIBED_NEW, tags=["decide"])
@@ -129,19 +128,6 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
     @router.delete("/api/v1/decisions/{decision}", summary="Take a decision back (admin)", tags=["decide"])
     async def taken_back(decision: int, request: Request) -> Response:
         return answer(term_answer(await asyncio.to_thread(take_back, parts, decision, _who(request))))
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    body = await read_body(request, BODY_LIMIT)
-    try:
-        found = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"the body is not JSON: {error}", request.url.path, "send a JSON object") from error
-    if not isinstance(found, dict):
-        raise InputError(
-            "the body is not a JSON object", request.url.path, 'for example {"amount": "5000", "from": "2026-12-01"}'
-        )
-    return found
 
 
 def _who(request: Request) -> str:

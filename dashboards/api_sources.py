@@ -27,7 +27,7 @@ def add_source_routes(router: APIRouter, parts: Parts) -> None:
 
     @router.post(
         "/api/v1/packs/reload",
-        summary="Read the packs again (admin)",
+        summary="Read the packs, the alert rules and alerting.yaml again (admin)",
         description="New and edited packs come into force at once, their sources with them. A pack with a fault is refused with "
         "every fault of it, and what was in force before stays so.",
         tags=["self"],
@@ -39,4 +39,8 @@ def add_source_routes(router: APIRouter, parts: Parts) -> None:
 def _told(reloaded: Reloaded) -> dict[str, Any]:
     changes = {name: list(getattr(reloaded, name)) for name in ("added", "changed", "removed", "unchanged")}
     refused = [{"pack": slug, "faults": [fault.as_dict() for fault in faults]} for slug, faults in reloaded.refused.items()]
-    return {**changes, "refused": refused}
+    rules: dict[str, Any] = {name: list(getattr(reloaded, f"rules_{name}")) for name in ("added", "changed", "removed")}
+    rules["refused"] = [
+        {"file": file, "faults": [fault.as_dict() for fault in faults]} for file, faults in reloaded.rules_refused.items()
+    ]
+    return {**changes, "refused": refused, "rules": rules, "alerting_changed": reloaded.alerting_changed}

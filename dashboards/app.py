@@ -15,9 +15,23 @@ from dashboards import drawer, exports, exports_cost, fault_tray, notices
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.filters import Filters, parse
-from dashboards.pages import allocation, budgets, cost, cost_rows, cost_tabs, economics, overview, platform_home, prices, sources
+from dashboards.pages import (
+    allocation,
+    budgets,
+    cost,
+    cost_rows,
+    cost_tabs,
+    economics,
+    on_call,
+    on_call_tabs,
+    overview,
+    platform_home,
+    prices,
+    slos,
+    sources,
+)
 from dashboards.parts import Parts
-from dashboards.shell import Id, controls, nav_links, shell
+from dashboards.shell import Id, bottom_links, controls, nav_links, shell
 from dashboards.snapshot import Snapshots
 from dashboards.transfer import Transfer
 
@@ -72,8 +86,11 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         cost_rows,
         cost_tabs,
         economics,
+        on_call,
+        on_call_tabs,
         platform_home,
         prices,
+        slos,
         sources,
         drawer,
         notices,
@@ -96,7 +113,18 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
         finally:
             reset_current_request(token)
 
-    for path in ("/budgets", "/cost", "/cost/{rest:path}", "/sources", "/prices", "/platforms", "/platforms/{rest:path}"):
+    for path in (
+        "/budgets",
+        "/cost",
+        "/cost/{rest:path}",
+        "/slos",
+        "/sources",
+        "/prices",
+        "/platforms",
+        "/platforms/{rest:path}",
+        "/on-call",
+        "/on-call/{rest:path}",
+    ):
         server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
 
 
@@ -117,6 +145,10 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
         return allocation.layout()
     if path == prices.PATH:
         return prices.layout()
+    if (tab := on_call.tab_of(path)) is not None:
+        return on_call_tabs.layout(tab) if tab else on_call.layout()
+    if path == slos.PATH:
+        return slos.layout()
     if path == sources.PATH:
         return sources.layout()
     if path == platform_home.PATH or path.startswith(f"{platform_home.PATH}/"):
@@ -144,7 +176,7 @@ def _frame(app: Dash, pages: Pages) -> None:
     )
     async def frame(path: str | None, search: str | None) -> Any:
         filters = parse(path, search)
-        return nav_links(filters), nav_links(filters), controls(filters, parts.packs, parts.clock.now())
+        return nav_links(filters), bottom_links(filters), controls(filters, parts.packs, parts.clock.now())
 
     @app.callback(Output(Id.CLOCK, "data"), Input(Id.TICK, "data"))
     async def clock(_tick: int | None) -> dict[str, float]:

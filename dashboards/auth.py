@@ -23,6 +23,7 @@ from dashboards.auth_memory import Attempts, Verified
 from dashboards.auth_rules import (
     LOOPBACK_HOSTS,
     PUBLIC,
+    PUBLIC_BELOW,
     RULES,
     SAFE_METHODS,
     Rule,
@@ -39,6 +40,7 @@ from warehouse.state import Principal, Sessions, SignIn, Tokens
 
 CSRF_HEADER = "x-csrftoken"
 FORM_LIMIT_BYTES = 8192
+FORM_TYPE = "application/x-www-form-urlencoded"
 PROBES = frozenset({"/healthz", "/readyz"})
 NEW_TOKEN_HINT = "make another: bin/roomleft token add NAME --scope read"
 SIGN_IN_HINT = "open the sign-in link Roomleft printed, or send a token: Authorization: Bearer TOKEN (bin/roomleft token add)"
@@ -103,7 +105,7 @@ class Door:
                 response = await self._sign_in_page(scope, headers, receive)
                 await response(scope, receive, send)
                 return
-            if path in self._public:
+            if path in self._public or path.startswith(PUBLIC_BELOW):
                 await self._app(scope, receive, send)
                 return
             principal, by_cookie = await self._principal(scope, headers)
@@ -115,7 +117,12 @@ class Door:
                 return
             self._check_allowed(principal, method, path)
             if by_cookie and method not in SAFE_METHODS:
-                _check_csrf(headers, headers.get(CSRF_HEADER, ""), principal, path)
+                given = headers.get(CSRF_HEADER, "")
+                if not given and headers.get("content-type", "").startswith(FORM_TYPE):
+                    # A page without scripts says its word in the form itself.
+                    form = await _body(receive, path)
+                    given, receive = _fields(form).get("_csrf_token", ""), _replayed(form, receive)
+                _check_csrf(headers, given, principal, path)
         except RoomleftError as error:
             await _refusal(error)(scope, receive, send)
             return
@@ -365,7 +372,17 @@ def _link_in(pasted: str) -> str:
     return _fields(urlsplit(text).query.encode()).get("link", "") if "link=" in text else text
 
 
-async def _body(receive: Receive) -> bytes:
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """`receive` as it was before `body` was read from it."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return left.pop() if left else await receive()
+
+    return again
+
+
+async def _body(receive: Receive, where: str = "/sign-in") -> bytes:
     body = b""
     while True:
         message = await receive()
@@ -373,6 +390,6 @@ async def _body(receive: Receive) -> bytes:
             return b""
         body += message.get("body", b"")
         if len(body) > FORM_LIMIT_BYTES:
-            raise TooLarge("this form is too large", "/sign-in", f"at most {FORM_LIMIT_BYTES} bytes")
+            raise TooLarge("this form is too large", where, f"at most {FORM_LIMIT_BYTES} bytes")
         if not message.get("more_body", False):
             return body

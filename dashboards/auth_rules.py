@@ -12,7 +12,10 @@ from warehouse.state import Scope
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-PUBLIC = frozenset({"/healthz", "/readyz", "/sign-in"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/sign-in", "/api/v1/pagerduty"})
+"""The last checks a signature of its own."""
+PUBLIC_BELOW = "/s/"
+"""Published status pages: the secret in the address is what lets somebody in."""
 
 
 @dataclass(frozen=True, slots=True)

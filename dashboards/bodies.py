@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from typing import Any
 
+import orjson
 from fastapi import Request
 
 from roomleft.errors import InputError, TooLarge
 
 READ_TIMEOUT_S = 60.0
+OBJECT_LIMIT = 2**16
 GZIP = 31
 """zlib's window code for a gzip stream."""
 
@@ -39,6 +42,18 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     if encoding == "identity":
         return bytes(received)
     return await asyncio.to_thread(gunzip, bytes(received), limit_bytes, where)
+
+
+async def read_object(request: Request, example: str = "") -> dict[str, Any]:
+    """The request's body as a JSON object; {} for none. Raises InputError, which shows the `example`."""
+    body = await read_body(request, OBJECT_LIMIT)
+    try:
+        found = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"the body is not JSON: {error}", request.url.path, "send a JSON object") from error
+    if not isinstance(found, dict):
+        raise InputError("the body is not a JSON object", request.url.path, example or "send a JSON object")
+    return found
 
 
 def gunzip(data: bytes, limit_bytes: int, where: str) -> bytes:

@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from alerts.alert import Alert
 from analytics.catalogue import Catalogue
+from roomleft.alerting import Alerting
 from roomleft.clock import Pacer
 from roomleft.errors import InputError, RoomleftError
+from roomleft.findings import Looked
 from roomleft.limit_terms import Misfit
 from roomleft.packs import Pack
+from roomleft.rules import Rule
 from roomleft.settings import Settings
+from roomleft.slos import Slo
 from warehouse.state import StateDb
 from warehouse.store import Store
 from warehouse.writer import Writer
 
+from .alert_rows import Firing
 from .readiness import Readiness
 
 SLACK = timedelta(seconds=30)
@@ -77,13 +83,19 @@ class SourceTest:
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What reading the packs again changed, by slug. The packs in `refused` have these faults; those in force before stay so."""
+    """What reading the packs again changed, by slug, and their rules, by rule id. The packs in `refused` have these faults, as have the files of
+    rules, SLOs and alerting in `rules_refused`; what was in force before stays so."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
     refused: Mapping[str, Sequence[RoomleftError]]
+    rules_added: tuple[str, ...] = ()
+    rules_changed: tuple[str, ...] = ()
+    rules_removed: tuple[str, ...] = ()
+    rules_refused: Mapping[str, Sequence[RoomleftError]] = field(default_factory=dict)
+    alerting_changed: bool = False
 
 
 def _nothing_to_test(source: str) -> SourceTest:
@@ -100,6 +112,14 @@ def _nothing_to_wake(slugs: Collection[str]) -> Collection[str]:
 
 def _nothing_decided() -> None:
     return
+
+
+def _nothing_fires(platform: str | None, since: datetime, until: datetime) -> Sequence[Firing]:
+    return ()
+
+
+def _nothing_found(rules: Mapping[str, Rule], at: datetime) -> Mapping[str, Looked]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +147,18 @@ class Parts:
     """The decisions that do not fit the packs any more."""
     catalogue: Catalogue = field(default_factory=lambda: Catalogue(None))
     """Every price that is known."""
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    """The alert rules in force, by rule id."""
+    slos: Callable[[], Mapping[str, Slo]] = dict
+    """The SLOs in force, by id."""
+    alerting: Callable[[], Alerting] = Alerting
+    """Who is told of alerts, as it is in force."""
+    alerts: Callable[[], Sequence[Alert]] = tuple
+    """Every alert that is pending, firing, unknown, or resolved within a day."""
+    firings: Callable[[str | None, datetime, datetime], Sequence[Firing]] = _nothing_fires
+    """The stretches in [since, until) in which alerts of a platform (None: of all) fired, or nobody knew."""
+    look: Callable[[Mapping[str, Rule], datetime], Mapping[str, Looked]] = _nothing_found
+    """What rules' conditions say of the stored data at an instant: for the chart that explains an alert."""
 
     @property
     def slack(self) -> timedelta:

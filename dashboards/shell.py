@@ -15,8 +15,18 @@ from dashboards.components.marks import badge, link
 from dashboards.filters import RANGES, Filters
 from roomleft.packs import Pack
 
-NAVIGATION = (("/", "Overview"), ("/platforms", "Platforms"), ("/cost", "Cost"), ("/budgets", "Budgets"))
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/platforms", "Platforms"),
+    ("/on-call", "On call"),
+    ("/slos", "SLOs"),
+    ("/cost", "Cost"),
+    ("/budgets", "Budgets"),
+)
 """Only what exists."""
+ON_CALL = "/on-call"
+AT_THE_THUMB = ("/", ON_CALL, "/platforms", "/cost")
+"""What stands in the phone's bottom bar; the rest is behind More."""
 
 
 class Id(StrEnum):
@@ -33,6 +43,7 @@ class Id(StrEnum):
     NOTICES = "notices"
     DRAWER = "drawer"
     FOOT = "nav-foot"
+    FIRING = "nav-firing"
 
 
 def shell(*, demo: bool) -> html.Div:
@@ -94,11 +105,40 @@ def gear() -> html.Details:
 
 
 def nav_links(filters: Filters) -> list[html.A]:
-    """The navigation with the address's range, platform and zone kept."""
+    """The navigation with the address's range, platform and zone kept. Beside On call: how many alerts need somebody."""
     return [
-        link(name, filters.href(path), "nav-link", current="page" if _within(filters.path, path) else False)
+        link(
+            [name, html.Span(id=Id.FIRING, className="nav-count")] if path == ON_CALL else name,
+            filters.href(path),
+            "nav-link",
+            current="page" if _within(filters.path, path) else False,
+        )
         for path, name in NAVIGATION
     ]
+
+
+def bottom_links(filters: Filters) -> list[Any]:
+    """The phone's bottom bar: four pages, and a menu of the others."""
+    names = dict(NAVIGATION)
+    links = [
+        link(names[path], filters.href(path), "nav-link", current="page" if _within(filters.path, path) else False)
+        for path in AT_THE_THUMB
+    ]
+    rest = [(path, name) for path, name in (*NAVIGATION, *BEHIND_THE_GEAR) if path not in AT_THE_THUMB]
+    items = [
+        link(name, filters.href(path), "menu-item", current="page" if _within(filters.path, path) else False)
+        for path, name in rest
+    ]
+    here = any(_within(filters.path, path) for path, _ in rest)
+    more = html.Details(
+        [
+            html.Summary("More", className="nav-link", **({"aria-current": "true"} if here else {})),
+            html.Div(items, className="menu right"),
+        ],
+        className="menu-holder more",
+        **{"data-menu": "more"},
+    )
+    return [*links, more]
 
 
 def _within(path: str, entry: str) -> bool:

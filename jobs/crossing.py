@@ -49,6 +49,8 @@ class Crossing:
         self._store, self._packs, self._clock, self._zones = store, packs, clock, zones
         self._paces = paces if paces is not None else Paces()
         self._slack, self._refresh = slack, refresh
+        self.on_measured: Callable[[], None] = lambda: None
+        """Called after limits were measured: alert rules may hold of them now."""
         self._changed = threading.Condition()
         self._touched: set[str] = set()
         self._stopping = False
@@ -86,7 +88,8 @@ class Crossing:
             began = time.monotonic()
             try:
                 self._refresh()
-                crossed(self._store, self._packs, touched, self._clock.now(), self._zones(), self._paces, self._slack)
+                if crossed(self._store, self._packs, touched, self._clock.now(), self._zones(), self._paces, self._slack):
+                    self.on_measured()
             except RoomleftError as error:
                 # The schedule does it again; a store that is busy or full is its news, not ours.
                 log.warning("a crossing could not be looked for at once: %s", error)

@@ -11,6 +11,7 @@ from dash import html
 from analytics import signals
 from analytics.health import silent_after
 from dashboards import wording
+from dashboards.alert_rows import Firing
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph
 from dashboards.figures.chart import SIDE_CHARS, Mark
@@ -33,6 +34,7 @@ def signal_card(
     deploys: Sequence[Mapping[str, Any]],
     now: datetime,
     tone: Tones,
+    firings: Sequence[Firing] = (),
 ) -> html.Div:
     """One signal: newest value, its threshold or limit in words, and the chart over the filters' range."""
     if signal.show != "value" and step_s < COUNTED_OVER_S[signal.show]:
@@ -78,7 +80,7 @@ def signal_card(
     context += f" · {step_words(step_s, pack)}"
     figure = line_chart(
         coloured(drawn.lines, tone, lowest=lowest), filters.span(now), filters.zone, tone,
-        unit=signal.unit, thresholds=lines, deploys=deploys, key=f"{pack.slug}{signal.series}{filters.range}",
+        unit=signal.unit, thresholds=lines, deploys=deploys, firings=own_firings(signal, pack, firings), key=f"{pack.slug}{signal.series}{filters.range}",
     )  # fmt: skip
     value = f"{lead} {_said(newest, signal.unit)}".strip() if newest is not None else "–"
     name = f"signal-{pack.slug}-{signal.component}-{signal.title.lower().replace(' ', '-')}"
@@ -86,6 +88,17 @@ def signal_card(
     return chart_card(
         signal.title, unit, value, context, graph(figure, name, label), drawn.newest_at, now, old=silent_after(pack)
     )
+
+
+def own_firings(signal: Signal, pack: Pack, firings: Sequence[Firing]) -> list[Firing]:
+    """The alerts' stretches that belong on a signal's chart: of its component, and about what it draws or about the component as a whole."""
+    names = {signal.series, signal.limit, signal.threshold} - {None}
+    if signal.limit is not None:
+        names.add(pack.limit_spec(signal.limit).meter)
+    names |= {name for name, meter in pack.meters.items() if getattr(meter, "series", None) == signal.series}
+    return [
+        each for each in firings if each.labels.get("component") == signal.component and (not each.about or each.about & names)
+    ]
 
 
 def leading(signal: Signal, pack: Pack, drawn: signals.Drawn) -> tuple[str, float | None]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.alert_rows import Firing, worth_telling
 from dashboards.figures.deploy_marks import APART, deploy_labels
 from dashboards.theme import Tones
 
@@ -24,6 +25,8 @@ HEIGHT = 232
 TOP, BOTTOM, LEFT, RIGHT = 18, 24, 44, 84
 LABEL_GAP = 14
 SIDE_CHARS = 13
+BAND_NAMES, BAND_CHARS = 2, 26
+"""How many alerts are named on a chart, and in how many letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,72 @@ def deploy_marks(
                 "text": label.text, "font": {"size": 11, "color": tones.dim}, "hovertext": label.hover, "captureevents": True,
             }
         )  # fmt: skip
+
+
+def firing_bands(figure: Figure, firings: Sequence[Firing], zone: ZoneInfo, tones: Tones) -> None:
+    """A light band over each stretch in which an alert fired, with its name on top; a paler one where nobody knew. Where several overlap, one band of
+    the gravest kind is drawn."""
+    start, end = (datetime.fromisoformat(edge).replace(tzinfo=zone) for edge in figure["layout"]["xaxis"]["range"])
+    drawn = [each for each in firings if worth_telling(each, end) and max(each.since, start) < min(each.until or end, end)]
+    looks = (
+        ("critical", tones.exhausted, 0.14, [each for each in drawn if each.kind == "firing" and each.severity == "critical"]),
+        ("other", tones.tight, 0.14, [each for each in drawn if each.kind == "firing" and each.severity != "critical"]),
+        ("unknown", tones.unknown, 0.08, [each for each in drawn if each.kind == "unknown"]),
+    )
+    covered: list[tuple[datetime, datetime]] = []
+    for _, colour, opacity, own in looks:
+        spans = merged([(max(each.since, start), min(each.until or end, end)) for each in own])
+        for first, last in without(spans, covered):
+            figure["layout"]["shapes"].append(
+                {
+                    "type": "rect", "layer": "below", "yref": "paper", "y0": 0, "y1": 1, "x0": local(first, zone), "x1": local(last, zone),
+                    "fillcolor": colour, "opacity": opacity, "line": {"width": 0},
+                }
+            )  # fmt: skip
+        covered = merged([*covered, *spans])
+    told = dict.fromkeys(
+        (f"{each.title} unknown" if each.kind == "unknown" else each.title, max(each.since, start))
+        for *_, own in looks
+        for each in own
+    )
+    names = dict(reversed(told))
+    for number, words in enumerate(list(dict.fromkeys(words for words, _ in told))[:BAND_NAMES]):
+        left = (names[words] - start) / (end - start) < 0.5
+        figure["layout"]["annotations"].append(
+            {
+                "x": local(names[words] if left else end, zone), "yref": "paper", "y": 1, "yshift": -12 * number, "xanchor": "left" if left else "right",
+                "yanchor": "top", "showarrow": False, "text": words if len(words) <= BAND_CHARS else f"{words[: BAND_CHARS - 1]}…",
+                "font": {"size": 11, "color": tones.dim}, "hovertext": words, "captureevents": True,
+            }
+        )  # fmt: skip
+
+
+Stretch = tuple[datetime, datetime]
+
+
+def merged(spans: Sequence[Stretch]) -> list[Stretch]:
+    """The same stretches in order, those that touch as one."""
+    found: list[Stretch] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
+def without(spans: Sequence[Stretch], covered: Sequence[Stretch]) -> list[Stretch]:
+    """What of the stretches lies in none of those covered."""
+    found = []
+    for first, last in spans:
+        for start, end in covered:
+            if start < last and first < end:
+                if first < start:
+                    found.append((first, start))
+                first = max(first, end)
+        if first < last:
+            found.append((first, last))
+    return found
 
 
 def nice_top(value: float) -> float:

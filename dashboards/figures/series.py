@@ -7,7 +7,20 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.figures.chart import HEIGHT, Figure, Line, Mark, deploy_marks, layout, marks, nice_top, side_labels, trace
+from dashboards.alert_rows import Firing
+from dashboards.figures.chart import (
+    HEIGHT,
+    Figure,
+    Line,
+    Mark,
+    deploy_marks,
+    firing_bands,
+    layout,
+    marks,
+    nice_top,
+    side_labels,
+    trace,
+)
 from dashboards.theme import Tones
 from dashboards.wording import BYTE_RATE, BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
 
@@ -51,6 +64,7 @@ def line_chart(
     unit: str = "",
     thresholds: Sequence[Mark] = (),
     deploys: Sequence[Mapping[str, Any]] = (),
+    firings: Sequence[Firing] = (),
     height: int = HEIGHT,
     key: str = "",
 ) -> Figure:
@@ -91,6 +105,7 @@ def line_chart(
         side_labels(figure, labels, top, tones, bottom=bottom)
     else:
         figure["layout"]["margin"]["r"] = 16
+    firing_bands(figure, firings, zone, tones)
     deploy_marks(figure, deploys, zone, tones)
     return figure
 

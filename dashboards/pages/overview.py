@@ -16,8 +16,10 @@ from analytics.health import RANK, PlatformHealth, platform_health, since_text
 from analytics.ledger import Costs
 from analytics.verdict import Verdict, verdict
 from dashboards import reads, wording
+from dashboards.alert_lines import alert_lines
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
+from dashboards.components.alert_list import firing_line
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import age, glyph, link
 from dashboards.cost_tables import statement
@@ -224,8 +226,8 @@ def down_components(packs: Mapping[str, Pack], health: Mapping[str, PlatformHeal
     return f"{packs[slug].title}: {part.title} is down{since}{more}"
 
 
-def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str] = ("", "")) -> html.Div:
-    """The sentence, and what comes first: a platform that is down, then the worst limit."""
+def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str] = ("", ""), alerts: Any = None) -> html.Div:
+    """The sentence, and what comes first: a platform that is down, then the worst limit; then the line on alerts."""
     sentence, stop, rest = said.sentence.partition(". ")
     headline = sentence + stop.strip()
     line: list[Any] = ["First: ", html.Strong(said.parts[0]), *(f" · {part}" for part in said.parts[1:])] if said.parts else []
@@ -240,6 +242,7 @@ def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str
         [
             html.H1(headline),
             html.P(line) if line else None,
+            alerts,
             *[states.note(note) for note in notes],
         ],
         className="verdict",
@@ -291,6 +294,12 @@ def register(app: Dash, pages: Pages) -> None:
             every = await health(now, filters)
             shown_health = {slug: each for slug, each in every.items() if filters.platform in (None, slug)}
             down = down_words(parts.packs, shown_health, now, filters.zone)
-            return [verdict_block(said, filters.problems, down), html.Div(facts, className="facts")]
+            alerts = [
+                each
+                for each in await pages.read("alert-lines", lambda: alert_lines(parts, now))
+                if filters.platform in (None, each.alert.platform)
+            ]
+            line = firing_line(alerts, filters)
+            return [verdict_block(said, filters.problems, down, line), html.Div(facts, className="facts")]
 
         return await pages.guard(make)

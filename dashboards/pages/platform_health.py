@@ -133,7 +133,8 @@ def register(app: Dash, pages: Pages) -> None:
                 ("samples", slug, component, filters.range), lambda: reads.samples(parts.store, slug, names, span)
             )
             deploys = await pages.read(("deploys", slug, filters.range), lambda: reads.deploys(parts.store, slug, span))
-            cards = [signal_card(signal, pack, rows, step_s, filters, deploys, now, tones(theme)) for signal in own]
+            fired = await pages.read(("firings", slug, filters.range), lambda: parts.firings(slug, *span))
+            cards = [signal_card(signal, pack, rows, step_s, filters, deploys, now, tones(theme), fired) for signal in own]
             titles = {part.id: part.title for part in pack.components}
             having = list(dict.fromkeys(signal.component for signal in pack.signals))
             chips = [

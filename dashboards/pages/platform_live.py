@@ -174,9 +174,10 @@ def register(app: Dash, pages: Pages) -> None:
             ("live-samples", slug), lambda: reads.live_samples(parts.store, slug, names, now, CHART_SPAN, pack.interval)
         )
         deploys = await deploys_of(slug, now)
+        fired = await pages.read(("firings", slug, CHART_RANGE), lambda: parts.firings(slug, now - CHART_SPAN, now))
         cards: list[Any] = await pages.read(
             ("live-signals", slug, filters.zone.key, tone.name),
-            lambda: [signal_card(signal, pack, rows, step_s, filters, deploys, now, tone) for signal in own],
+            lambda: [signal_card(signal, pack, rows, step_s, filters, deploys, now, tone, fired) for signal in own],
         )
         return cards
 

@@ -11,7 +11,9 @@ from starlette.types import ASGIApp
 
 from analytics.catalogue import Catalogue
 from collectors.platform_api.progress import progress
+from dashboards.alert_rows import firings_between
 from dashboards.api import close_api, install_errors, make_api
+from dashboards.api_acknowledge import make_acknowledge_api
 from dashboards.api_allocation import make_allocation_api
 from dashboards.api_budgets import make_budget_api
 from dashboards.api_economics import make_economics_api
@@ -19,17 +21,22 @@ from dashboards.api_forget import make_forget_api
 from dashboards.api_ledger import make_ledger_api
 from dashboards.api_litellm import make_litellm
 from dashboards.api_otlp import make_otlp
+from dashboards.api_pagerduty import make_pagerduty_api
 from dashboards.api_prices import make_price_api
 from dashboards.api_reports import make_report_api
 from dashboards.api_reprice import make_reprice_api
+from dashboards.api_silences import make_silence_api
+from dashboards.api_slos import make_slo_api
 from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
 from dashboards.auth_rules import hosts_for
 from dashboards.fault_tray import make_fault_routes
+from dashboards.on_call_routes import make_on_call
 from dashboards.parts import Parts, slack_of
 from dashboards.quarantine import make_quarantine
 from dashboards.readiness import Check, Readiness
+from jobs.alert import ALERT
 from jobs.crossing import Crossing
 from jobs.measure import MEASURE, SETTLED_AFTER, Paces, measure_job
 from jobs.price import PRICE, price, price_job
@@ -38,9 +45,13 @@ from jobs.roll_up import ROLL_UP, roll_up_job
 from jobs.schedule import Did, Job, Schedule
 from jobs.scrape_lease import ScrapeLease
 from roomleft import __version__
+from roomleft.app.alerting import Alerting
 from roomleft.app.deciding import Deciding
 from roomleft.app.pricing import catalogue_of
+from roomleft.app.replaying import Replaying, make_replay_api
+from roomleft.app.ruling import Ruling, rules_folder
 from roomleft.app.source_states import source_states
+from roomleft.app.telling import Telling
 from roomleft.app.watching import Watching
 from roomleft.clock import Clock
 from roomleft.credentials import Credentials
@@ -48,6 +59,7 @@ from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
 from roomleft.packs_shelf import PacksInUse, load_in_force
 from roomleft.settings import Settings
 from warehouse.state import Leases, Outcome, Sessions, SignIn, StateDb, Tokens
+from warehouse.state.alerting_retention import forget_old_alerting
 from warehouse.state.closed_periods import ClosedPeriods
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.store import Store
@@ -62,6 +74,7 @@ class App:
     schedule: Schedule
     watching: Watching
     crossing: Crossing
+    telling: Telling
     tokens: Tokens
     sign_in: SignIn
     asgi: ASGIApp
@@ -77,6 +90,7 @@ class App:
         """Stop the jobs and scrapes, drain the writer, close both stores."""
         self.watching.stop()
         self.schedule.stop()
+        self.telling.stop()
         self.crossing.stop()
         self.parts.writer.close()
         self.parts.store.close()
@@ -96,7 +110,9 @@ def build(settings: Settings, clock: Clock) -> App:
         raise
     try:
         packs = PacksInUse(load_in_force(settings, stored_platforms(store)))
-        deciding = Deciding(packs, state, clock)
+        deciding = Deciding(packs, state, clock, rules_folder(settings))
+        ruling = Ruling(settings, packs, store)
+        ruling.begin()
         # Before the first event: what arrives without a price is stored as unpriced.
         price(store, packs, clock.now())
     except BaseException:
@@ -117,12 +133,13 @@ def build(settings: Settings, clock: Clock) -> App:
     )
     scrape_lease = ScrapeLease(Leases(state))
     watching = Watching(settings, Credentials(settings.data_dir), packs, store, writer, clock, scrape_lease)
+    watching.ruling = ruling
     writer.on_usage = crossing.wake
-    schedule = Schedule(
-        [*_jobs(settings, packs, store, clock, deciding, paces, (catalogue, ClosedPeriods(state))), *watching.jobs()],
-        state,
-        clock,
-    )
+    alerting = Alerting(settings, clock, packs, store, state, ruling)
+    jobs = _jobs(settings, packs, (store, state), clock, deciding, paces, (catalogue, ClosedPeriods(state)))
+    telling = Telling(settings, clock, packs, store, state, ruling)
+    schedule = Schedule([*jobs, alerting.job, *telling.jobs, *watching.jobs()], state, clock)
+    crossing.on_measured = lambda: schedule.soon(ALERT) if alerting.may_wake() else None
     watching.schedule = schedule
     readiness = Readiness(_readiness(watching, store, clock, schedule))
 
@@ -147,6 +164,12 @@ def build(settings: Settings, clock: Clock) -> App:
         decided=decided,
         misfits=lambda: deciding.misfits,
         catalogue=catalogue,
+        rules=ruling.rules,
+        slos=lambda: ruling.slos,
+        alerting=lambda: ruling.alerting,
+        alerts=alerting.alerts,
+        firings=lambda platform, since, until: firings_between(state, ruling.rules, platform, since, until),
+        look=lambda rules, at: alerting.look(rules, at, clock.now()),
     )
     tokens, sign_in = Tokens(state), SignIn(state, timedelta(hours=settings.session_hours))
     server = FastAPI(title="Roomleft", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -162,6 +185,13 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(make_reprice_api(parts))
     server.include_router(make_budget_api(parts))
     server.include_router(make_forget_api(parts))
+    server.include_router(make_on_call(parts))
+    server.include_router(make_slo_api(parts))
+    replaying = Replaying(store, state, packs, ruling, clock.now, alerting.every, slack_of(clock))
+    server.include_router(make_replay_api(lambda: replaying))
+    server.include_router(make_silence_api(parts))
+    server.include_router(make_acknowledge_api(parts))
+    server.include_router(make_pagerduty_api(parts))
     server.include_router(make_quarantine(parts))
     server.include_router(make_fault_routes(parts))
     server.include_router(make_apidocs(server))
@@ -171,7 +201,7 @@ def build(settings: Settings, clock: Clock) -> App:
     pages = build_pages(server, parts)
     hosts = hosts_for(settings.host, settings.allowed_hosts)
     door = Door(server, tokens=tokens, sign_in=sign_in, sessions=Sessions(state), hosts=hosts, script_hashes=pages.csp_hashes())
-    return App(parts, schedule, watching, crossing, tokens, sign_in, door)
+    return App(parts, schedule, watching, crossing, telling, tokens, sign_in, door)
 
 
 def stored_platforms(store: Store) -> list[str]:
@@ -187,18 +217,22 @@ def zones_of(packs: PacksInUse) -> list[str]:
 def _jobs(
     settings: Settings,
     packs: PacksInUse,
-    store: Store,
+    stores: tuple[Store, StateDb],
     clock: Clock,
     deciding: Deciding,
     paces: Paces,
     pricing: tuple[Catalogue, ClosedPeriods],
 ) -> list[Job]:
+    store, state = stores
+
     # Packs come and go while the server runs: each run asks for the zones of those in force.
     def roll_up(now: datetime) -> Did:
         return roll_up_job(store, zones_of(packs), then=(MEASURE,))(now)
 
     def retain(now: datetime) -> str:
-        return retain_job(store, zones_of(packs))(now)
+        forgotten = sum(forget_old_alerting(state, now, state.clock.now()).values())
+        words = retain_job(store, zones_of(packs))(now)
+        return f"{words}; {forgotten} rows of alerting" if forgotten else words
 
     every = timedelta(seconds=settings.measure_every_s)
     measured = measure_job(store, packs, every=every, slack=slack_of(clock), paces=paces)
@@ -206,7 +240,8 @@ def _jobs(
 
     def measure_as_decided(now: datetime) -> str | Did | None:
         deciding.refresh()
-        return measure(now)
+        did = measure(now)
+        return replace(did, then=(*did.then, ALERT)) if isinstance(did, Did) else did
 
     return [
         price_job(store, packs, *pricing),

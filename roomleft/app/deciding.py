@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from analytics.allocation import rules_of
@@ -12,6 +13,7 @@ from roomleft.clock import Now
 from roomleft.errors import RoomleftError
 from roomleft.limit_terms import KIND, Misfit, laid
 from roomleft.mapping_rules import KIND as MAPPING
+from roomleft.openslo_slos import with_questions
 from roomleft.packs import Pack
 from roomleft.packs_shelf import PacksInUse
 from warehouse.state import StateDb
@@ -22,11 +24,11 @@ log = logging.getLogger(__name__)
 
 class Deciding:
     """Keeps the packs in use the same as the files and the decisions that stand. `refresh` after a decision, and before each measurement:
-    it costs two small reads, and sees what has come into force since and what another server stored."""
+    it costs two small reads, and sees what has come into force since and what another server stored. What SLOs ask of Prometheus servers comes on top."""
 
-    def __init__(self, packs: PacksInUse, state: StateDb, clock: Now) -> None:
+    def __init__(self, packs: PacksInUse, state: StateDb, clock: Now, own_slos: Path | None = None) -> None:
         self.misfits: Sequence[Misfit] = ()
-        self._packs, self._clock = packs, clock
+        self._packs, self._clock, self._own_slos = packs, clock, own_slos
         self._terms = Terms(state)
         self._lock = threading.Lock()
         self._seen: object = None
@@ -59,7 +61,7 @@ class Deciding:
             if misfit not in self.misfits:
                 log.warning("decision %s about %s does not fit: %s", misfit.term_id, misfit.limit_id, misfit.why)
         self.misfits = tuple(misfits)
-        return found
+        return with_questions(found, self._own_slos)
 
     def _rules(self) -> Sequence[Any]:
         try:

@@ -26,6 +26,7 @@ from jobs.schedule import Did, Job, Schedule
 from jobs.scrape import ScrapeLoop, TargetStatus
 from jobs.scrape_lease import ScrapeLease
 from jobs.take import take_job
+from roomleft.app.ruling import Ruled, Ruling
 from roomleft.clock import Clock
 from roomleft.credentials import Credentials
 from roomleft.errors import InputError, PackError, RoomleftError
@@ -90,6 +91,7 @@ class Watching:
     ) -> None:
         self.packs = packs
         self.schedule: Schedule | None = None
+        self.ruling: Ruling | None = None
         self._settings, self._credentials = settings, credentials
         self._store, self._writer, self._clock = store, writer, clock
         self._network = OwnNetwork()
@@ -130,7 +132,7 @@ class Watching:
         return {f"{status.platform}.{status.name}": status for status in self._loop.statuses()}
 
     def reload(self) -> Reloaded:
-        """Read every pack again. One with a fault is refused and what was in force for it stays; the others change at once."""
+        """Read every pack again, then the rules. One with a fault is refused and what was in force for it stays; the others change at once."""
         with self._lock:
             stored = {str(row["platform"]) for row in self._store.rows("platforms_stored")}
             files = files_in_force(self._settings, stored | self._woken)
@@ -138,13 +140,18 @@ class Watching:
             before = dict(self.packs.written)
             kept = {slug: before[slug] for slug in refused if slug in before}
             after = {slug: fresh.get(slug) or kept[slug] for slug in files if slug in fresh or slug in kept}
-            self._put_in_force(after)
+            ruled = self._put_in_force(after)
             return Reloaded(
                 added=tuple(slug for slug in after if slug not in before),
                 changed=tuple(slug for slug in fresh if slug in before and fresh[slug] != before[slug]),
                 removed=tuple(slug for slug in before if slug not in after),
                 unchanged=tuple(slug for slug in fresh if slug in before and fresh[slug] == before[slug]),
                 refused={slug: _faults(error) for slug, error in refused.items()},
+                rules_added=ruled.rules.added,
+                rules_changed=ruled.rules.changed,
+                rules_removed=ruled.rules.removed,
+                rules_refused={file: _faults(error) for file, error in ruled.rules.refused.items()},
+                alerting_changed=ruled.alerting_changed,
             )
 
     def wake(self, slugs: Collection[str]) -> Collection[str]:
@@ -208,7 +215,7 @@ class Watching:
             time.sleep(0.1)
         return run
 
-    def _put_in_force(self, packs: Mapping[str, Pack]) -> None:
+    def _put_in_force(self, packs: Mapping[str, Pack]) -> Ruled:
         # Prices first: usage that arrives in between must find them.
         price(self._store, packs, self._clock.now())
         self.packs.replace(packs)
@@ -220,6 +227,8 @@ class Watching:
         for source, new in self._watched.items():
             if before.get(source) is not new:
                 self._begin(new)
+        # Packs bring their rules, and take them along when they go.
+        return self.ruling.reload() if self.ruling is not None else Ruled()
 
     def _begin(self, new: Watched) -> None:
         if new.target is not None:

@@ -10,8 +10,11 @@ import typer
 from typer.exceptions import TyperException
 
 from roomleft import __version__
+from roomleft.cli.alert_test import alerts_test
+from roomleft.cli.alerts import alerts_replay
 from roomleft.cli.connect import connect_cli
 from roomleft.cli.output import fail
+from roomleft.cli.silence import alerts_ack, silence_cli
 from roomleft.errors import RoomleftError
 
 cli = typer.Typer(
@@ -28,6 +31,12 @@ report_cli = typer.Typer(help="What the pages show, as a file to keep, send or p
 cli.add_typer(report_cli, name="report")
 user_cli = typer.Typer(help="People whose use is watched.", no_args_is_help=True)
 cli.add_typer(user_cli, name="user")
+cli.add_typer(silence_cli, name="silence")
+alerts_cli = typer.Typer(help="Alerts: take one on, try who is told, replay rules over history.", no_args_is_help=True)
+cli.add_typer(alerts_cli, name="alerts")
+alerts_cli.command("ack")(alerts_ack)
+alerts_cli.command("replay")(alerts_replay)
+alerts_cli.command("test")(alerts_test)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -110,7 +119,7 @@ def serve(
 
 @cli.command()
 def reload(as_json: Json = False) -> None:
-    """Put edited packs in force at the running server. One with a fault is refused, and stays as it was."""
+    """Put edited packs, alert rules, SLOs and alerting.yaml in force at the running server. One with a fault is refused, and stays as it was."""
     from roomleft.cli.reload import run_reload
 
     raise typer.Exit(run_reload(as_json))
@@ -119,15 +128,16 @@ def reload(as_json: Json = False) -> None:
 @cli.command()
 def check(
     path: Annotated[
-        Path | None, typer.Argument(help="A pack, or a folder of packs; your own and the shipped packs when absent.")
+        Path | None,
+        typer.Argument(help="A pack, alert rules, SLOs, alerting.yaml, or a folder of them; what is in force here when absent."),
     ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Print every figure of the platforms and whether it is reproduced.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Validate settings and packs, and run the pack tests."""
-    from roomleft.cli.verify import run_check
+    """Validate settings, packs, alert rules, SLOs and alerting.yaml, and run the pack tests."""
+    from roomleft.cli.check import run_check
 
     raise typer.Exit(run_check(path, figures, as_json))
 

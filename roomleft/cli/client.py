@@ -46,6 +46,10 @@ class Client:
         """The JSON answer to a PUT."""
         return self._answer("PUT", path, json=json)
 
+    def delete(self, path: str) -> Any:
+        """The JSON answer to a DELETE."""
+        return self._answer("DELETE", path)
+
     def _answer(self, method: str, path: str, accept: Collection[int] = (), **request: Any) -> Any:
         try:
             response = self.http.request(method, path, **request)

@@ -22,10 +22,15 @@ def run_reload(as_json: bool) -> int:
         for word in ("added", "changed", "removed"):
             if answer[word]:
                 print(f"{word}: {', '.join(answer[word])}")
-        if not any(answer[word] for word in ("added", "changed", "removed")):
+            if answer["rules"][word]:
+                print(f"rules {word}: {', '.join(answer['rules'][word])}")
+        if answer["alerting_changed"]:
+            print("changed: alerting.yaml")
+        quiet = not any(answer[word] or answer["rules"][word] for word in ("added", "changed", "removed", "refused"))
+        if quiet and not answer["alerting_changed"]:
             print("nothing has changed" + (f" in {', '.join(answer['unchanged'])}" if answer["unchanged"] else ""))
-        for refused in answer["refused"]:
+        for refused in (*answer["refused"], *answer["rules"]["refused"]):
             for fault in refused["faults"]:
                 fail(PackError(fault["what"], fault["where"], fault["hint"]))
-            err.print(f"{refused['pack']} stays as it was before this edit.", soft_wrap=True)
-    return int(bool(answer["refused"]))
+            err.print(f"{refused.get('pack') or refused['file']} stays as it was before this edit.", soft_wrap=True)
+    return int(bool(answer["refused"] or answer["rules"]["refused"]))

@@ -1,4 +1,4 @@
-"""`check` and `doctor`: whether what people wrote is right, and whether this installation can run it."""
+"""`doctor`: whether this installation can run what people wrote."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from roomleft.cli.ask import located
 from roomleft.cli.client import Client
-from roomleft.cli.output import err, fail, print_json, print_table
+from roomleft.cli.doctor import Finding, look_at_alerting
+from roomleft.cli.output import print_json, print_table
 from roomleft.credentials import OTHERS, Credentials
 from roomleft.errors import RoomleftError
 from roomleft.packs import Pack, load_pack
-from roomleft.packs_shelf import known_files, load_each, own_folder, pack_files
+from roomleft.packs_shelf import load_each, own_folder, pack_files
 from roomleft.settings import ROOT, load_settings
 
 LOW_DISK_BYTES = 2 * 2**30
@@ -31,85 +30,6 @@ FROM health_checks WHERE ends_with(check_name, '.statistics')
 GROUP BY platform, check_name HAVING arg_max(status, observed_at) <> 'pass' ORDER BY platform, check_name
 """
 """The checks by which a database's reader tells that it lacks a right or an extension, and the statement that gives it."""
-
-
-def run_check(path: Path | None, figures: bool, as_json: bool) -> int:
-    """Validate settings, packs and pack tests; with `figures`, print each one. 1 if anything is wrong or not reproduced."""
-    settings = load_settings()
-    files = _pack_files(path) if path else list(known_files(settings).values())
-    packs: list[tuple[Path, Pack]] = []
-    wrong = 0
-    for file in files:
-        try:
-            packs.append((file, load_pack(file)))
-        except RoomleftError as error:
-            fail(error)
-            wrong += 1
-    if figures:
-        return _figures([pack for _, pack in packs], as_json) or int(wrong > 0)
-    tested = _run_tests(packs, as_json)
-    return int(wrong > 0 or tested > 0)
-
-
-def _pack_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = sorted(file for file in path.glob("*.yaml") if not file.name.endswith(".test.yaml"))
-    else:
-        found = [path]
-    if not found or not all(file.exists() for file in found):
-        raise RoomleftError("there is no pack here", str(path), "name a pack file, or a folder of them")
-    return found
-
-
-def _run_tests(packs: list[tuple[Path, Pack]], as_json: bool) -> int:
-    from analytics.packtest import run_pack_tests
-    from jobs.measure import measure
-
-    results = []
-    for file, pack in packs:
-        script = file.with_suffix(".test.yaml")
-        outcomes = run_pack_tests(pack, script, measure) if script.exists() else []
-        results += [{"pack": pack.slug, "test": o.name, "passed": o.passed, "failures": list(o.failures)} for o in outcomes]
-        if not as_json:
-            failed = sum(not o.passed for o in outcomes)
-            err.print(f"{file.name}: valid, {len(outcomes)} tests, {failed} failed", soft_wrap=True)
-            for outcome in outcomes:
-                for failure in outcome.failures:
-                    err.print(f"  {outcome.name}: {failure}", soft_wrap=True)
-    if as_json:
-        print_json(results)
-    return sum(not result["passed"] for result in results)
-
-
-def _figures(packs: list[Pack], as_json: bool) -> int:
-    from analytics.figures import figure_rows
-
-    states = _states()
-    rows = [row.as_dict() for pack in packs for row in figure_rows(pack, states)]
-    if as_json:
-        print_json(rows)
-    else:
-        names = ("platform", "state", "figure", "expected", "computed", "reproduced", "target_met", "source")
-        print_table(names, [[row[name] for name in names] for row in rows], right=("expected", "computed"))
-    return int(any(not row["reproduced"] for row in rows))
-
-
-def _states() -> dict[str, str]:
-    """How each limit stands at the running server; without one no target is judged."""
-    _, server = located()
-    if server is None:
-        return {}
-    return {row["limit_id"]: row["state"] for row in Client(server).get("/api/v1/headroom")}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing the doctor looked at."""
-
-    subject: str
-    ok: bool
-    words: str
-    to_do: str = ""
 
 
 def run_doctor(as_json: bool) -> int:
@@ -124,6 +44,7 @@ def run_doctor(as_json: bool) -> int:
         except RoomleftError as error:
             subject = look.__name__.strip("_")
             findings.append(Finding(subject, False, f"{error.where}: {error.what}" if error.where else error.what, error.hint))
+    findings += look_at_alerting(located()[0])
     if as_json:
         print_json([{"subject": f.subject, "ok": f.ok, "words": f.words, "to_do": f.to_do} for f in findings])
     else:
