@@ -7,12 +7,16 @@ import pytest
 pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.clock",
+    "tests.fixtures.hook",
+    "tests.fixtures.pagerduty",
     "tests.fixtures.pages",
     "tests.fixtures.postgres",
     "tests.fixtures.prometheus",
+    "tests.fixtures.alertmanager",
     "tests.fixtures.providers",
     "tests.fixtures.redis",
     "tests.fixtures.shared",
+    "tests.fixtures.smtp",
 ]
 
 LONGEST_NAME = 60

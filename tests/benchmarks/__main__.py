@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.benchmarks.alerts import alerts
 from tests.benchmarks.demo import demo
 from tests.benchmarks.ingest import pricing_ratio, sample_ratios, usage_ratio, viewers
 from tests.benchmarks.otlp import otlp
+from tests.benchmarks.page import page
 from tests.benchmarks.reads import explorer, filled, percentiles, screens
 from tests.benchmarks.scrape import hold, parsing
 from tests.benchmarks.timing import Result, show
@@ -22,7 +24,9 @@ FEW = 100_000
 def main() -> None:
     """Measure, then print. Takes some minutes: ten million events are made first."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--only", choices=("ingest", "reads", "viewers", "demo", "scrape", "otlp"), help="measure one part")
+    options.add_argument(
+        "--only", choices=("ingest", "reads", "viewers", "demo", "scrape", "otlp", "page", "alerts"), help="measure one part"
+    )
     options.add_argument("--events", type=int, default=MANY, help="how many events the reading measurements store")
     chosen = options.parse_args()
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -35,6 +39,8 @@ def main() -> None:
             "demo": lambda: demo(folder),
             "scrape": lambda: [*parsing(), *hold(folder)],
             "otlp": lambda: otlp(folder, now),
+            "alerts": lambda: alerts(folder, now),
+            "page": lambda: page(folder),
         }
         results: list[Result] = []
         for part, measure in parts.items():

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from roomleft.packs import Pack
+from roomleft.packs import Pack, pack_files
 from tests.browser.serving import serving
 from tests.dashboards.played_world import PACKS, played_parts
 from tests.fixtures.browser import OpenWindow, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.peers]
-SLUGS = sorted(path.name.removesuffix(".yaml") for path in PACKS.glob("*.yaml") if not path.name.endswith(".test.yaml"))
+SLUGS = list(pack_files(PACKS))
 WAIT_MS = 30_000
 READ_CARDS = """() => [...document.querySelectorAll('#health-signals .grid3 > .card')].map(card => {
   const plot = card.querySelector('.js-plotly-plot');

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from dashboards.api import install_errors, make_api
+from dashboards.api_acknowledge import make_acknowledge_api
 from dashboards.api_allocation import make_allocation_api
 from dashboards.api_budgets import make_budget_api
 from dashboards.api_economics import make_economics_api
@@ -20,15 +21,21 @@ from dashboards.api_forget import make_forget_api
 from dashboards.api_ledger import make_ledger_api
 from dashboards.api_litellm import make_litellm
 from dashboards.api_otlp import make_otlp
+from dashboards.api_pagerduty import make_pagerduty_api
 from dashboards.api_prices import make_price_api
 from dashboards.api_reports import make_report_api
 from dashboards.api_reprice import make_reprice_api
+from dashboards.api_silences import make_silence_api
+from dashboards.api_slos import make_slo_api
 from dashboards.apidocs import make_apidocs
 from dashboards.app import build_pages
 from dashboards.auth import Door
 from dashboards.fault_tray import make_fault_routes
+from dashboards.on_call_routes import make_on_call
 from dashboards.quarantine import make_quarantine
+from roomleft.app.replaying import make_replay_api
 from roomleft.clock import FixedClock
+from roomleft.errors import InputError
 from tests.dashboards.sample_rows import NOW, sample_parts
 from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
 
@@ -40,6 +47,7 @@ PUBLIC, INGEST, READ, ADMIN = "public", "ingest", "read", "admin"
 TABLE = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    ("POST", "/api/v1/pagerduty"): PUBLIC,
     ("POST", "/api/v1/usage"): INGEST,
     ("POST", "/api/v1/samples"): INGEST,
     ("POST", "/api/v1/business"): INGEST,
@@ -59,6 +67,7 @@ TABLE = {
     ("GET", "/api/v1/allocation/unallocated"): READ,
     ("GET", "/api/v1/allocation/rules"): READ,
     ("POST", "/api/v1/allocation/preview"): ADMIN,
+    ("POST", "/api/v1/alerts/replay"): ADMIN,
     ("POST", "/api/v1/reprice"): ADMIN,
     ("POST", "/api/v1/reprice/allowed"): ADMIN,
     ("GET", "/api/v1/closed-periods"): READ,
@@ -87,6 +96,32 @@ TABLE = {
     ("GET", "/export/cost.xlsx"): READ,
     ("GET", "/api/v1/costs"): READ,
     ("GET", "/export/rejected.ndjson"): READ,
+    ("GET", "/api/v1/slos"): READ,
+    ("GET", "/api/v1/slos/{slo_id}"): READ,
+    ("GET", "/api/v1/silences"): READ,
+    ("GET", "/api/v1/silences/{number}"): READ,
+    ("POST", "/api/v1/silences"): ADMIN,
+    ("DELETE", "/api/v1/silences/{number}"): ADMIN,
+    ("GET", "/api/v1/alerts/{episode}/acknowledge"): READ,
+    ("POST", "/api/v1/alerts/{episode}/acknowledge"): ADMIN,
+    ("DELETE", "/api/v1/alerts/{episode}/acknowledge"): ADMIN,
+    ("POST", "/api/v1/alerts/{episode}/silence"): ADMIN,
+    ("GET", "/api/v1/rules"): READ,
+    ("GET", "/api/v1/alerts"): READ,
+    ("GET", "/api/v1/deliveries"): READ,
+    ("GET", "/export/deliveries.csv"): READ,
+    ("GET", "/api/v1/status-links"): READ,
+    ("POST", "/api/v1/status-links"): ADMIN,
+    ("POST", "/api/v1/status-links/{prefix}/revoke"): ADMIN,
+    ("GET", "/alerts/{episode}"): READ,
+    ("GET", "/alerts/{rule_id}/{fingerprint}"): READ,
+    ("POST", "/alerts/{episode}/acknowledge"): ADMIN,
+    ("POST", "/alerts/{episode}/silence"): ADMIN,
+    ("GET", "/runbooks/{path:path}"): READ,
+    ("GET", "/status/{platform}"): READ,
+    ("POST", "/status/{platform}/publish"): ADMIN,
+    ("POST", "/status/{platform}/revoke"): ADMIN,
+    ("GET", "/s/{secret}"): PUBLIC,
     ("POST", "/api/v1/start-over"): ADMIN,
     ("POST", "/api/v1/users/forget"): ADMIN,
     ("POST", "/api/v1/sign-in-link"): ADMIN,
@@ -114,6 +149,10 @@ class Served:
     browser: TestClient
 
 
+def not_replayed() -> Any:
+    raise InputError("nothing is replayed here", "replay", "ask a server")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     db = StateDb.open(f"sqlite:///{Path(tmp_path_factory.mktemp('state')) / 'state.db'}", FixedClock(NOW))
@@ -131,12 +170,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         make_price_api(parts),
         make_economics_api(parts),
         make_litellm(parts),
+        make_pagerduty_api(parts),
         make_quarantine(parts),
         make_allocation_api(parts),
         make_reprice_api(parts),
         make_fault_routes(parts),
         make_budget_api(parts),
+        make_slo_api(parts),
         make_forget_api(parts),
+        make_on_call(parts),
+        make_replay_api(not_replayed),
+        make_silence_api(parts),
+        make_acknowledge_api(parts),
         make_apidocs(app),
     ):
         app.include_router(router)
@@ -159,7 +204,7 @@ def each_route(routes: Iterable[Any]) -> Iterator[Any]:
     """The routes, those of included routers too."""
     for route in routes:
         inner = getattr(route, "effective_candidates", None)
-        yield from inner() if callable(inner) else [route]
+        yield from each_route(inner()) if callable(inner) else [route]
 
 
 def test_the_table_names_every_route(served: Served) -> None:
@@ -170,7 +215,9 @@ def test_the_table_names_every_route(served: Served) -> None:
         for path in [getattr(route, "path", "")]
         for method in getattr(route, "methods", None) or ()
         if method not in ("HEAD", "OPTIONS")
-        and path.startswith(("/api", "/v1/", "/v1", "/export", "/metrics", "/healthz", "/readyz"))
+        and path.startswith(
+            ("/api", "/v1/", "/v1", "/export", "/metrics", "/healthz", "/readyz", "/alerts", "/runbooks", "/status", "/s/")
+        )
     }
     assert own == set(TABLE)
 
@@ -185,7 +232,7 @@ def test_who_may_call_it(served: Served, method: str, path: str) -> None:
     assert tuple(got) == MAY[TRIED[method, path]]
 
 
-@pytest.mark.parametrize(("method", "path"), [each for each in TRIED if each[0] != "GET"])
+@pytest.mark.parametrize(("method", "path"), [each for each, who in TRIED.items() if each[0] != "GET" and who != PUBLIC])
 def test_a_browser_must_say_the_pages_word(served: Served, method: str, path: str) -> None:
     word = {"X-CSRFToken": served.browser.cookies["_csrf_token"]}
     assert served.browser.request(method, path).status_code == 403

@@ -231,6 +231,8 @@ CAUSES = {
     "cdn_down": {"cdn"},
     "latency_x5": {"inference", "api"},
     "usage_surge": {"inference"},
+    "api_down": {"api"},
+    "database_down": {"database"},
 }
 
 

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roomleft.errors import PackError
-from roomleft.packs import Pack, PackFaults, load_pack, load_packs
+from roomleft.packs import Pack, PackFaults, load_pack, load_packs, pack_files
 
 FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FAST_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 HERE = Path(__file__).parent
 PACKS = HERE.parent.parent / "packs"
 BAD = sorted((HERE / "bad").glob("*.yaml"))
-GOOD = [HERE / "good" / "tiny.yaml", *sorted(path for path in PACKS.glob("*.yaml") if not path.name.endswith(".test.yaml"))]
+GOOD = [HERE / "good" / "tiny.yaml", *pack_files(PACKS).values()]
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)

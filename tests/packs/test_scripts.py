@@ -11,10 +11,10 @@ from analytics.packtest import Script, load_scripts, run_script
 from analytics.packtest_rows import GAP, parse_series, parse_values
 from jobs.measure import measure
 from roomleft.errors import PackError
-from roomleft.packs import Pack, PackFaults, load_pack
+from roomleft.packs import Pack, PackFaults, load_pack, pack_files
 
 PACKS = Path(__file__).parent.parent.parent / "packs"
-FILES = sorted(path for path in PACKS.glob("*.yaml") if not path.name.endswith(".test.yaml"))
+FILES = list(pack_files(PACKS).values())
 EVERY: dict[str, Pack] = {pack.slug: pack for pack in map(load_pack, FILES)}
 SCRIBE = EVERY["scribe"]
 SCRIPTS = load_scripts(PACKS / "scribe.test.yaml", SCRIBE)

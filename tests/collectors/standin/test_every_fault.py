@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ def first_of(kind: str) -> tuple[str, str]:
     return next(key for key, fault in FAULTS.items() if any(getattr(effect, kind) for effect in fault.effects))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "http"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("http", "business")])
 def test_a_fault_of_each_kind_is_seen_over_http_and_gone_afterwards(served: Served, kind: str) -> None:
     slug, name = first_of(kind)
     stream = "samples" if kind in ("samples", "series") else "usage"
@@ -217,3 +217,27 @@ def test_a_fault_of_each_kind_is_seen_over_http_and_gone_afterwards(served: Serv
     served.clock.advance(timedelta(minutes=31))
     assert newest()
     assert datetime.fromisoformat(served.get(f"/{slug}/health").json()["time"]) == served.clock.now()
+
+
+def test_a_fault_of_business_changes_its_days_and_no_day_before_or_after(served: Served) -> None:
+    slug, name = first_of("business")
+    change = next(effect.business for effect in FAULTS[slug, name].effects if effect.business)
+    today = served.clock.now().date()
+
+    def said(day: date) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = served.get(f"/{slug}/business?from={day}&to={day + timedelta(days=1)}").json()["records"]
+        return found
+
+    usual, before = said(today), said(today - timedelta(days=1))
+    served.switch(slug, name, True)
+    served.clock.advance(timedelta(minutes=1))
+    for calm, changed in zip(usual, said(today), strict=True):
+        assert float(changed["revenue_usd"]) == pytest.approx(float(calm["revenue_usd"]) * change.revenue_multiply, abs=0.01)
+        assert changed["satisfaction"] == pytest.approx(min(5, max(1, calm["satisfaction"] + change.satisfaction_add)), abs=0.02)
+    assert said(today - timedelta(days=1)) == before
+    served.switch(slug, name, False)
+    served.clock.advance(timedelta(days=1))
+    tomorrow = said(today + timedelta(days=1))
+    assert sum(float(row["revenue_usd"]) for row in tomorrow) == pytest.approx(
+        sum(float(row["revenue_usd"]) for row in usual), rel=0.1
+    )

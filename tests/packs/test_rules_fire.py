@@ -1,0 +1,157 @@
+"""Each rule of each pack, in simulated time: under its fault it fires within its time, and after the fault it resolves; nothing else rings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from alerts.alert import LIVE
+from roomleft.packs_money import CostItem
+from roomleft.packs_standin import StandinShape
+from roomleft.rules import FiredBy, Rule
+from roomleft.rules_when import BurnIs, leaves
+from tests.packs.simulated import PACKS, World, limits_of, reduced, rules_of, streams_of, world
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+QUICK = timedelta(minutes=45)
+"""Rules that fire and resolve within this are played in every run of the tests; the others with the peers."""
+EVENING = datetime(2026, 11, 20, 19, 0, 7, tzinfo=UTC)
+MONTH_END = datetime(2026, 11, 30, 13, 0, 7, tzinfo=UTC)
+"""Half a day before a month, and a day, refill."""
+HISTORY = {
+    ("tabletop", "payments_fail"): 65,
+    ("tabletop", "voice_flood"): 65,
+    ("tabletop", "dull_stories"): 10,
+    ("scribe", "user_exodus"): 35,
+    ("scribe", "content_import"): 12,
+    ("coach", "memory_leak"): 8,
+    ("coach", "usage_surge"): 9,
+}
+"""Days of history where a rule compares with more than a few."""
+BREAKS_EVEN = {"casual": "20", "active": "360", "power": "1150"}
+"""Monthly prices at which API cost is less than 30 % of revenue. The design names the lowest: $17.33, $331.97 and $1 106.50; at today's prices
+tabletop's budget is broken before any fault."""
+
+
+def fired_by(rule: Rule, fault: str) -> FiredBy:
+    """What a rule says of a fault that fires it."""
+    return next(each for each in rule.fired_by if each.fault == fault)
+
+
+def is_quick(rule: Rule, fault: str) -> bool:
+    """Whether it both fires and resolves soon."""
+    said = fired_by(rule, fault)
+    return (
+        said.within <= QUICK and said.resolves_within <= QUICK and not any(isinstance(leaf, BurnIs) for leaf in leaves(rule.when))
+    )
+
+
+def cases() -> Iterator[object]:
+    """(pack, fault, whether of its quick rules), one run for all rules of each."""
+    for slug in PACKS:
+        found: dict[tuple[str, bool], None] = {}
+        for rule in rules_of(slug).values():
+            found.update({(each.fault, is_quick(rule, each.fault)): None for each in rule.fired_by})
+        for fault, quick in found:
+            yield pytest.param(
+                slug, fault, quick, id=f"{slug}-{fault}{'' if quick else '-slow'}", marks=() if quick else pytest.mark.peers
+            )
+
+
+def step(elapsed: timedelta) -> timedelta:
+    """How long until the next look: a minute at first, and longer the longer it takes."""
+    for reach, pause in ((15 * MINUTE, MINUTE), (90 * MINUTE, 5 * MINUTE), (2 * DAY, 30 * MINUTE), (6 * DAY, 6 * HOUR)):
+        if elapsed < reach:
+            return pause
+    return DAY
+
+
+def shape_of(slug: str, fault: str, rules: Mapping[str, Rule]) -> StandinShape:
+    """The platform as it is played."""
+    shape = reduced(PACKS[slug], list(rules.values()))
+    if (slug, fault) != ("tabletop", "payments_fail"):
+        return shape
+    tiers = [tier.model_copy(update={"price_usd_per_month": Decimal(BREAKS_EVEN[tier.name])}) for tier in shape.tiers]
+    return shape.model_copy(update={"tiers": tiers})
+
+
+def played(slug: str, fault: str, rules: Mapping[str, Rule], quick: bool) -> World:
+    """The platform with its history, looked at twice, before the fault."""
+    pack = PACKS[slug]
+    limits = [pack.limit_spec(name.partition(".")[2]) for name in limits_of(list(rules.values()))]
+    refills = any(limit.window is not None for limit in limits)
+    made = world(
+        slug,
+        MONTH_END if refills else EVENING,
+        1 if quick else HISTORY.get((slug, fault), 4),
+        streams=streams_of(pack, list(rules.values())),
+        rules=rules,
+        shape=shape_of(slug, fault, rules),
+        sparse=quick,
+    )
+    made.measured = limits_of(list(rules.values()))
+    for _ in range(2):
+        made.clock.advance(MINUTE)
+        made.beat()
+    return made
+
+
+def play(made: World, done: Callable[[], bool], within: timedelta) -> datetime:
+    """Look again and again until `done`, or the time is over; from when."""
+    began = made.now
+    while not done() and made.now - began < within:
+        pause = min(step(made.now - began), began + within - made.now)
+        made.clock.advance(pause)
+        made.beat(pause)
+    return began
+
+
+@pytest.mark.parametrize(("slug", "fault", "quick"), cases())
+def test_rules_fire_within_their_time_under_their_fault_and_resolve_after_it(slug: str, fault: str, quick: bool) -> None:
+    rules = {
+        name: rule
+        for name, rule in rules_of(slug).items()
+        if any(each.fault == fault for each in rule.fired_by) and is_quick(rule, fault) == quick
+    }
+    said = {name: fired_by(rule, fault) for name, rule in rules.items()}
+    with closing(played(slug, fault, rules, quick)) as made:
+        assert not [alert.reason for alert in made.alerts if alert.state in LIVE]
+        made.switch(fault, True)
+        began = play(made, lambda: set(made.fired) == set(rules), max(each.within for each in said.values()))
+        took = {name: at - began for name, at in made.fired.items()}
+        assert set(took) == set(rules), [(alert.rule_id, alert.state, alert.reason, alert.unknown_words) for alert in made.alerts]
+        assert {name: time for name, time in took.items() if time > said[name].within} == {}
+        made.switch(fault, False)
+        ended = play(made, lambda: set(made.resolved) == set(rules), max(each.resolves_within for each in said.values()))
+        took = {name: at - ended for name, at in made.resolved.items()}
+        assert set(took) == set(rules), [(alert.rule_id, alert.state, alert.reason, alert.unknown_words) for alert in made.alerts]
+        assert {name: time for name, time in took.items() if time > said[name].resolves_within} == {}
+
+
+FIXED = {"arena": "StackOverBudget", "coach": "TierOverBudget"}
+
+
+@pytest.mark.parametrize(("slug", "name"), FIXED.items())
+def test_a_budget_that_equals_its_fixed_cost_is_full_at_the_end_of_its_month_and_broken_by_one_more_item(
+    slug: str, name: str
+) -> None:
+    pack, rule = PACKS[slug], rules_of(slug)[name]
+    for extra, fires in ((None, False), (Decimal("50"), True)):
+        costs = pack.costs
+        assert costs is not None
+        if extra is not None:
+            more = [CostItem(id="forgotten", title="An item nobody planned", usd_per_month=extra)]
+            costs = costs.model_copy(update={"items": [*pack.cost_items(), *more], "cost_tier": None})
+        changed = pack.model_copy(update={"costs": costs})
+        last = datetime(2026, 11, 30, 23, 58, 7, tzinfo=UTC)
+        with closing(world(slug, last, 1, streams=(), rules={name: rule}, pack=changed, shape=reduced(pack, [rule]))) as made:
+            made.measured = limits_of([rule])
+            made.beat()
+            assert made.firing(name) is fires
+            made.clock.at = datetime(2026, 12, 1, 0, 5, tzinfo=UTC)
+            made.beat()
+            assert not made.firing(name)
