@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, insert, or_, select, update
 
@@ -114,7 +114,7 @@ class Acknowledgements:
         with self._state.write() as connection:
             held = in_force(connection, [episode], now)
             if not held:
-                raise InputError("nobody has acknowledged this alert", f"episode {episode[:40]}", "there is nothing to withdraw")
+                _nothing_held(connection, episode, now)
             gone = connection.execute(
                 update(AcknowledgementRow)
                 .where(AcknowledgementRow.episode == episode, AcknowledgementRow.withdrawn_at.is_(None))
@@ -122,6 +122,26 @@ class Acknowledgements:
             ).rowcount
             record(connection, self._state.clock.now(), who, "withdraw acknowledgement", episode=episode)
         return int(gone)
+
+
+def _nothing_held(connection: Connection, episode: str, now: datetime) -> NoReturn:
+    """Raise InputError with what became of the newest acknowledgement of an episode that has none in force."""
+    newest = select(*COLUMNS).where(AcknowledgementRow.episode == episode).order_by(AcknowledgementRow.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    where = f"episode {episode[:40]}"
+    if row is None:
+        raise InputError("nobody has acknowledged this alert", where, "there is nothing to give back")
+    last = Acknowledgement(**row._mapping)
+    if last.withdrawn_at is not None:
+        raise InputError(
+            f"it was given back {_short(last.withdrawn_at)} by {last.withdrawn_by}", where, "nothing needs to be done"
+        )
+    assert last.until is not None, "one without an end holds until it is given back"
+    raise InputError(
+        f"the acknowledgement by {last.who} ran out {_short(last.until)}: escalation has begun anew",
+        where,
+        "acknowledge it again to stop that",
+    )
 
 
 def _firing(state: StateDb, episode: str) -> None:

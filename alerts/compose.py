@@ -103,7 +103,7 @@ class Words:
             fingerprint=alert.fingerprint,
             episode=alert.episode,
             state=alert.state.value,
-            title=self._title(alert.rule_id, alert.labels, alert.annotations),
+            title=self.title(alert),
             summary=alert.annotations.get("summary", "") or alert.reason or self._unknown(alert),
             labels=dict(alert.labels),
             annotations=dict(alert.annotations),
@@ -122,11 +122,6 @@ class Words:
             acknowledged_by=_taken_words(taken, now, zone),
             links=self._links(alert.rule_id, alert.platform, alert.episode, alert.labels, alert.annotations),
         )
-
-    def tells_no_data(self, alert: Alert) -> bool:
-        """Whether an alert fires only because there is no data, which its rule says to tell: no reading ever gave it a reason."""
-        rule = self.rules.get(alert.rule_id)
-        return rule is not None and rule.on_no_data == "alert" and not alert.reason
 
     def told_of(self, past: Episode) -> NoticeAlert:
         """One alert in words, as an episode that is over left it."""
@@ -147,6 +142,10 @@ class Words:
             links=self._links(past.rule_id, past.platform, past.episode, past.labels, {}),
         )
 
+    def title(self, alert: Alert) -> str:
+        """An alert as its rule calls it."""
+        return self._title(alert.rule_id, alert.labels, alert.annotations)
+
     def _changed(self, platform: str, since: datetime, until: datetime) -> tuple[str, ...]:
         try:
             return tuple(self.changed(platform, since, until)[:MOST_CHANGES])
@@ -157,7 +156,7 @@ class Words:
     def _unknown(self, alert: Alert) -> str:
         if alert.unknown_since is not None:
             return f"{alert.unknown_why}: {alert.unknown_words}".rstrip(": ")
-        return NO_DATA if self.tells_no_data(alert) else ""
+        return NO_DATA if tells_no_data(alert) else ""
 
     def _title(self, rule_id: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
         rule = self.rules.get(rule_id)
@@ -199,6 +198,11 @@ class Words:
             )
             found["dashboard"] = f"{base}/platforms/{quote(platform, safe='')}{part}"
         return found | {"alert": page, "silence": f"{page}#act", "acknowledge": f"{page}#act"}
+
+
+def tells_no_data(alert: Alert) -> bool:
+    """Whether an alert fires because there is no data, which its rule says to tell."""
+    return bool(alert.facts.get("no_data"))
 
 
 def began(alert: Alert) -> datetime:

@@ -39,7 +39,7 @@ def _notice(look: Look, silence: Silence, receiver: str, hidden: list[Alert]) ->
     first = min(hidden, key=lambda each: (-RANK[each.severity], each.key))
     zone = look.words.zone_of(first.platform)
     when = f"{date_text(silence.ends_at, look.now, ZoneInfo(zone))} {silence.ends_at.astimezone(ZoneInfo(zone)).tzname()}"
-    hides = "1 alert that fires: it" if len(hidden) == 1 else f"{len(hidden):,} alerts that fire: they"
+    hides = "1 alert that it hides still fires" if len(hidden) == 1 else f"{len(hidden):,} alerts that it hides still fire"
     thread = f"roomleft-{sha256(f'{receiver}/silence/{silence.id}'.encode()).hexdigest()[:32]}"
     return Notice(
         notice_id=f"{thread}.{int(silence.ends_at.timestamp()):x}",
@@ -51,7 +51,7 @@ def _notice(look: Look, silence: Silence, receiver: str, hidden: list[Alert]) ->
         platform=first.platform,
         platform_title=look.words.platform_title(first.platform),
         severity=first.severity.value,
-        title=f"{silence.words} ends {when}; it hides {hides} will be told then",
+        title=f"{silence.words} ends {when}; {hides}",
         zone=zone,
         made_at=look.now,
         alerts=tuple(look.words.told(alert, look.now, look.taken.get(alert.episode)) for alert in hidden[:3]),

@@ -1,5 +1,8 @@
 """Which alerts tell nobody because another one that fires explains them: a component they depend on fails, or a rule of alerting.yaml says so.
 
+A component fails where a critical alert says so: its checks fail, or an error budget of it burns. That it costs too much, or is nearly full, explains
+nothing.
+
 It is worked out anew at each evaluation from the alerts as they are stored, before anything is told: a restart or a reload changes nothing about it.
 An alert never inhibits itself, and alerts that would inhibit one another inhibit neither: of any chain or ring somebody is told.
 """
@@ -16,10 +19,14 @@ from roomleft.alerting import Inhibition
 from roomleft.findings import AlertState, Severity
 from roomleft.matchers import Matcher, matches, parse_matchers
 from roomleft.packs import Pack
+from roomleft.rules import Rule, Rules
+from roomleft.rules_when import All, Any_, BurnIs, HealthIs, Leaf
 
 RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 LINGERS = timedelta(minutes=2)
 """How long after its end an alert still explains those that began while it fired: what depends on a part recovers after it."""
+CAUSE, FAILURE = "cause", "failure"
+"""The label by which a rule says itself whether its alerts tell of a failure of the component, and its value if so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +42,43 @@ Node = Hashable
 
 
 def inhibited(
-    alerts: Sequence[Alert], packs: Mapping[str, Pack], rules: Sequence[Inhibition], now: datetime
+    alerts: Sequence[Alert], packs: Mapping[str, Pack], inhibitions: Sequence[Inhibition], rules: Rules, now: datetime
 ) -> dict[Key, Inhibited]:
-    """The firing alerts that are inhibited, by key. `alerts`: all of them, those resolved lately too."""
+    """The firing alerts that are inhibited, by key. `alerts`: all of them, those resolved lately too; `rules` those in force."""
     sources = [alert for alert in alerts if _explains(alert, now)]
     targets = [alert for alert in alerts if alert.state is AlertState.FIRING]
     if not sources or not targets:
         return {}
     explained = _Explained(sources, targets)
-    explained.by_dependency(packs)
-    for number, rule in enumerate(rules):
+    explained.by_dependency(packs, rules)
+    for number, rule in enumerate(inhibitions):
         explained.by_rule(number, rule)
     return explained.without_rings()
+
+
+def says_failure(alert: Alert, rule: Rule | None) -> bool:
+    """Whether an alert says that its component itself fails, so that what depends on it must.
+
+    It is critical, there is data that says so, and its rule has the label `cause: failure`, or no such label and a condition that cannot hold unless
+    the component's checks fail or an error budget burns.
+    """
+    if alert.severity is not Severity.CRITICAL or alert.facts.get("no_data"):
+        return False
+    if alert.labels.get(CAUSE):
+        return alert.labels[CAUSE] == FAILURE
+    return rule is not None and _is_of_failure(rule.when, alert.labels.get("component", ""))
+
+
+def _is_of_failure(when: Leaf | All | Any_, component: str) -> bool:
+    match when:
+        case All():
+            return any(_is_of_failure(part, component) for part in when.all)
+        case Any_():
+            return all(_is_of_failure(part, component) for part in when.any)
+        case HealthIs():
+            return when.health == component and set(when.status) == {"fail"}
+        case _:
+            return isinstance(when, BurnIs)
 
 
 def upstream(packs: Mapping[str, Pack]) -> dict[str, dict[str, frozenset[str]]]:
@@ -92,18 +124,17 @@ class _Explained:
         self.into: dict[Key, list[tuple[Node, Withheld]]] = {}
         self.alerts = {alert.key: alert for alert in targets}
 
-    def by_dependency(self, packs: Mapping[str, Pack]) -> None:
+    def by_dependency(self, packs: Mapping[str, Pack], rules: Rules) -> None:
         above = upstream(packs)
-        at: dict[tuple[str, str, int], list[Alert]] = {}
+        failing: dict[tuple[str, str], list[Alert]] = {}
         for alert in self.sources:
             component = alert.labels.get("component", "")
-            if component in above.get(alert.platform, {}):
-                at.setdefault((alert.platform, component, RANK[alert.severity]), []).append(alert)
+            if component in above.get(alert.platform, {}) and says_failure(alert, rules.get(alert.rule_id)):
+                failing.setdefault((alert.platform, component), []).append(alert)
         for target in self.targets:
             for component in above.get(target.platform, {}).get(target.labels.get("component", ""), ()):
-                for rank in range(RANK[target.severity], len(RANK)):
-                    found = at.get((target.platform, component, rank), ())
-                    self._add(("component", target.platform, component, rank), found, target, Withheld.DEPENDENCY)
+                found = failing.get((target.platform, component), ())
+                self._add(("component", target.platform, component), found, target, Withheld.DEPENDENCY)
 
     def by_rule(self, number: int, rule: Inhibition) -> None:
         source, target = parse_matchers(rule.source), parse_matchers(rule.target)

@@ -92,9 +92,12 @@ class Look:
         if receiver is None:
             self.withhold_all(firing, Withheld.NO_RECEIVER, group)
             return
+        receiver = _only(receiver, only)
+        if not receiver.channels:
+            return
         group.sequence += 1
         notice = self.words.notice(group, kind, why, self.now, firing, resolved, self.taken)
-        self.made += enqueue(self.connection, notice, _only(receiver, only), group.key, self.wall)
+        self.made += enqueue(self.connection, notice, receiver, group.key, self.wall)
 
     def _ended(self, group: Group, name: str, told: Told) -> NoticeAlert:
         alert = self.named.get(name)

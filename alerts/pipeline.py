@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alerts.alert import Alert
 from alerts.book import Book
-from alerts.compose import Words
+from alerts.compose import Words, tells_no_data
 from alerts.ending_silences import tell_ending
 from alerts.escalation import escalate
 from alerts.groups import Group, Groups, name_of
@@ -158,12 +158,11 @@ def _tells_no_data(look: Look, alert: Alert) -> bool:
 
 def drop_inhibited(look: Look, alerts: list[Alert]) -> list[Alert]:
     """What another alert explains: sources are all that fire, silenced, acknowledged and unknown ones too."""
-    found = inhibited(look.alerts, look.words.packs, look.alerting.inhibit, look.now)
+    found = inhibited(look.alerts, look.words.packs, look.alerting.inhibit, look.words.rules, look.now)
     for alert in alerts:
         if alert.key in found:
             why = found[alert.key]
-            component = why.by.labels.get("component", "")
-            look.withhold(alert, why.reason, f"{why.by.rule_id}{f' ({component})' if component else ''} {why.by.episode}")
+            look.withhold(alert, why.reason, look.words.title(why.by))
     return [alert for alert in alerts if alert.key not in found]
 
 
@@ -257,14 +256,14 @@ def tell_news(look: Look, groups: list[Group]) -> list[Group]:
     for group in groups:
         if group.told_at == look.now:
             continue
-        new, over, still = group.new(), group.over(), group.still()
+        new, over = group.new(), group.over()
         if over and not look.route_of(group).send_resolved:
             _unwanted(look, group)
             group.note_over(over, look.now)
             over = {}
         if not new and not over:
             continue
-        worse = any(_is_critical(alert) for alert in new) and not any(_is_critical(alert) for alert in still)
+        worse = any(_is_critical(alert) for alert in new) and not any(_is_critical(alert) for alert, _ in group.goes_on())
         if look.now < group.next_at and not worse:
             look.withhold_all(new, Withheld.GROUP_WAIT, group)
             continue
@@ -339,7 +338,7 @@ def _why(look: Look, new: Sequence[Alert], otherwise: Why) -> Why:
     silenced = {Withheld.SILENCED.value, Withheld.MAINTENANCE.value}
     if all(before.get(Line(alert, Withheld.SILENCED).key) in silenced for alert in new):
         return Why.SILENCE_OVER
-    if all(alert.unknown_since is not None or look.words.tells_no_data(alert) for alert in new):
+    if all(alert.unknown_since is not None or tells_no_data(alert) for alert in new):
         return Why.NO_DATA
     return otherwise
 

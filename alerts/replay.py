@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -61,20 +61,41 @@ class Turns:
         return bisect_left(self._ats, at)
 
 
-def replay(rule: Rule, stretches: Iterable[Stretch], turns: Turns, seed: Iterable[Alert] = ()) -> list[Event]:
-    """What happened to every alert of a rule. `stretches` are the rule's in time order; `seed` the alerts as they stood before the first turn."""
+def replay(
+    rule: Rule,
+    stretches: Iterable[Stretch],
+    turns: Turns,
+    seed: Iterable[Alert] = (),
+    stood: tuple[int, Iterable[Alert]] | None = None,
+) -> list[Event]:
+    """What happened to every alert of a rule. `stretches` are the rule's in time order; `seed` the alerts as they stood before the first turn.
+    `stood`: how they are known to have stood before a later turn; those before it have then only told what timers had run."""
     mine = {alert.fingerprint: alert for alert in seed}
     events: list[Event] = []
     due = turns.due(rule.interval)
-    begun = turns.fresh is None
+    cuts: dict[int, Callable[[dict[str, Alert]], dict[str, Alert]]] = {}
+    if turns.fresh is not None:
+        cuts[turns.fresh] = lambda mine: {}
+    if stood is not None:
+        known = {alert.fingerprint: alert for alert in stood[1]}
+        cuts[stood[0]] = lambda mine: {key: _with_timers(alert, mine.get(key)) for key, alert in known.items()}
+    waiting = sorted(cuts)
     for stretch in stretches:
         first = stretch.first
-        if not begun and turns.fresh is not None and stretch.last >= turns.fresh:
-            if first < turns.fresh:
-                mine = _through(rule, stretch.looked, first, turns.fresh - 1, due, turns, mine, events)
-            mine, begun, first = {}, True, max(first, turns.fresh)
+        while waiting and waiting[0] <= stretch.last:
+            cut = waiting.pop(0)
+            mine = _through(rule, stretch.looked, first, cut - 1, due, turns, mine, events)
+            mine, first = cuts[cut](mine), max(first, cut)
         mine = _through(rule, stretch.looked, first, stretch.last, due, turns, mine, events)
     return events
+
+
+def _with_timers(known: Alert, followed: Alert | None) -> Alert:
+    """An alert as it is known to have stood, with the timers of the one that was followed for a while and stands alike."""
+    if followed is None or followed.state is not known.state:
+        return known
+    held = followed.held_since if followed.episode == known.episode else known.held_since
+    return replace(known, held_since=held, cleared_since=followed.cleared_since)
 
 
 def _through(

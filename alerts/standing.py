@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.alert import Alert, Event, Happened
+from alerts.lifecycle import REFRESH
 from roomleft.findings import AlertState, Unknown
+from roomleft.rules import Rules
 
 
-def standing_at(events: Iterable[Event], at: datetime) -> list[Alert]:
+def standing_at(events: Iterable[Event], at: datetime, rules: Rules | None = None) -> list[Alert]:
     """The alerts that were pending, firing, unknown or over just before `at`. `events` oldest first. Since when a firing one had not held is not
-    known; a replay that begins `keep_firing_for` earlier than what counts need not know it."""
+    told by events; who follows it for longer than its rule's `keep_firing_for` knows. `rules` tell how long an unknown time starts a pending one anew."""
     held: dict[tuple[str, str], Alert] = {}
     for event in events:
         if event.at >= at:
             break
         key = event.rule_id, event.fingerprint
-        alert = _after(held.get(key), event)
+        rule = rules.get(event.rule_id) if rules else None
+        alert = _after(held.get(key), event, rule.hold if rule is not None else REFRESH)
         if alert is None:
             held.pop(key, None)
         else:
@@ -26,7 +29,7 @@ def standing_at(events: Iterable[Event], at: datetime) -> list[Alert]:
     return list(held.values())
 
 
-def _after(alert: Alert | None, event: Event) -> Alert | None:
+def _after(alert: Alert | None, event: Event, hold: timedelta) -> Alert | None:
     alert = alert or Alert(
         event.rule_id, event.fingerprint, event.platform, event.severity, event.labels, AlertState.INACTIVE, "", None, None, None, None,
         None, None, "", event.at, event.at,
@@ -47,6 +50,10 @@ def _after(alert: Alert | None, event: Event) -> Alert | None:
             return replace(alert, state=state, unknown_since=event.at, unknown_why=Unknown.NO_DATA)
         case Happened.KNOWN:
             known = replace(alert, unknown_since=None, unknown_why=None)
+            if known.state is AlertState.PENDING and known.held_since is not None and alert.unknown_since is not None:
+                unknown_for = event.at - alert.unknown_since
+                long = unknown_for > max(hold, REFRESH)
+                known = replace(known, held_since=event.at if long else min(known.held_since + unknown_for, event.at))
             return known if known.state is not AlertState.UNKNOWN else None
         case _:
             return None

@@ -110,7 +110,8 @@ def _judged(
         )
     if detection is not None and detection > max(SLOW, 2 * rule.hold + GATHERED):
         return "too slow", f"{span_text(detection)} into the incidents it saw{aside}"
-    told = f"saw {seen} of {_incidents(incidents)} of its component" if incidents else f"{per_week:.1f} pages a week"
+    told = f"saw {seen} of {_incidents(incidents)} of its component" if seen else f"{per_week:.1f} pages a week"
+    told += f", none in the {_incidents(incidents)} of its component" if incidents and not seen else ""
     return "keep", told + aside
 
 

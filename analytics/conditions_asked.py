@@ -17,7 +17,7 @@ from analytics.conditions_words import Line, exact, labels_text
 from analytics.meters import Meters
 from analytics.slo_judge import Burning
 from analytics.wording import amount_text, span_text
-from roomleft.errors import PackError
+from roomleft.errors import PackError, StoreError
 from roomleft.findings import Unknown
 from roomleft.limits import Kind, Limit, Reading
 from roomleft.packs_meters import CountMeter, IncreaseMeter, RatioMeter
@@ -38,11 +38,12 @@ class Snapshot:
 
     def __init__(self, store: Store, tx: Transaction) -> None:
         self._store, self._tx = store, tx
+        self._is_broken = False
         self.where, self.now, self.is_lake = store.where, store.now, store.is_lake
 
     def query(self, name: str, /, **params: object) -> pa.Table:
         """As the store's."""
-        return self._tx.execute(query_text(name), params)
+        return self.select(query_text(name), params)
 
     def rows(self, name: str, /, **params: object) -> list[dict[str, Any]]:
         """As the store's."""
@@ -50,7 +51,13 @@ class Snapshot:
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """As the store's."""
-        return self._tx.execute(sql, params)
+        if not self._is_broken:
+            try:
+                return self._tx.execute(sql, params)
+            except StoreError:
+                # The engine gives a transaction up after an error. One rule's error must not be every rule's.
+                self._is_broken = True
+        return self._store.select(sql, params)
 
     def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
         """As the store's, which asks in a transaction of its own."""

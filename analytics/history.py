@@ -7,7 +7,6 @@ what cannot be known any more is unknown; `notes` say in words, by rule, where t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -19,7 +18,6 @@ from analytics.conditions_answers import Answers
 from analytics.conditions_asked import (
     ASK_FOR_S,
     MOST_ROWS,
-    Snapshot,
     asked_at,
     meter_limit,
     slo_of,
@@ -100,14 +98,11 @@ def _run(
         np.array([us(at) for at, _ in instants], dtype=np.int64),
         np.array([us(read_to) for _, read_to in instants], dtype=np.int64),
     )
-    with ExitStack() as stack:
-        tx = stack.enter_context(view.store.transaction())
-        store = Snapshot(view.store, tx)
-        scene = Scene(replace(view, store=store.as_store(), read_to=instants[-1][1]), many, store.query)
-        looking = Replaying(scene, rules, live=live, notes=notes, asks=view)
-        for rule in rules.values():
-            looking.rule_id = rule.rule_id
-            yield from _encoded(rule, looking.board(rule), looking, shift)
+    scene = Scene(replace(view, read_to=instants[-1][1]), many, view.store.query)
+    looking = Replaying(scene, rules, live=live, notes=notes)
+    for rule in rules.values():
+        looking.rule_id = rule.rule_id
+        yield from _encoded(rule, looking.board(rule), looking, shift)
 
 
 def _encoded(rule: Rule, board: Board, looking: Replaying, shift: int) -> Iterator[Stretch]:
@@ -162,11 +157,11 @@ def _is_told_alike(board: Board, slim: Board, i: int) -> bool:
 
 
 class Replaying(Looking):
-    """The conditions of some rules at many instants. `asks`: the view whose store is asked people's queries."""
+    """The conditions of some rules at many instants."""
 
-    def __init__(self, scene: Scene, rules: Mapping[str, Rule], *, live: bool, notes: Notes, asks: View) -> None:
+    def __init__(self, scene: Scene, rules: Mapping[str, Rule], *, live: bool, notes: Notes) -> None:
         super().__init__(scene, rules.values(), scene.view.store)
-        self.live, self.notes, self.asks = live, notes, asks
+        self.live, self.notes = live, notes
         self.rule_id = ""
         self.reasons.quiet = not live
         # All that may be asked for at once: the places of series must not change while conditions are worked out.
@@ -323,7 +318,7 @@ class Replaying(Looking):
 
     def _sql(self, leaf: SqlIs, rule: Rule) -> Board:
         """A query, asked at some of the instants; each answer holds until the next. One that does not ask `$at` cannot speak of the past."""
-        text, n = sql_text(leaf, rule, self.asks), len(self.scene.instants)
+        text, n = sql_text(leaf, rule, self.scene.view), len(self.scene.instants)
         if "$at" not in text:
             self.note("its query speaks of the present only: write $at in it")
             return untold(Unknown.NO_DATA, "its query speaks of the present only", n)
@@ -336,8 +331,8 @@ class Replaying(Looking):
         for i in places.tolist():
             question = asked_at(text, instant_of(int(instants.at[i])))
             try:
-                answer = self.asks.store.ask(question, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S)
-                boards.append(sql_board(leaf, rule, self.asks, answer))
+                answer = self.scene.view.store.ask(question, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S)
+                boards.append(sql_board(leaf, rule, self.scene.view, answer))
             except RoomleftError as error:
                 boards.append(untold(Unknown.ERROR, str(error), 1))
         return held(boards, np.searchsorted(places, np.arange(n), "right") - 1)

@@ -30,17 +30,23 @@ def spacing(places: Ints, observed: Ints) -> Ints:
     if len(observed) < 2:
         return np.zeros(len(observed), dtype=np.int64)
     gaps = np.where(places[1:] == places[:-1], np.diff(observed), -1)
-    before, after = np.r_[np.full(GAPS, -1), gaps], np.r_[gaps, np.full(GAPS, -1)]
-    found = np.maximum(_middle(before[: len(observed) + GAPS - 1]), _middle(after[: len(observed) + GAPS - 1]))
-    return np.maximum(found, 0)
+    none = np.full(GAPS, -1)
+    found = np.zeros(len(observed), dtype=np.int64)
+    for gap, owner in (
+        (np.r_[none, gaps], np.r_[none, places[:-1]]),
+        (np.r_[gaps, none], np.r_[places[:-1], none]),
+    ):
+        five = np.lib.stride_tricks.sliding_window_view(gap, GAPS)[: len(observed)]
+        own = np.lib.stride_tricks.sliding_window_view(owner, GAPS)[: len(observed)] == places[:, None]
+        found = np.maximum(found, _middle(np.where(own, five, -1)))
+    return found
 
 
-def _middle(gaps: Ints) -> Ints:
-    """The middle of each five values in a row, of those that are gaps within one series; -1 where there is none."""
-    five = np.sort(np.lib.stride_tricks.sliding_window_view(gaps, GAPS), axis=1)
-    none = (five < 0).sum(axis=1)
-    place = np.minimum((none + GAPS) // 2, GAPS - 1)
-    found: Ints = five[np.arange(len(five)), place]
+def _middle(five: Ints) -> Ints:
+    """The middle of the gaps in each row, without those of other series (-1); -1 where there is none."""
+    ordered = np.sort(five, axis=1)
+    none = (ordered < 0).sum(axis=1)
+    found: Ints = ordered[np.arange(len(ordered)), np.minimum((none + GAPS) // 2, GAPS - 1)]
     return found
 
 
@@ -148,9 +154,21 @@ class HistoryDesk(Desk):
             if high - low < 2:
                 found[place, until >= observed[low]] = 0.0 if high > low else np.nan
                 continue
-            at, reading = observed[low:high].astype(np.float64), value[low:high]
+            at, reading = observed[low:high], value[low:high]
             steps = np.diff(reading)
             total = np.r_[0.0, np.cumsum(np.where(steps >= 0, steps, reading[1:]))]
-            found[place] = np.interp(until, at, total) - np.interp(since, at, total)
+            found[place] = _reached(at, total, until, int(self.look_back[place])) - _reached(
+                at, total, since, int(self.look_back[place])
+            )
             found[place, until < observed[low]] = np.nan
         return found
+
+
+def _reached(at: Ints, total: Floats, instants: Ints, apart_us: int) -> Floats:
+    """What a counter had come to: as of its newest reading or, between two that are `apart_us` and more apart, on the line between them."""
+    place = np.clip(np.searchsorted(at, instants, "right") - 1, 0, len(at) - 2)
+    gap = at[place + 1] - at[place]
+    share = np.clip((instants - at[place]) / np.maximum(gap, 1), 0.0, 1.0)
+    share = np.where((gap < apart_us) & (share < 1.0), 0.0, share)
+    found: Floats = total[place] + share * (total[place + 1] - total[place])
+    return found

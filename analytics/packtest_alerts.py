@@ -101,7 +101,7 @@ def _compare(wanted: WantedAlert, alert: Standing, at: str) -> Iterator[str]:
     if wanted.value is not None and (alert.value is None or abs(alert.value - wanted.value) > wanted.within):
         yield f"{at}: its value is {alert.value}, not {wanted.value}"
     if wanted.reason is not None and wanted.reason not in _plain(f"{alert.reason} {alert.unknown_words}"):
-        yield f"{at}: the reason is {alert.unknown_words or alert.reason!r}, which does not say {wanted.reason!r}"
+        yield f"{at}: the reason is {_plain(alert.unknown_words or alert.reason)!r}, which does not say {wanted.reason!r}"
     for name, text in wanted.annotations.items():
         if text not in _plain(alert.annotations.get(name, "")):
             yield f"{at}: its {name} is {alert.annotations.get(name, '')!r}, which does not say {text!r}"

@@ -12,7 +12,7 @@ from analytics.slo_interval import interval
 from roomleft.findings import Unknown
 from roomleft.packs import Pack
 from roomleft.packs_meters import CountMeter, IncreaseMeter, Meter, PromqlMeter, SqlMeter, TotalMeter
-from roomleft.slos import Asked, Counted, Events, Method, Minutes, Readings, Slo, Source
+from roomleft.slos import Asked, Counted, Events, Method, Minutes, Readings, Slo, Source, sources_of
 from warehouse.store import Store
 
 FRESH_FOR = timedelta(minutes=5)
@@ -199,7 +199,7 @@ class Asking:
         indicator = self.slo.indicator
         if isinstance(indicator, Minutes):
             yield 3 * indicator.meter.every
-        for source in _sources(self.slo):
+        for source in sources_of(self.slo.indicator):
             yield 3 * getattr(source.meter, "step", timedelta(0))
             yield getattr(source.meter, "stale_after", None) or timedelta(0)
 
@@ -250,12 +250,3 @@ def _series_of(meter_id: str, meter: Meter) -> Any:
     if isinstance(meter, PromqlMeter):
         return IncreaseMeter(kind="increase", unit=meter.unit, series=f"promql:{meter_id}", labels={})
     return meter
-
-
-def _sources(slo: Slo) -> list[Counted]:
-    match slo.indicator:
-        case Events(total=total, bad=bad, good=good):
-            return [each for each in (total, bad, good) if isinstance(each, Counted)]
-        case Readings(source=source):
-            return [source]
-    return []

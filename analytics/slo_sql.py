@@ -173,47 +173,6 @@ GROUP BY ALL
 """
 )
 
-TAPE = (
-    MATCHED
-    + """
-, firsts AS (SELECT series_id, min(observed_at) AS raw_from FROM points GROUP BY series_id)
-, older AS (
-    -- Before the first raw reading that is still kept: the last one of each minute.
-    SELECT s.series_id, s.last_at AS observed_at, s.last_value AS value
-    FROM samples_1m AS s LEFT JOIN firsts AS f USING (series_id)
-    WHERE s.series_id IN (SELECT series_id FROM matched) AND s.count > 0 AND s.bucket > $since::TIMESTAMPTZ - INTERVAL 1 MINUTE
-      AND s.last_at > $since::TIMESTAMPTZ AND s.last_at < coalesce(f.raw_from, $at::TIMESTAMPTZ)
-), rows AS (
-    SELECT series_id, observed_at, value, ingested_at
-    FROM samples
-    WHERE series_id IN (SELECT series_id FROM matched) AND observed_at > $since::TIMESTAMPTZ AND observed_at <= $at::TIMESTAMPTZ
-      AND ingested_at <= $read_to::TIMESTAMPTZ AND value IS NOT NULL AND isfinite(value)
-    UNION ALL
-    SELECT series_id, observed_at, value, observed_at FROM older
-)
-SELECT m.slo, m.role, m.series_id, m.target, epoch_us(m.seen_at) AS seen_us, epoch_us(r.observed_at) AS observed_us, r.value,
-    epoch_us(r.ingested_at) AS ingested_us
-FROM rows AS r JOIN matched AS m USING (series_id)
-ORDER BY m.slo, m.role, m.series_id, r.observed_at
-"""
-)
-"""Every reading of the counters with its arrival, for questions about many instants."""
-
-MINUTE_TAPE = (
-    FAILING.replace("SELECT l.slo, l.minutes, h.observed_at,", "SELECT l.slo, l.minutes, h.observed_at, h.ingested_at,").split(
-        "), looked AS"
-    )[0]
-    + """
-)
-SELECT slo, epoch_us(date_trunc('minute', observed_at) + to_minutes(k)) AS minute_us, failed, min(epoch_us(observed_at)) AS observed_us,
-    min(epoch_us(ingested_at)) AS ingested_us
-FROM answers, LATERAL (SELECT unnest(range(minutes)) AS k)
-GROUP BY 1, 2, 3
-ORDER BY 1, 2
-"""
-)
-"""The minutes that were looked at, those that failed apart, and when their first answer was made and had arrived."""
-
 SEEN = """
 SELECT unnest($name::VARCHAR[]) AS name, unnest($platform::VARCHAR[]) AS platform
 INTERSECT

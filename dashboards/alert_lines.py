@@ -41,7 +41,7 @@ def joined(parts: Parts, alerts: Sequence[Alert], now: datetime) -> list[AlertLi
 
 def held_back(parts: Parts, alerts: Sequence[Alert], now: datetime) -> Mapping[tuple[str, str], Inhibited]:
     """The alerts that tell nobody because another explains them, by key."""
-    return inhibited(alerts, parts.packs, parts.alerting().inhibit, now)
+    return inhibited(alerts, parts.packs, parts.alerting().inhibit, parts.rules, now)
 
 
 def _quiet(

@@ -29,7 +29,7 @@ OWN_PLACE = frozenset({"alertname", "platform", "severity", "component", "owner"
 """Labels that the pages say elsewhere."""
 
 
-BURNS = frozenset({"slo", "long", "short"})
+BURNS = frozenset({"slo", "burn_rate"})
 """The facts of an alert on how fast an error budget burns."""
 SILENCED_BY = ("alertname", "platform", "component")
 """The labels a silence is offered with, besides those that tell an alert from its rule's others."""
@@ -185,6 +185,8 @@ def compared(alert: Alert) -> tuple[str, str]:
 def runs_out(alert: Alert, now: datetime, zone: ZoneInfo) -> str:
     """When the limit behind it runs out: `today 23:10`, `ran out 19 Nov`; empty where no limit is behind it or it has no date."""
     told = alert.facts.get("exhausts_at", "")
+    if not told and alert.facts.get("exhausts_in"):
+        return f"in {alert.facts['exhausts_in']}"
     try:
         at = parse_instant(told) if told else None
     except InputError:

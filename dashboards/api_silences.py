@@ -113,14 +113,13 @@ def _told(silence: Silence, alerts: Sequence[Alert], seen: Sequence[Any], now: d
 
 
 def notice_words(silence: Silence, hides: int, idle: bool, now: datetime) -> str:
-    """What somebody should know of it: `hides 2 firing alerts; ends in 40 min, and they will be told then`; empty for nothing."""
+    """What somebody should know of it: `hides 2 firing alerts; ends in 40 min`; empty for nothing."""
     said = []
     if hides:
         said.append(f"hides {wording.plural(hides, 'firing alert')}")
     stretch = silence.stretch(now)
     if stretch is not None and stretch[1] is not None and stretch[1] - now <= ENDS_SOON:
-        told = f", and {'they' if hides > 1 else 'it'} will be told then" if hides else ""
-        said.append(f"ends in {wording.age(stretch[1] - now)}{told}")
+        said.append(f"ends in {wording.age(stretch[1] - now)}")
     if idle:
         said.append("nothing matched it for a week")
     return "; ".join(said)

@@ -41,6 +41,11 @@ RULES: Sequence[Rule] = (
     Rule(frozenset({"POST"}), "/v1/litellm", Scope.INGEST),
     Rule(frozenset({"POST"}), "/api/v1/sql", Scope.READ),  # a question, through the gate that only lets one SELECT pass
     Rule(frozenset({"POST"}), "/sign-out", Scope.READ),
+    Rule(frozenset({"POST"}), "/api/v1/alerts/replay", Scope.ADMIN),  # takes a core for a while
+    Rule(frozenset({"POST", "DELETE"}), "/api/v1/alerts/*", Scope.RESPOND),
+    Rule(frozenset({"POST"}), "/alerts/*", Scope.RESPOND),
+    Rule(frozenset({"POST"}), "/api/v1/silences", Scope.RESPOND),
+    Rule(frozenset({"DELETE"}), "/api/v1/silences/*", Scope.RESPOND),
     Rule(frozenset({"GET", "HEAD", "POST", "WEBSOCKET"}), "/_dash-*", Scope.READ),
     Rule(frozenset({"GET", "HEAD", "WEBSOCKET"}), "/*", Scope.READ),
 )

@@ -137,12 +137,15 @@ def warm_up_of(rules: Rules) -> timedelta:
 
 
 def replayed(
-    rules: Rules, span: Span, stretches: Stretches, seed: Iterable[Alert] = (), progress: Progress = lambda done, words: None
+    rules: Rules,
+    span: Span,
+    stretches: Stretches,
+    seed: Iterable[Alert] = (),
+    stood: Iterable[Alert] | None = None,
+    progress: Progress = lambda done, words: None,
 ) -> dict[str, list[Event]]:
-    """What happened by rule, warming up included. `seed`: the alerts as they stood before the first evaluation."""
-    before: dict[str, list[Alert]] = {}
-    for alert in seed:
-        before.setdefault(alert.rule_id, []).append(alert)
+    """What happened by rule, warming up included. `seed`: the alerts as they stood before the first evaluation, `stood` before the first that counts."""
+    before, known = _by_rule(seed), _by_rule(stood or ())
     found: dict[str, list[Stretch]] = {rule_id: [] for rule_id in rules}
     # Of what arrived when, history from before live evaluation knows nothing, and reads everything: the two are looked at apart.
     live_from = span.turns.fresh or 0
@@ -152,10 +155,18 @@ def replayed(
                 found[part.rule_id].append(_Later(part.rule_id, part.first + begin, part.last + begin, part.looked))
     events: dict[str, list[Event]] = {}
     for done, (rule_id, rule) in enumerate(rules.items()):
-        events[rule_id] = replay(rule, found[rule_id], span.turns, before.get(rule_id, ()))
+        stands = (span.begins, known.get(rule_id, ())) if stood is not None else None
+        events[rule_id] = replay(rule, found[rule_id], span.turns, before.get(rule_id, ()), stands)
         progress((done + 1) / len(rules), rule_id)
         time.sleep(0)  # pages are served by the same interpreter
     return events
+
+
+def _by_rule(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    found: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        found.setdefault(alert.rule_id, []).append(alert)
+    return found
 
 
 def incidents_of(store: Store, since: datetime, until: datetime) -> list[Incident]:
@@ -206,10 +217,17 @@ def run_replay(
     if not span.instants:
         raise InputError("there is nothing to replay", "--from, --to", "no evaluation was recorded and no step lies in the span")
     progress(0.0, f"{len(span.instants):,} evaluations")
-    stood = tuple(seed(span.instants[0][0])) if span.turns.beats[0].before is not None else ()
+    begun = tuple(seed(span.instants[0][0])) if span.turns.beats[0].before is not None else ()
+    # How alerts stood is known where the span begins amid live evaluation.
+    amid = (
+        span.live
+        and (span.turns.fresh or 0) <= span.begins < len(span.instants)
+        and span.turns.beats[span.begins].before is not None
+    )
+    stood = tuple(seed(span.instants[span.begins][0])) if amid else None
     parts = 2 if mine[1] else 1
-    whole = replayed(mine[0], span, stretches, stood, lambda done, words: progress(done / parts, words))
-    after = replayed(mine[1], span, stretches, (), lambda done, words: progress((1 + done) / 2, words)) if mine[1] else {}
+    whole = replayed(mine[0], span, stretches, begun, stood, lambda done, words: progress(done / parts, words))
+    after = replayed(mine[1], span, stretches, (), None, lambda done, words: progress((1 + done) / 2, words)) if mine[1] else {}
     incidents = incidents_of(store, since, until)
 
     def judged(kind: Rules, events: Mapping[str, Sequence[Event]]) -> list[Verdict]:

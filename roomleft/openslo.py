@@ -137,20 +137,6 @@ def read_objects(paths: Sequence[Path]) -> tuple[list[Found], list[Verdict]]:
     return found, unread
 
 
-def is_other_kind(path: Path) -> str:
-    """What a file is, if it is OpenSLO or another system's SLO or rule file: its format in words; empty if it is neither (or cannot be read)."""
-    try:
-        documents = read_yaml_documents(path.read_bytes(), short_name(path))
-    except (OSError, PackError):
-        return ""
-    for document in documents:
-        for one in _objects(document):
-            words = VERSION if _get(one.data, "apiVersion") == VERSION else _foreign(one.data)
-            if words:
-                return words
-    return ""
-
-
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         if path.is_dir():

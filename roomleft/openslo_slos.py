@@ -21,16 +21,13 @@ from roomleft.packs_meters import PromqlMeter
 from roomleft.packs_yaml import PackFaults, Problem
 from roomleft.slo_windows import AlignedWindow
 from roomleft.slos import (
-    Counted,
-    Events,
     Indicator,
     Method,
-    Minutes,
-    Readings,
     Slo,
     burn_pairs,
     category_of,
     slos_of_packs,
+    sources_of,
 )
 from roomleft.timespan import Period, Window
 
@@ -67,11 +64,10 @@ def read_slos(packs: Mapping[str, Pack], rules_dir: Path | None) -> tuple[dict[s
         found, unread = read_objects(group)
         _refuse([*unread, *(fault for each in found for fault in each.faults)])
         slis = {each.name: each.model for each in found if isinstance(each.model, SliObject)}
-        home = next((slug for slug, path in beside.items() if [path] == group), "")
         for each in found:
             if not isinstance(each.model, SloObject):
                 continue
-            made, why = built(each, slis, packs, home)
+            made, why = built(each, slis, packs)
             if why:
                 elsewhere.append(Elsewhere(each.name, f"{each.file}, line {each.line}", why))
             for slo in made:
@@ -106,19 +102,8 @@ def with_questions(packs: Mapping[str, Pack], rules_dir: Path | None) -> Mapping
     return laid
 
 
-def sources_of(indicator: Indicator) -> list[Counted]:
-    """The meters that an indicator reads."""
-    match indicator:
-        case Events(total=total, bad=bad, good=good):
-            return [each for each in (total, bad, good) if isinstance(each, Counted)]
-        case Readings(source=source):
-            return [source]
-        case Minutes():
-            return [Counted(indicator.platform, indicator.meter_id, indicator.meter)]
-
-
-def built(one: Found, slis: Mapping[str, SliObject], packs: Mapping[str, Pack], home: str = "") -> tuple[list[Slo], str]:
-    """An SLO object as SLOs, one for each of its objectives; or none, and why it cannot be evaluated here. `home`: the platform its file stands beside.
+def built(one: Found, slis: Mapping[str, SliObject], packs: Mapping[str, Pack]) -> tuple[list[Slo], str]:
+    """An SLO object as SLOs, one for each of its objectives; or none, and why it cannot be evaluated here.
 
     Raises PackFaults for what is wrong in a file that measures something here.
     """
@@ -128,7 +113,7 @@ def built(one: Found, slis: Mapping[str, SliObject], packs: Mapping[str, Pack], 
         place = ("spec", "objectives", number)
         try:
             indicator = _indicator_spec(spec.indicatorRef, spec.indicator.spec if spec.indicator else None, objective, slis)
-            platform, found = Measuring(one, packs, home or _home(one, packs), number).indicator(indicator, objective)
+            platform, found = Measuring(one, packs, _home(one, packs), number).indicator(indicator, objective)
             slo = _slo(one, objective, number, platform, found)
             _check(slo)
         except NotHere as reason:
@@ -141,6 +126,10 @@ def built(one: Found, slis: Mapping[str, SliObject], packs: Mapping[str, Pack], 
 
 
 def _home(one: Found, packs: Mapping[str, Pack]) -> str:
+    """The platform meant where a source names none: that whose pack the file stands beside, else the service."""
+    beside = one.path.name.removesuffix(SUFFIX)
+    if beside in packs and one.path.parent == packs[beside].folder.parent:
+        return beside
     service = cast(SloObject, one.model).spec.service
     return service if service in packs else ""
 

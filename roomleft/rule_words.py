@@ -8,40 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from typing import Any
+from datetime import UTC, datetime, tzinfo
+from decimal import InvalidOperation
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Template, TemplateAssertionError, TemplateError, UndefinedError, nodes, pass_context
-from jinja2.exceptions import SecurityError
+from jinja2 import TemplateAssertionError, TemplateError, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from roomleft.clock import Now
 from roomleft.errors import InputError
 from roomleft.findings import Finding
 from roomleft.metrics import TEMPLATE_FAILURES
-from roomleft.money import usd
 from roomleft.packs_yaml import nearest
+from roomleft.rule_templates import ENVIRONMENT, Amount, Missing, filled, instant_of, percent
 from roomleft.rules import Rule
-from roomleft.rules_when import (
-    AbsentIs,
-    All,
-    Any_,
-    BurnIs,
-    HeadroomIs,
-    HealthIs,
-    Leaf,
-    MeterIs,
-    SeriesIs,
-    SourceIs,
-    leaves,
-)
-from roomleft.timespan import parse_instant, parse_span
-from roomleft.wording import amount_text, date_text, number_text, range_text, span_text
+from roomleft.rules_when import AbsentIs, All, Any_, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, SeriesIs, SourceIs, leaves
+from roomleft.wording import range_text
 
 log = logging.getLogger(__name__)
 LONGEST = 4000
@@ -69,135 +51,7 @@ OF_KIND: Mapping[type[Leaf], tuple[str, ...]] = {
 """What templates may name beside that, by the kinds of condition that the rule is made of."""
 OF_LABELS = ("get", "items", "keys", "values")
 STATEMENTS = (nodes.Output, nodes.If, nodes.For)
-FILTERS_OF_JINJA = (
-    "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "sort", "title",
-    "trim", "truncate", "upper",
-)  # fmt: skip
-
-
-class Amount(Decimal):
-    """A reading: a number to reckon with, which prints with its unit."""
-
-    unit: str
-
-    def __new__(cls, value: Decimal | float | str, unit: str = "") -> Amount:
-        made = super().__new__(cls, repr(float(value)) if isinstance(value, float) else value)
-        made.unit = unit
-        return made
-
-    def __str__(self) -> str:
-        return amount_text(Decimal(self), self.unit) if self.is_finite() else format(Decimal(self))
-
-
-class Missing(str):
-    """What is not known this time: prints as nothing, is false, and whatever is reckoned with it is missing too."""
-
-    __slots__ = ()
-
-    def __new__(cls) -> Missing:
-        return super().__new__(cls, "")
-
-    def _missing(self, *_: object) -> Missing:
-        return self
-
-    def _no(self, _: object) -> bool:
-        return False
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _missing
-    __mod__ = __rmod__ = __neg__ = __pos__ = __round__ = _missing
-    __lt__ = __le__ = __gt__ = __ge__ = _no
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if any(not isinstance(side, (int, float, Decimal, Missing)) for side in (left, right)):
-            # `"x" * 999999999` would fill the memory.
-            raise SecurityError(f"{operator} is for numbers")
-        if operator == "**" and abs(right) > 64:
-            raise SecurityError("the exponent is above 64")
-        return super().call_binop(context, operator, left, right)
-
-
-def _number(value: object) -> Decimal:
-    if isinstance(value, Decimal):
-        return value
-    try:
-        return Decimal(repr(float(value)) if isinstance(value, float) else str(value))
-    except InvalidOperation:
-        raise InputError(f"{str(value)[:50]!r} is not a number") from None
-
-
-def _amount(value: object, unit: str = "") -> str:
-    return "" if isinstance(value, Missing) else amount_text(_number(value), unit or getattr(value, "unit", ""))
-
-
-def _plain(value: object) -> str:
-    return "" if isinstance(value, Missing) else number_text(_number(value))
-
-
-def _usd(value: object, places: int = 2) -> str:
-    return "" if isinstance(value, Missing) else usd(_number(value), min(max(int(places), 0), 9))
-
-
-def _percent(value: object) -> str:
-    """A share as a whole per cent that never claims nothing or everything: `3 %`, `< 1 %`, `> 99 %`."""
-    if isinstance(value, Missing):
-        return ""
-    share = 100 * _number(value)
-    if 0 < share < 1:
-        return "< 1\u202f%"
-    return "> 99\u202f%" if 99 < share < 100 else amount_text(Decimal(round(share)), "percent")
-
-
-def _span(value: object) -> str:
-    if isinstance(value, Missing):
-        return ""
-    if isinstance(value, timedelta):
-        return span_text(value)
-    return span_text(timedelta(seconds=float(value)) if isinstance(value, (int, float, Decimal)) else parse_span(str(value)))
-
-
-def _instant(value: object) -> datetime:
-    return value if isinstance(value, datetime) else parse_instant(str(value))
-
-
-@pass_context
-def _date(context: Context, value: object, zone: str = "") -> str:
-    return "" if not value else date_text(_instant(value), context["_now"], ZoneInfo(zone) if zone else context["_zone"])
-
-
-@pass_context
-def _time(context: Context, value: object, zone: str = "") -> str:
-    if not value:
-        return ""
-    local = _instant(value).astimezone(ZoneInfo(zone) if zone else context["_zone"])
-    return f"{local:%H:%M} {local.tzname()}"
-
-
-def _make_environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False)
-    environment.globals.clear()
-    environment.tests = {name: environment.tests[name] for name in ("defined", "none", "number", "string")}
-    builtin = {name: environment.filters[name] for name in FILTERS_OF_JINJA}
-    environment.filters = {
-        **builtin, "amount": _amount, "number": _plain, "usd": _usd, "percent": _percent, "span": _span, "date": _date, "time": _time,
-    }  # fmt: skip
-    return environment
-
-
-_ENVIRONMENT = _make_environment()
 SAMPLE_AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(text: str) -> Template:
-    return _ENVIRONMENT.from_string(text)
-
-
-def _filled(text: str, words: Mapping[str, object], now: datetime, zone: tzinfo) -> str:
-    return _compiled(text).render({**words, "_now": now, "_zone": zone})
 
 
 def is_template(text: str) -> bool:
@@ -222,11 +76,11 @@ def template_faults(text: str, words: Collection[str] | None, labels: Collection
     """What is wrong with a template: (what, hint) of each fault. `words` may be named, None where the condition is not known; `labels` are the
     alert's, None where they are not known before its query is asked."""
     try:
-        tree = _ENVIRONMENT.parse(text)
+        tree = ENVIRONMENT.parse(text)
         undeclared = find_undeclared_variables(tree)
     except TemplateAssertionError as error:
         # A filter or test that there is none of; which one is only in the words.
-        yield _first_line(error).rstrip(".").replace("No ", "no ", 1), f"filters: {', '.join(sorted(_ENVIRONMENT.filters))}"
+        yield _first_line(error).rstrip(".").replace("No ", "no ", 1), f"filters: {', '.join(sorted(ENVIRONMENT.filters))}"
         return
     except TemplateError as error:
         yield f"not a template: {_first_line(error)}", "{{ value }} is filled in; {% if … %}…{% endif %} chooses"
@@ -239,7 +93,7 @@ def template_faults(text: str, words: Collection[str] | None, labels: Collection
     if not faults and undeclared <= set(words):
         for sample in (_Sampled(full=True), _Sampled(full=False)):
             try:
-                _filled(text, {name: sample.word(name, labels or ()) for name in words}, SAMPLE_AT, UTC)
+                filled(text, {name: sample.word(name, labels or ()) for name in words}, SAMPLE_AT, UTC)
             except UndefinedError as error:
                 if labels is not None:
                     yield f"it cannot be filled in: {_first_line(error)}", "only what docs/alert-rules.md names is known"
@@ -342,7 +196,7 @@ def render(
     Never raises: what cannot be filled in gives the finding's own reason, and `faults`, if given, is told why.
     """
     try:
-        made = _filled(text, words_of(rule, labels, finding, now=now, since=since), now, _zone_of(rule))
+        made = filled(text, words_of(rule, labels, finding, now=now, since=since), now, _zone_of(rule))
     except Exception as error:
         if faults is not None:
             faults.append(f"{rule.where}: {_first_line(error)}")
@@ -378,7 +232,7 @@ def words_of(
     unit = finding.unit if finding is not None else ""
     words: dict[str, object] = {name: _typed(name, facts.get(name, "")) for name in known_words(rule.when)}
     if (share := facts.get("fraction_left")) and "room_left" in words:
-        words["room_left"] = _percent(share)
+        words["room_left"] = percent(share)
     if "window" in words:
         words["window"] = _window(facts.get("window", ""), now, _zone_of(rule))
     words |= {
@@ -412,7 +266,7 @@ def _typed(name: str, text: str) -> object:
     try:
         if text and name in NUMBERS:
             return Amount(text)
-        return _instant(text) if text and name in INSTANTS else text or Missing()
+        return instant_of(text) if text and name in INSTANTS else text or Missing()
     except (InvalidOperation, InputError):
         return text
 
@@ -420,7 +274,7 @@ def _typed(name: str, text: str) -> object:
 def _window(text: str, now: datetime, zone: tzinfo) -> object:
     """A window in words: a span as it is, `start/end` as the days it goes over."""
     start, _, end = text.partition("/")
-    return range_text(_instant(start), _instant(end), now, zone) if end else text or Missing()
+    return range_text(instant_of(start), instant_of(end), now, zone) if end else text or Missing()
 
 
 class Written:

@@ -293,6 +293,17 @@ def category_of(indicator: Indicator, words: str = "") -> Literal["availability"
     return "availability" if any(word in text for word in FAILED) else "quality"
 
 
+def sources_of(indicator: Indicator) -> list[Counted]:
+    """The meters that an indicator reads."""
+    match indicator:
+        case Events(total=total, bad=bad, good=good):
+            return [each for each in (total, bad, good) if isinstance(each, Counted)]
+        case Readings(source=source):
+            return [source]
+        case Minutes():
+            return [Counted(indicator.platform, indicator.meter_id, indicator.meter)]
+
+
 def _named(source: Source | None) -> str:
     if isinstance(source, Counted):
         return f"{source.meter_id} {getattr(source.meter, 'series', '')} {getattr(source.meter, 'query', '')}"

@@ -37,6 +37,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "charges": ("line", "description"),
     "headroom": ("subject", "reason", "basis"),
     "forecast_runs": ("reason",),
+    "evaluations": ("words",),
 }
 IDS: tuple[str, ...] = ("ai_usage", "cost_entries")
 CALL_TEXTS = ("response_id", "prompt_hash")

@@ -47,6 +47,8 @@ def alert_row(line: AlertLine, filters: Filters, now: datetime) -> html.Div:
     value, against = alert_words.compared(alert)
     unknown = alert_words.unknown_words(alert, now, zone)
     under: list[Any] = [html.Span(" · ".join(each for each in (alert.platform, alert.severity, line.subject) if each))]
+    if not value and alert.reason and not unknown:
+        under.append(html.Span(alert.reason))
     if line.taken:
         under.append(badge("acknowledged", "good", alert_words.taken_words(line.taken, now, zone)))
         under.append(html.Span(f"{line.taken.who}{f': {line.taken.note}' if line.taken.note else ''}"))

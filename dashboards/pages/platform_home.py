@@ -65,6 +65,8 @@ def tabs(filters: Filters, slug: str, current: str) -> html.Nav:
         )
         for tab, words in TABS.items()
     ]
+    # Made on the server: the browser loads it as a page of its own.
+    links.append(html.A("Status page", href=f"/status/{slug}", className="home-tab"))
     return html.Nav(links, className="home-tabs", **{"aria-label": "Of this platform"})
 
 

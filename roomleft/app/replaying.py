@@ -96,7 +96,7 @@ class Replaying:
         return stretches(view, rules, instants, notes)
 
     def _stood(self, at: datetime) -> list[Alert]:
-        return standing_at(Book(self.state).events(until=at), at)
+        return standing_at(Book(self.state).events(until=at), at, self.ruling.rules)
 
     @contextmanager
     def _brought(self, files: Mapping[str, str]) -> Iterator[Rules]:

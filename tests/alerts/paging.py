@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +23,7 @@ from alerts.notice_json import notice_of
 from alerts.pipeline import flush
 from alerts.silences import Draft, Silences
 from roomleft.alerting import Alerting
+from roomleft.clock import FixedClock
 from roomleft.findings import Looked
 from roomleft.matchers import parse_matchers
 from roomleft.packs_parts import Component
@@ -26,6 +31,26 @@ from roomleft.rules import Rule
 from tests.alerts.made import EVERY, NOON, Run, finding
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, NoticeGroupRow, OutboxRow
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        StateDb.open(f"sqlite:///{folder}/state.db", FixedClock(NOON)).close()
+        return (Path(folder) / "state.db").read_bytes()
+
+
+@contextmanager
+def quick_state(folder: Path) -> Iterator[StateDb]:
+    """An empty state database in SQLite, migrated once for all tests."""
+    path = folder / "state.db"
+    path.write_bytes(_migrated())
+    state = StateDb.open(f"sqlite:///{path}", FixedClock(NOON))
+    try:
+        yield state
+    finally:
+        state.close()
+
 
 FINE = Looked()
 MAIL = {"kind": "email", "to": ["ops@example.org"]}

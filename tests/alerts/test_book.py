@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,13 +17,14 @@ from roomleft.errors import StoreConflict
 from roomleft.findings import AlertState, Finding, Looked, Unknown
 from tests.alerts.made import FINE, NO_DATA, NOON, Run, finding, looked, rule
 from warehouse.state import StateDb
+from warehouse.state.alerting_retention import forget_old_alerting
 from warehouse.state.models_alerting import AcknowledgementRow
 
 MINUTE = timedelta(minutes=1)
 SEVERAL = Looked((finding(True, 150.25, replica="a"), finding(None, replica="b"), finding(False, 3.0, replica="c")))
 
 
-def stored(book: Book, run: Run, found: Looked, after: timedelta = timedelta(seconds=15)) -> None:
+def stored(book: Book, run: Run, found: Looked | Mapping[str, Looked], after: timedelta = timedelta(seconds=15)) -> None:
     """One evaluation, put into the book."""
     run.beat(found, after)
     assert run.newest is not None
@@ -131,3 +132,15 @@ def test_thousands_of_alerts_are_a_handful_of_statements(db: StateDb) -> None:
     # One INSERT of many rows for the alerts; events come in pages of a thousand, because their numbers are asked for.
     assert len(executed) <= 5
     assert len(book.active()) == len(book.events()) == 3000
+
+
+def test_what_is_past_keeping_goes_and_the_rest_stays(db: StateDb) -> None:
+    run, book = Run(rule(), rule("Other")), Book(db)
+    stored(book, run, looked(True))
+    stored(book, run, looked(False))
+    stored(book, run, {"shop.QueriesAreSlow": looked(False), "shop.Other": looked(True)}, timedelta(days=100))
+    gone = forget_old_alerting(db, run.at, run.at)
+    assert {table: count for table, count in gone.items() if count} == {"alerts": 1}
+    gone = forget_old_alerting(db, run.at + timedelta(days=399), run.at)
+    assert {table: count for table, count in gone.items() if count} == {"alert_events": 4}
+    assert [(alert.rule_id, alert.state) for alert in book.find()] == [("shop.Other", AlertState.FIRING)]

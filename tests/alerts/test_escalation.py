@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from alerts.acknowledgements import Acknowledgements
-from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.findings import Severity
 from tests.alerts.made import EVERY, FINE, NO_DATA, NOON, rule
-from tests.alerts.paging import HOUR, MAIL, MINUTE, PAGER, Paged, alerting, slow, told
+from tests.alerts.paging import HOUR, MAIL, MINUTE, PAGER, Paged, alerting, quick_state, slow, told
 from warehouse.state import StateDb
 
 CRITICAL = rule(severity=Severity.CRITICAL)
@@ -24,9 +23,8 @@ ONCE = "nobody acknowledged"
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[StateDb]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOON))
-    yield state
-    state.close()
+    with quick_state(tmp_path) as state:
+        yield state
 
 
 def watch(db: StateDb, at: datetime = NOON, **more: Any) -> Paged:
@@ -160,3 +158,16 @@ def test_of_one_that_only_waits_or_was_never_heard_of(db: StateDb) -> None:
         shop.take(shop.run.one)
     with pytest.raises(InputError, match="no such episode"):
         Acknowledgements(db).take("abc", who="ana", now=NOON)
+
+
+def test_giving_back_what_is_not_held_says_what_became_of_it(db: StateDb) -> None:
+    shop, book = watch(db), Acknowledgements(db)
+    episode = shop.run.one.episode
+    with pytest.raises(InputError, match="nobody has acknowledged this alert"):
+        book.give_back(episode, who="ben", now=shop.now)
+    shop.take(shop.run.one, until=shop.now + HOUR)
+    with pytest.raises(InputError, match="by ana ran out 2026-11-20T13:00:00Z: escalation has begun anew"):
+        book.give_back(episode, who="ben", now=shop.now + 2 * HOUR)
+    book.give_back(episode, who="ben", now=shop.now)
+    with pytest.raises(InputError, match="given back 2026-11-20T12:00:00Z by ben"):
+        book.give_back(episode, who="ben", now=shop.now)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from alerts.alert import Alert
 from alerts.inhibit import inhibited
 from roomleft.alerting import Inhibition
 from roomleft.findings import AlertState, Severity
+from roomleft.rules import Rule
+from roomleft.rules_when import HealthIs, When
 from tests.alerts.made import EVERY, NOON
+from tests.alerts.made import rule as made_rule
 from tests.alerts.paging import HOUR, MINUTE, pack
 
+WHEN: TypeAdapter[Any] = TypeAdapter(When)
 CHAIN = pack(database=[], cache=["database"], api=["cache"], web=["api"], mail=[])
 RING = pack(a=["b"], b=["c"], c=["a"], web=["a"])
 
@@ -28,9 +33,17 @@ def alert(name: str, component: str = "", severity: str = "critical", platform: 
     )  # fmt: skip
 
 
+def health(*alerts: Alert) -> dict[str, Rule]:
+    """For each alert the rule that its component's checks fail."""
+    return {
+        each.rule_id: made_rule(each.labels["alertname"], each.platform, when=HealthIs(health=each.labels["component"] or "none"))
+        for each in alerts
+    }
+
+
 def names(*alerts: Alert, packs: Sequence[Any] = (CHAIN,), rules: Sequence[Inhibition] = (), at: Any = NOON) -> dict[str, str]:
     """Who is inhibited by whom."""
-    found = inhibited(alerts, {each.slug: each for each in packs}, rules, at)
+    found = inhibited(alerts, {each.slug: each for each in packs}, rules, health(*alerts), at)
     return {key[0].partition(".")[2]: why.by.rule_id.partition(".")[2] for key, why in found.items()}
 
 
@@ -40,7 +53,7 @@ DEPENDENCY: dict[str, tuple[list[Alert], dict[str, str]]] = {
     "one that does not depend on it": ([alert("Db", "database"), alert("Mail", "mail")], {}),
     "of the same component": ([alert("Db", "database"), alert("Db2", "database")], {}),
     "a lesser failure explains nothing worse": ([alert("Db", "database", "warning"), alert("Api", "api")], {}),
-    "an equal one does": ([alert("Db", "database", "warning"), alert("Api", "api", "warning")], {"Api": "Db"}),
+    "nor an equal warning": ([alert("Db", "database", "warning"), alert("Api", "api", "warning")], {}),
     "critical explains warnings": ([alert("Db", "database"), alert("Api", "api", "warning")], {"Api": "Db"}),
     "of another platform": ([alert("Db", "database", platform="other"), alert("Api", "api")], {}),
     "without a component": ([alert("Db", "database"), alert("Cost")], {}),
@@ -59,6 +72,48 @@ def test_components_that_depend_on_a_failed_one(case: str) -> None:
     assert set(found) == set(expected)
     if case != "the root of a chain is told":
         assert found == expected
+
+
+COST = {"headroom": "cost_per_user", "state": "exhausted"}
+FAILS = {"health": "database"}
+BURNS = {"burn": "availability", "pairs": "page"}
+SAYS: dict[str, tuple[Mapping[str, Any], dict[str, Any], bool]] = {
+    "its checks fail": (FAILS, {}, True),
+    "its checks fail, which is no more than a warning": (FAILS, {"severity": "warning"}, False),
+    "its checks warn or fail": (FAILS | {"status": ["warn", "fail"]}, {}, False),
+    "another component's checks fail": ({"health": "cache"}, {}, False),
+    "an error budget burns fast": (BURNS, {}, True),
+    "an error budget burns slowly": ({"burn": "availability", "pairs": "ticket"}, {"severity": "warning"}, False),
+    "it costs too much": (COST, {"severity": "warning"}, False),
+    "it costs far too much": (COST, {}, False),
+    "a budget runs out": ({"headroom": "ai_budget", "fraction_left": {"at_most": "0"}}, {}, False),
+    "it is slow": ({"meter": "query_time", "above": "100"}, {}, False),
+    "a part of it is away": ({"series": "up", "by": ["replica"], "below": "1"}, {}, False),
+    "nothing comes in": ({"absent": "up"}, {}, False),
+    "its checks fail and it is slow": ({"all": [FAILS, {"meter": "query_time", "above": "100"}]}, {}, True),
+    "its checks fail or it is slow": ({"any": [FAILS, {"meter": "query_time", "above": "100"}]}, {}, False),
+    "its checks fail or a budget burns": ({"any": [FAILS, BURNS]}, {}, True),
+    "a figure whose rule says that it is a failure": ({"meter": "query_time", "above": "100"}, {"labels": {"cause": "failure"}}, True),
+    "a warning whose rule says so": (COST, {"labels": {"cause": "failure"}, "severity": "warning"}, False),
+    "failing checks whose rule says that they are another thing": (FAILS, {"labels": {"cause": "drill"}}, False),
+    "its checks fail, of which there is no data": (FAILS, {"facts": {"no_data": "no data"}}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAYS, ids=lambda name: name.replace(" ", "_").replace(",", ""))
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+def test_only_what_says_that_the_component_fails_explains_what_depends_on_it(case: str, severity: str) -> None:
+    when, more, explains = SAYS[case]
+    given = dict(more)
+    source = alert("Db", "database", given.pop("severity", "critical"), **given)
+    felt = alert("AvailabilityBurnsFast", "web", severity)
+    rules = {
+        source.rule_id: made_rule("Db", when=WHEN.validate_python(when)),
+        felt.rule_id: made_rule("AvailabilityBurnsFast", when=WHEN.validate_python(BURNS)),
+    }
+    assert set(inhibited([source, felt], {"shop": CHAIN}, (), rules, NOON)) == ({felt.key} if explains else set())
+    if "labels" not in more:  # a rule that is not in force says nothing
+        assert inhibited([source, felt], {"shop": CHAIN}, (), {}, NOON) == {}
 
 
 def test_components_that_depend_on_one_another_are_all_told() -> None:
@@ -113,7 +168,7 @@ def test_of_whatever_fires_somebody_is_told() -> None:
     """All the rules and components at once, each alert a source and a target."""
     alerts = [alert(f"A{number}", component) for number, component in enumerate(["a", "b", "c", "web"] * 5)]
     rules = [rule([f"alertname=A{number}"], [f"alertname=A{(number * 7 + 3) % 20}"]) for number in range(20)]
-    found = inhibited(alerts, {"shop": RING}, rules, NOON)
+    found = inhibited(alerts, {"shop": RING}, rules, health(*alerts), NOON)
     told = {each.key for each in alerts} - set(found)
     assert told
     for key, why in found.items():

@@ -236,7 +236,9 @@ def test_a_beat_without_news_changes_nothing_to_store() -> None:
     run.beat(first)
     assert run.newest is not None
     run.beat(Looked((replace(finding(True, 150.0), observed_at=NOON + 15 * S),)))
-    assert run.newest.changes == ()
+    assert not run.newest.changes
     run.beat(Looked((replace(finding(True, 150.0), observed_at=NOON + 60 * S),)))
-    assert [alert.observed_at for alert in run.newest.changes] == [NOON + 60 * S]
+    newest = run.newest
+    assert newest is not None
+    assert [each.observed_at for each in list(newest.changes)] == [NOON + 60 * S]
     assert Happened.FIRING in {event.what for event in run.events}

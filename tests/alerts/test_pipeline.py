@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 
+from alerts.book import Book
+from alerts.pipeline import flush
+from alerts.silences import Silences
+from roomleft.errors import InputError
 from roomleft.findings import Severity
 from tests.alerts.made import EVERY, FINE, NOON, rule
 from tests.alerts.paging import HOUR, MINUTE, Paged, alerting, slow, told
@@ -67,6 +73,23 @@ def test_news_of_a_told_group_are_gathered(db: StateDb) -> None:
     assert (ended.why.value, ended.firing, ended.resolved) == ("some alerts of the group resolved", 1, 1)
 
 
+def test_a_critical_alert_among_warnings_does_not_wait_for_the_interval(db: StateDb) -> None:
+    warning = rule("Slow")
+    critical = rule("Down", severity=Severity.CRITICAL)
+    shop = Paged(db, alerting({"receiver": "ops", "group_by": ["platform"], "group_interval": "1h"}), warning, critical)
+    assert len(shop.for_(MINUTE, {warning.rule_id: slow("r1"), critical.rule_id: FINE})) == 1
+    (notice,) = shop.beat({warning.rule_id: slow("r1"), critical.rule_id: slow("r1")})
+    assert (notice.why.value, notice.severity, notice.firing) == ("new alerts in the group", "critical", 2)
+
+
+def test_what_fires_without_data_says_so(db: StateDb) -> None:
+    shop = Paged(db, alerting(), rule(severity=Severity.CRITICAL, on_no_data="alert"))
+    shop.beat(slow("r1", holds=False))
+    (notice,) = shop.beat(slow("r1", holds=None))
+    assert notice.why.value == "no data, and the rule says to tell"
+    assert notice.alerts[0].unknown == "no data, and this rule alerts on that"
+
+
 def test_nobody_is_told_without_a_file_and_it_is_said(db: StateDb) -> None:
     shop = Paged(db, alerting().model_copy(update={"routes": [], "receivers": []}), CRITICAL)
     assert shop.for_(MINUTE, slow("r1")) == []
@@ -97,3 +120,34 @@ def test_a_clock_set_back_holds_nothing_up(db: StateDb) -> None:
     assert shop.flush() == []
     shop.run.before = shop.now
     assert [each.why.value for each in shop.for_(HOUR, slow("r1"), 5 * MINUTE)] == ["repeat interval elapsed"]
+
+
+def side_by_side(work: Callable[[], int]) -> list[int]:
+    """What four threads made of the same work; 0 where one was refused."""
+    made: list[int] = []
+
+    def one() -> None:
+        try:
+            made.append(work())
+        except InputError:
+            made.append(0)
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(made)
+
+
+def test_servers_that_tell_at_the_same_time_tell_once(db: StateDb) -> None:
+    shop = Paged(db, alerting(), CRITICAL)
+    shop.evaluate(slow("r1", "r2"))
+    seen = Book(db).active(shop.now)
+    assert side_by_side(lambda: len(flush(db, shop.file, seen, shop.now, shop.words))) == [0, 0, 0, 1]
+
+
+def test_silences_made_at_the_same_time_are_one_and_errors(db: StateDb) -> None:
+    shop = Paged(db, alerting(), CRITICAL)
+    assert side_by_side(lambda: shop.silence("platform=shop"))[:3] == [0, 0, 0]
+    assert len(Silences(db).all(shop.now)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,26 +104,6 @@ class Watched:
         writer.write(batch)
         writer.close()
 
-    def samples(
-        self,
-        rows: Iterable[tuple[str, Mapping[str, str], datetime, float | None]],
-        arrived: datetime | None = None,
-        component: str = "database",
-    ) -> None:
-        """Readings (series, labels, instant, value); each comes in when it is made unless said otherwise."""
-        for at, name, labels, value in sorted(
-            ((at, name, labels, value) for name, labels, at, value in rows), key=lambda r: r[0]
-        ):
-            row = {
-                "platform": "shop",
-                "component": "collector" if name == "up" else component,
-                "name": name,
-                "labels": dict(labels),
-                "observed_at": at,
-                "value": value,
-            }
-            self.write(arrived or at, Batch("shop", samples=pa.Table.from_pylist([row], schema=tables.SAMPLES)))
-
     def series(
         self,
         name: str,
@@ -135,7 +115,7 @@ class Watched:
         **labels: str,
     ) -> None:
         """A series that gives these values, one a step."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "platform": "shop",
                 "component": "collector" if name == "up" else "database",

@@ -18,6 +18,7 @@ from analytics.conditions import look
 from analytics.conditions_board import ABSENT, HOLDS, NOT, UNTOLD, Board, Told, joined
 from analytics.conditions_own import OwnMetrics
 from analytics.conditions_view import Remembered
+from analytics.meters import Meters
 from roomleft.findings import Finding, Unknown, fingerprint
 from tests.analytics.looking import HOUR, MINUTE, NOW, SECOND, Watched, rule
 from warehouse import tables
@@ -248,6 +249,20 @@ def test_a_meter_that_cannot_be_read_is_unknown_with_its_reason(watched: Watched
     found = watched.one({"meter": "stored", "above": 5})
     assert (found.unknown, found.words) == (Unknown.NO_DATA, "stored: no series stored_gb has been seen")
     assert watched.one({"meter": "nothing_such", "above": 5}).unknown is Unknown.ERROR
+
+
+def test_an_error_of_one_rule_s_query_is_not_every_rule_s(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.series("lag_s", [31.0], start=NOW)
+
+    def fails(leaf: object, owner: object, meters: Meters, slack: timedelta) -> Board:
+        meters.store.select("SELECT error('a row that cannot be read')")
+        raise AssertionError("the query was to fail")
+
+    monkeypatch.setattr("analytics.conditions.meter_board", fails)
+    found = watched.look(rule({"meter": "lag", "above": 5}, "Broken"), rule({"series": "lag_s", "above": 30}, "Well"))
+    assert found["shop.Broken"].unknown is Unknown.ERROR
+    assert "a row that cannot be read" in found["shop.Broken"].words
+    assert found["shop.Well"].findings[0].holds is True
 
 
 def test_a_query_gives_labels_and_a_value(watched: Watched) -> None:

@@ -215,7 +215,7 @@ def test_a_replay_finds_at_each_evaluation_what_was_found_live(watched: Watched,
 def test_values_and_words_are_those_of_the_stretch_s_first_evaluation(watched: Watched) -> None:
     chance = Chance(11)
     chance.fill(watched)
-    instants = chance.evaluations(timedelta(seconds=40))
+    instants = chance.evaluations(timedelta(seconds=120))
     asked = rules()
     compared = 0
     for stretch in stretches(watched.view(NOW), asked, instants):
@@ -225,4 +225,4 @@ def test_values_and_words_are_those_of_the_stretch_s_first_evaluation(watched: W
         for finding in stretch.looked.findings:
             assert mine[tuple(sorted(finding.labels.items()))] == finding
             compared += 1
-    assert compared > 100
+    assert compared > 20

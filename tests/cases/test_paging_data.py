@@ -115,7 +115,7 @@ class _Interrupted(Snapshot):
         found = super().query(name, **params)
         if name == "meter_counter" and self.again:
             type(self).again = False
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     "platform": "shop",
                     "component": "database",
@@ -134,7 +134,7 @@ def test_paging_11a_a_scrape_stored_between_the_parts_of_a_ratio_is_in_neither(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for k in range(6):
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "platform": "shop", "component": "database", "name": name, "labels": {},
                 "observed_at": NOW - (6 - k) * MINUTE, "value": 100.0 * k,
@@ -211,7 +211,7 @@ def test_paging_21a_a_host_without_its_network_finds_nothing_down(watched: Watch
     watched.series("lag_s", [1.0] * 5, start=NOW - 14 * MINUTE, source="app")
     for k in range(10):
         watched.health("reads app", "unknown", NOW - k * MINUTE, lost)
-    rules = {
+    rules: dict[str, dict[str, Any]] = {
         "Down": {"health": "database"},
         "Silent": {"source": "*"},
         "Lagging": {"series": "lag_s", "above": 30},

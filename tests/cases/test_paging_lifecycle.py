@@ -118,6 +118,7 @@ def test_paging_05_missing_data_never_reads_as_resolved(made: Make, missing: Loo
     site.beat(YES)
     site.beats(missing, 5 * MINUTE)
     [alert] = site.book.active()
+    assert alert.fired_at is not None
     assert (alert.state, alert.unknown_since) == (AlertState.FIRING, alert.fired_at + EVERY)
     site.beat(YES)
     assert [what for what, _ in site.story] == ["firing", "unknown", "known"]

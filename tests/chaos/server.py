@@ -23,7 +23,8 @@ JOBS_ALL_THE_TIME = {"ROOMLEFT_ROLL_UP_EVERY_S": "0.3", "ROOMLEFT_MEASURE_EVERY_
 class Server:
     """`python -m roomleft serve` on a free port, with jobs that run all the time unless other `settings` are given."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str] = JOBS_ALL_THE_TIME) -> None:
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] = JOBS_ALL_THE_TIME, start_s: float = START_S) -> None:
+        self.start_s = start_s
         self.data_dir = data_dir
         self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
@@ -38,7 +39,7 @@ class Server:
             [sys.executable, "-m", "roomleft", "serve"], cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         log.close()
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + self.start_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended by itself with {self.process.returncode}; see {self.data_dir}.log")
@@ -50,7 +51,7 @@ class Server:
                 self.http.get("/healthz").raise_for_status()
                 return
             time.sleep(0.02)
-        raise AssertionError(f"the server did not answer within {START_S:g} s; see {self.data_dir}.log")
+        raise AssertionError(f"the server did not answer within {self.start_s:g} s; see {self.data_dir}.log")
 
     def push(self, body: bytes) -> dict[str, Any] | None:
         """Push NDJSON; the answer if it was acknowledged, None if the server died or asked to wait."""

@@ -186,9 +186,9 @@ class AlertWorld:
         self.state.close()
 
 
-def alert_world(folder: Path, now: datetime = NOW, *, empty: bool = False, clock: Any = None) -> AlertWorld:
-    """The sample world with alerts; `empty`: none has ever been."""
-    clock = clock or FixedClock(now)
+def alert_world(folder: Path, now: datetime = NOW, *, empty: bool = False, filled: bool = True) -> AlertWorld:
+    """The sample world with alerts; `empty`: none has ever been; not `filled`: over an empty warehouse."""
+    clock = FixedClock(now)
     state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
     made = {} if empty else alerts(now)
     book = Book(state)
@@ -204,7 +204,7 @@ def alert_world(folder: Path, now: datetime = NOW, *, empty: bool = False, clock
     job = SampleJob("alert")
     job.last_success_at = now - timedelta(seconds=4)  # type: ignore[attr-defined]
     parts = dataclasses.replace(
-        sample_parts(now, jobs=[job], clock=clock), settings=settings, state=state, rules=RULES, alerting=lambda: alerting,
+        sample_parts(now, jobs=[job], clock=clock, filled=filled), settings=settings, state=state, rules=RULES, alerting=lambda: alerting,
         alerts=lambda: book.active(clock.now()), firings=partial(firings_between, state, RULES), look=looked,
     )  # fmt: skip
     return AlertWorld(parts, state, made)

@@ -79,7 +79,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(alert_world(tmp_path))
+    site = Site(alert_world(tmp_path, filled=False))
     yield site
     site.world.close()
 
@@ -224,7 +224,7 @@ def test_an_unknown_alert_is_404_in_words(shared: Site) -> None:
 
 
 def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
-    world = alert_world(tmp_path)
+    world = alert_world(tmp_path, filled=False)
     evil = '"><script>alert(1)</script>'
     alert = replace(
         world.alerts["slow"], labels={**world.alerts["slow"].labels, "host": evil}, annotations={"summary": evil}, reason=evil

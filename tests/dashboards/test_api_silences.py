@@ -18,10 +18,9 @@ from dashboards.api_acknowledge import make_acknowledge_api
 from dashboards.api_silences import make_silence_api
 from dashboards.auth import Door
 from dashboards.parts import Parts
-from roomleft.clock import FixedClock
 from roomleft.findings import Severity
 from tests.alerts.made import FINE, rule
-from tests.alerts.paging import HOUR, Paged, alerting, slow
+from tests.alerts.paging import HOUR, Paged, alerting, quick_state, slow
 from tests.dashboards.sample_rows import NOW, sample_parts
 from warehouse.state import Audit, Scope, Sessions, SignIn, StateDb, Tokens
 
@@ -71,7 +70,11 @@ def sample() -> Iterator[Parts]:
 
 @pytest.fixture
 def shop(tmp_path: Path, sample: Parts) -> Iterator[Shop]:
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    with quick_state(tmp_path) as db:
+        yield _served(db, sample)
+
+
+def _served(db: StateDb, sample: Parts) -> Shop:
     watch = Paged(db, FILE, rule(severity=Severity.CRITICAL), at=NOW)
     watch.beat(slow("r1", "r2"))
     parts = dataclasses.replace(sample, state=db, alerting=lambda: FILE, alerts=lambda: Book(db).active(NOW))
@@ -82,15 +85,14 @@ def shop(tmp_path: Path, sample: Parts) -> Iterator[Shop]:
     door = Door(app, tokens=Tokens(db), sign_in=SignIn(db), sessions=Sessions(db))
     token = Tokens(db).add("ana", {Scope.ADMIN})
     client = TestClient(door, base_url="http://127.0.0.1:8470", headers={"Authorization": f"Bearer {token}"})
-    yield Shop(client, watch, db)
-    db.close()
+    return Shop(client, watch, db)
 
 
 def test_made_listed_prolonged_and_ended(shop: Shop) -> None:
     number = shop.post("/api/v1/silences", matchers=["platform=shop"], **{"for": "30m"}, comment="deploy")["silenceID"]
     found = shop.listed()[number]
     assert (found["status"]["state"], found["createdBy"], found["comment"], found["hides"]) == ("active", "ana", "deploy", 2)
-    assert found["notice"] == "hides 2 firing alerts; ends in 30\u202fmin, and they will be told then"
+    assert found["notice"] == "hides 2 firing alerts; ends in 30\u202fmin"
     shop.post("/api/v1/silences", id=number, **{"for": "3h"})
     assert shop.listed()[number]["endsAt"] == "2026-11-20T15:00:00Z"
     assert shop.client.delete(f"/api/v1/silences/{number}").json() == {"silenceID": number, "status": {"state": "expired"}}

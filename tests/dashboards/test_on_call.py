@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def shown(world: AlertWorld) -> Driven:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[AlertWorld]:
-    made = alert_world(tmp_path)
+    made = alert_world(tmp_path, filled=False)
     yield made
     made.close()
 
@@ -79,6 +80,13 @@ def test_the_sentence_first(shown: Driven) -> None:
 def test_each_sentence(kept: tuple[str, ...], said: str) -> None:
     made = alerts(NOW)
     assert verdict([AlertLine(made[name], RULES[made[name].rule_id]) for name in kept], rules=len(kept)) == said
+
+
+def test_how_fast_a_budget_burns_is_told_in_times() -> None:
+    facts = {"slo": "scribe.api", "burn_rate": "18.6", "exhausts_in": "39 h"}
+    burns = alert(SLOW, AlertState.FIRING, HOUR, NOW, unit="ratio", value=Decimal("18.62"), line=Decimal("14.4"), facts=facts)
+    assert alert_words.compared(burns) == ("18.6×", "limit 14.4×")
+    assert alert_words.runs_out(burns, NOW, BERLIN) == "in 39 h"
 
 
 def test_nobody_is_needed_for_what_is_taken_or_quiet() -> None:
@@ -153,7 +161,7 @@ def test_filters(shown: Driven, search: str, rows: int) -> None:
 
 
 def test_without_alerts_it_says_how_many_rules_are_watched(tmp_path: Path) -> None:
-    made = alert_world(tmp_path, empty=True)
+    made = alert_world(tmp_path, empty=True, filled=False)
     driven = Driven(made.parts)
     assert "6 rules are watched; none fires." in texts(driven.call(LIST, "/on-call"))
     assert "Nothing fired in the last 24 h" in texts(driven.call("on-call-timeline.children", "/on-call"))

@@ -43,7 +43,7 @@ with warnings.catch_warnings():  # Starlette would rather have httpx2, which not
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-PUBLIC, INGEST, READ, ADMIN = "public", "ingest", "read", "admin"
+PUBLIC, INGEST, READ, RESPOND, ADMIN = "public", "ingest", "read", "respond", "admin"
 TABLE = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
@@ -100,12 +100,12 @@ TABLE = {
     ("GET", "/api/v1/slos/{slo_id}"): READ,
     ("GET", "/api/v1/silences"): READ,
     ("GET", "/api/v1/silences/{number}"): READ,
-    ("POST", "/api/v1/silences"): ADMIN,
-    ("DELETE", "/api/v1/silences/{number}"): ADMIN,
+    ("POST", "/api/v1/silences"): RESPOND,
+    ("DELETE", "/api/v1/silences/{number}"): RESPOND,
     ("GET", "/api/v1/alerts/{episode}/acknowledge"): READ,
-    ("POST", "/api/v1/alerts/{episode}/acknowledge"): ADMIN,
-    ("DELETE", "/api/v1/alerts/{episode}/acknowledge"): ADMIN,
-    ("POST", "/api/v1/alerts/{episode}/silence"): ADMIN,
+    ("POST", "/api/v1/alerts/{episode}/acknowledge"): RESPOND,
+    ("DELETE", "/api/v1/alerts/{episode}/acknowledge"): RESPOND,
+    ("POST", "/api/v1/alerts/{episode}/silence"): RESPOND,
     ("GET", "/api/v1/rules"): READ,
     ("GET", "/api/v1/alerts"): READ,
     ("GET", "/api/v1/deliveries"): READ,
@@ -115,8 +115,8 @@ TABLE = {
     ("POST", "/api/v1/status-links/{prefix}/revoke"): ADMIN,
     ("GET", "/alerts/{episode}"): READ,
     ("GET", "/alerts/{rule_id}/{fingerprint}"): READ,
-    ("POST", "/alerts/{episode}/acknowledge"): ADMIN,
-    ("POST", "/alerts/{episode}/silence"): ADMIN,
+    ("POST", "/alerts/{episode}/acknowledge"): RESPOND,
+    ("POST", "/alerts/{episode}/silence"): RESPOND,
     ("GET", "/runbooks/{path:path}"): READ,
     ("GET", "/status/{platform}"): READ,
     ("POST", "/status/{platform}/publish"): ADMIN,
@@ -132,10 +132,11 @@ TABLE = {
 }
 TRIED = {(method, path.replace("{", "").replace("}", "")): who for (method, path), who in TABLE.items()}
 MAY = {
-    PUBLIC: (True, True, True, True),
-    INGEST: (False, True, False, True),
-    READ: (False, False, True, True),
-    ADMIN: (False, False, False, True),
+    PUBLIC: (True, True, True, True, True),
+    INGEST: (False, True, False, False, True),
+    READ: (False, False, True, False, True),
+    RESPOND: (False, False, False, True, True),
+    ADMIN: (False, False, False, False, True),
 }
 
 
@@ -228,7 +229,7 @@ def test_who_may_call_it(served: Served, method: str, path: str) -> None:
     for token in served.tokens.values():
         response = served.client.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
         got.append(response.status_code not in (401, 403))
-    assert list(served.tokens) == ["nobody", "ingest", "read", "admin"]
+    assert list(served.tokens) == ["nobody", "ingest", "read", "respond", "admin"]
     assert tuple(got) == MAY[TRIED[method, path]]
 
 

@@ -23,6 +23,8 @@ from tests.fixtures.smtp import Mailbox
 
 EVERY_S = 0.5
 PUSHED_EVERY_S = 0.25
+START_S = 180.0
+"""How long a server may take to start: machines that run tests are busy."""
 RULES = {
     "SeatsRunOut": {"headroom": "seats", "fraction_left": {"below": "0.1"}},
     "QueueIsLong": {"series": "queue_depth", "over": "30s", "over_time": "last", "above": 50},
@@ -47,7 +49,7 @@ def pack(probed: str) -> dict[str, Any]:
         "components": [{"id": "web", "title": "Web", "summary": "The site"}],
         "sources": [{"kind": "probe", "name": "site", "component": "web", "url": probed, "interval": "1s"}],
         "meters": {
-            "seats": {"kind": "gauge", "unit": "users", "series": "seats_used"},
+            "seats": {"kind": "gauge", "unit": "users", "series": "seats_used", "over_time": "last"},
             "queue": {"kind": "gauge", "unit": "requests", "series": "queue_depth"},
             "beats": {"kind": "gauge", "unit": "users", "series": "worker_beat"},
             "requests": {"kind": "increase", "unit": "requests", "series": "requests_total"},
@@ -107,9 +109,17 @@ class Shop:
         (folder / "alerting.yaml").write_text(yaml.safe_dump(alerting))
         self.server = Server(
             data,
-            {"ROOMLEFT_ROLL_UP_EVERY_S": "0.5", "ROOMLEFT_MEASURE_EVERY_S": str(every_s), "ROOMLEFT_ALERTING_FILE": str(folder / "alerting.yaml"), "ROOMLEFT_PACKS_DIR": str(data / "packs"),
-             "ROOMLEFT_PUBLIC_URL": "https://room.example.org", "ROOMLEFT_PACKS": "shop", "TEST_PD_KEY": KEY},
-        )  # fmt: skip
+            {
+                "ROOMLEFT_ROLL_UP_EVERY_S": "0.5",
+                "ROOMLEFT_MEASURE_EVERY_S": str(every_s),
+                "ROOMLEFT_ALERTING_FILE": str(folder / "alerting.yaml"),
+                "ROOMLEFT_PACKS_DIR": str(data / "packs"),
+                "ROOMLEFT_PUBLIC_URL": "https://room.example.org",
+                "ROOMLEFT_PACKS": "shop",
+                "TEST_PD_KEY": KEY,
+            },
+            start_s=START_S,
+        )
         self.kills = 0
         self.broken = False
         self.requests, self.errors = 100_000.0, 0.0

@@ -22,6 +22,7 @@ from roomleft.metrics import REGISTRY
 from tests.alerts.channels.told import KEY, notice
 from tests.fixtures.hook import Hook
 from tests.fixtures.pagerduty import PagerDuty
+from tests.fixtures.postgres import until
 from tests.fixtures.smtp import Mailbox
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, OutboxRow
@@ -119,16 +120,12 @@ def test_every_channel_is_told_and_every_answer_recorded(office: Office, pagerdu
 def test_a_slow_channel_holds_up_nobody_else(office: Office, pagerduty: PagerDuty, hook: Hook) -> None:
     office.receivers(slow={"kind": "webhook", "url": hook.url}, pages=pagerduty_at(pagerduty))
     hook.stuck.set()
-    deliverer = office.employ()
+    deliverer = office.employ(timeout_s=30)
     office.put(notice(notice_id="n1"))
     deliverer.pump()
+    until(lambda: office.states()["pages firing"] == "delivered")
     office.put(notice(Kind.RESOLVED, notice_id="n2"))
-    waited = threading.Event()
-    for _ in range(500):
-        deliverer.pump()
-        if office.states().get("pages resolved") == "delivered":
-            break
-        waited.wait(0.01)
+    until(lambda: deliverer.pump() and office.states()["pages resolved"] == "delivered")
     assert [each.state for each in pagerduty.incidents] == ["resolved"]
     assert office.states()["slow firing"] == "sending"
     assert len(hook.requests) == 1

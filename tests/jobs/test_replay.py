@@ -86,7 +86,7 @@ def transitions(done: Replayed) -> list[tuple[str, str, str, str, str]]:
 
 
 def replayed(site: Site, world: World, since: datetime, **more: object) -> Replayed:
-    given = {"every": EVERY, "seed": lambda at: standing_at(site.events(), at)} | more
+    given = {"every": EVERY, "seed": lambda at: standing_at(site.events(), at, RULES)} | more
     return run_replay(site.store, RULES, world.stretches, since, site.clock.now() + S, site.clock.now() + S, **given)  # type: ignore[arg-type]
 
 

@@ -58,9 +58,7 @@ def test_every_limit_threshold_and_risk_has_a_rule(slug: str) -> None:
     assert {one.id for one in pack.limits} - found == set()
     for risk in pack.risks:
         assert set(risk.limits) & found, risk.id
-    held = {one.threshold for one in pack.limits} | {
-        leaf_threshold for name in pack.thresholds for leaf_threshold in [name] if _is_compared(pack, slug, name)
-    }
+    held = {one.threshold for one in pack.limits} | {name for name in pack.thresholds if _is_compared(pack, slug, name)}
     assert {name for name in pack.thresholds if (slug, name) not in GOALS} - held == set()
 
 

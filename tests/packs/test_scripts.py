@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analytics.packtest import Script, load_scripts, run_script
+from analytics.packtest import Script, load_scripts, rules_of, run_script
 from analytics.packtest_rows import GAP, parse_series, parse_values
 from jobs.measure import measure
+from jobs.scripted import watch
 from roomleft.errors import PackError
 from roomleft.packs import Pack, PackFaults, load_pack, pack_files
 
@@ -30,7 +31,8 @@ def scripts() -> Iterator[object]:
 
 @pytest.mark.parametrize(("pack", "script"), scripts())
 def test_scripts_pass(pack: Pack, script: Script) -> None:
-    assert run_script(pack, script, measure).failures == ()
+    rules = rules_of(pack) if script.evaluations() else {}
+    assert run_script(pack, script, measure, watch, rules).failures == ()
 
 
 def test_a_wrong_expectation_fails_in_words() -> None:
@@ -61,6 +63,16 @@ def test_a_wrong_expectation_fails_in_words() -> None:
             "'soon' is not a time since the start",
         ),
         ("- {name: a, load: {}, expect: {at: 1m, headroom: {limit: scribe.frame_rate, state: fine}}}", "unknown value 'fine'"),
+        (
+            "- {name: a, load: {}, expect: {at: 1m, alert: {name: ReplicaFallsBehnd, state: firing}}}",
+            "did you mean 'ReplicaFallsBehind'",
+        ),
+        ("- {name: a, load: {}, expect: {at: 1m, alert: {name: ReplicaFallsBehind, state: red}}}", "unknown value 'red'"),
+        ("- {name: a, load: {}, expect: {at: 1m}}", "give headroom, alert, or both"),
+        (
+            "- {name: a, load: {every: 15s}, expect: {at: 30d, alert: {name: ReplicaFallsBehind, state: firing}}}",
+            "more than 3,000 evaluations",
+        ),
         ("{}", "list"),
     ],
 )
@@ -92,4 +104,6 @@ def test_series_names() -> None:
 
 @pytest.mark.parametrize("slug", EVERY)
 def test_every_pack_has_a_script_file_with_eight_scripts(slug: str) -> None:
-    assert len(load_scripts(PACKS / f"{slug}.test.yaml", EVERY[slug])) >= 8
+    scripts = load_scripts(PACKS / f"{slug}.test.yaml", EVERY[slug])
+    assert len(scripts) >= 8
+    assert sum(bool(script.evaluations()) for script in scripts) >= 2

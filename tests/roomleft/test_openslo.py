@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roomleft.openslo import Verdict, check_openslo, is_other_kind
+from roomleft.openslo import Verdict, check_openslo
 
 SLO = """
 apiVersion: openslo/v1
@@ -246,7 +246,6 @@ def test_other_versions_and_formats_are_refused_by_name(tmp_path: Path, text: st
     assert [each.ok for each in found] == [False]
     assert found[0].words.startswith(f"this is {words}")
     assert found[0].words.endswith("; Roomleft reads openslo/v1")
-    assert is_other_kind(tmp_path / "a.yaml").startswith(words)
 
 
 def test_each_object_of_a_list_and_of_several_documents_is_told_of(tmp_path: Path) -> None:

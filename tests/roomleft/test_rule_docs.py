@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from analytics.packtest import Script
 from analytics.packtest_alerts import WantedAlert
 from roomleft.rule_files import MODELS, load_rules
-from roomleft.rule_words import _ENVIRONMENT, ALWAYS, OF_KIND
+from roomleft.rule_templates import ENVIRONMENT
+from roomleft.rule_words import ALWAYS, OF_KIND
 from roomleft.rules import FiredBy, GroupSpec, RuleFile, RuleSpec
 from roomleft.rules_when import LEADING, All, Any_, Bound
 from roomleft.settings import ROOT
@@ -32,9 +33,7 @@ def test_every_condition_has_an_example(leading: str) -> None:
     assert re.search(rf"^ +(when: {{)?{leading}:", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "word", sorted({*ALWAYS, *(name for names in OF_KIND.values() for name in names), *_ENVIRONMENT.filters})
-)
+@pytest.mark.parametrize("word", sorted({*ALWAYS, *(name for names in OF_KIND.values() for name in names), *ENVIRONMENT.filters}))
 def test_every_word_and_filter_of_templates_is_named(word: str) -> None:
     assert f"`{word}`" in PAGE or f"`{word}(" in PAGE
 

@@ -14,7 +14,8 @@ from roomleft.clock import FixedClock
 from roomleft.findings import Finding
 from roomleft.metrics import REGISTRY
 from roomleft.rule_files import load_rules
-from roomleft.rule_words import LONGEST, OF_KIND, Amount, Missing, Written, _compiled, annotations_of, known_words, render
+from roomleft.rule_templates import Amount, Missing, compiled
+from roomleft.rule_words import LONGEST, OF_KIND, Written, annotations_of, known_words, render
 from roomleft.rules import Rule
 from roomleft.rules_when import LEAVES
 from tests.roomleft.rule_shop import shop, with_rule, written
@@ -149,8 +150,8 @@ def test_every_kind_of_condition_has_known_words(rule: Rule) -> None:
 
 def test_a_template_is_read_once_for_many_alerts(rule: Rule) -> None:
     rule = replace(rule, annotations={"summary": "{{ value | percent }} of {{ labels.n }}, once"})
-    before = _compiled.cache_info().misses
+    before = compiled.cache_info().misses
     text = Written(FixedClock(NOW))
     for number in range(100):
         assert text(rule, {"n": str(number)}, FOUND) == {"summary": f"9\u202f% of {number}, once"}
-    assert _compiled.cache_info().misses == before + 1
+    assert compiled.cache_info().misses == before + 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 import pytest
+from sqlalchemy import insert, inspect
 
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError, RoomleftError, StoreError
@@ -22,6 +23,7 @@ from warehouse.forget import forget
 from warehouse.naming_text import FORGOTTEN
 from warehouse.rollup import roll_up
 from warehouse.state import Audit, Pseudonyms, StateDb, Terms, Users
+from warehouse.state.erasing import TEXTS
 from warehouse.state.principals import Role
 from warehouse.store import Store
 from warehouse.writer import Batch, Cursor, Writer
@@ -101,6 +103,23 @@ def name_everywhere(kept: Kept, person: str = PERSON, encoded: str = ENCODED) ->
     )
     Audit(kept.state).add("owner", "looked at a user", {"user": person})
     Terms(kept.state).add("limit", f"user:{person}", {"user": person}, who="owner", valid_from=NOON, note=f"for {person}")
+    alerted(kept.state, person)
+
+
+def alerted(state: StateDb, person: str) -> None:
+    """Every table of alerting with a person in each text that may hold one."""
+    with state.write() as connection:
+        for model, texts in TEXTS:
+            if model.__module__ != "warehouse.state.models_alerting":
+                continue
+            row: dict[str, object] = {}
+            for column in inspect(model).columns:
+                if column.nullable or (column.primary_key and column.autoincrement is True):
+                    continue
+                kind = type(column.type).__name__
+                row[column.name] = NOON if kind == "UtcDateTime" else "plain" if kind == "Text" else 1
+            row |= {column.key: f"text of {person}" for column in texts}
+            connection.execute(insert(model).values(row))
 
 
 def test_no_byte_of_the_data_folder_names_a_forgotten_person(kept: Kept) -> None:

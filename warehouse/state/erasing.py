@@ -5,36 +5,52 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import and_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from roomleft.errors import StoreLocked
 from warehouse.state.database import StateDb
-from warehouse.state.models import AuditRow, JobRunRow, TermRow, TokenRow, UserRow
+from warehouse.state.models import AuditRow, Base, JobRunRow, TermRow, TokenRow, UserRow
+from warehouse.state.models_alerting import (
+    AcknowledgementRow,
+    AlertEventRow,
+    AlertRow,
+    DeliveryRow,
+    NoticeGroupRow,
+    OutboxRow,
+    SilenceRow,
+)
 
-TEXTS: tuple[tuple[type, InstrumentedAttribute[int], tuple[InstrumentedAttribute[str], ...]], ...] = (
-    (AuditRow, AuditRow.id, (AuditRow.detail,)),
-    (TermRow, TermRow.id, (TermRow.subject, TermRow.content, TermRow.note)),
-    (JobRunRow, JobRunRow.id, (JobRunRow.words,)),
+TEXTS: tuple[tuple[type[Base], tuple[InstrumentedAttribute[Any], ...]], ...] = (
+    (AuditRow, (AuditRow.detail,)),
+    (TermRow, (TermRow.subject, TermRow.content, TermRow.note)),
+    (JobRunRow, (JobRunRow.words,)),
+    (AlertRow, (AlertRow.labels, AlertRow.reason, AlertRow.unknown_words, AlertRow.facts, AlertRow.annotations)),
+    (AlertEventRow, (AlertEventRow.words, AlertEventRow.labels)),
+    (AcknowledgementRow, (AcknowledgementRow.note,)),
+    (SilenceRow, (SilenceRow.matchers, SilenceRow.note)),
+    (NoticeGroupRow, (NoticeGroupRow.labels, NoticeGroupRow.told)),
+    (OutboxRow, (OutboxRow.content, OutboxRow.words)),
+    (DeliveryRow, (DeliveryRow.answer, DeliveryRow.reason)),
 )
 """What may name a person whose usage is watched. Who did a deed, and who may sign in, are people of another kind: accounts stay."""
 PATIENCE_S = 15.0
 
 
 def erase_texts(db: StateDb, name: re.Pattern[str], instead: str) -> int:
-    """Puts `instead` in the place of a name wherever decisions, the audit and job runs hold it; how many rows that were."""
+    """Puts `instead` in the place of a name wherever decisions, the audit, job runs and alerts hold it; how many rows that were."""
     changed = 0
     with db.write() as connection:
-        for model, key, columns in TEXTS:
-            for row in connection.execute(select(key, *columns)).all():
-                new = {
-                    column.key: name.sub(instead, said)
-                    for column, said in zip(columns, row[1:], strict=True)
-                    if name.search(said)
-                }
+        for model, columns in TEXTS:
+            keys = tuple(model.__table__.primary_key)
+            for row in connection.execute(select(*keys, *columns)).all():
+                said = zip(columns, row[len(keys) :], strict=True)
+                new = {column.key: name.sub(instead, words) for column, words in said if name.search(words)}
                 if new:
-                    connection.execute(update(model).where(key == row[0]).values(new))
+                    this = and_(*(key == value for key, value in zip(keys, row[: len(keys)], strict=True)))
+                    connection.execute(update(model).where(this).values(new))
                     changed += 1
     return changed
 
@@ -53,8 +69,9 @@ def rewrite(db: StateDb, sleep: Callable[[float], object] = time.sleep) -> None:
     Raises StoreLocked while somebody keeps reading an old state of a SQLite file.
     """
     if not db.is_sqlite:
+        tables = ", ".join(model.__tablename__ for model, _ in TEXTS)
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM pseudonyms, audit, terms, job_runs"))
+            connection.execute(text(f"VACUUM pseudonyms, {tables}"))
         return
     with db.engine.connect() as connection:
         raw = connection.connection.driver_connection

@@ -16,8 +16,10 @@ class Scope(StrEnum):
     """Hand in rows, and nothing else."""
     READ = "read"
     """See every page and answer of the API."""
+    RESPOND = "respond"
+    """Acknowledge alerts and silence them."""
     ADMIN = "admin"
-    """Everything, the other two included."""
+    """Everything, the others included."""
 
 
 class Role(StrEnum):
@@ -32,7 +34,9 @@ class Role(StrEnum):
     @property
     def scopes(self) -> frozenset[Scope]:
         """What somebody in this role may do."""
-        return frozenset({Scope.ADMIN}) if self is Role.ADMIN else frozenset({Scope.READ})
+        if self is Role.ADMIN:
+            return frozenset({Scope.ADMIN})
+        return frozenset({Scope.READ, Scope.RESPOND}) if self in (Role.SRE, Role.ON_CALL) else frozenset({Scope.READ})
 
 
 @dataclass(frozen=True, slots=True)

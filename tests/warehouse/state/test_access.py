@@ -41,7 +41,8 @@ def test_a_token_is_its_bearers_until_revoked(db: StateDb) -> None:
     [
         ({Scope.INGEST}, {Scope.INGEST}, {Scope.READ, Scope.ADMIN}),
         ({Scope.READ}, {Scope.READ}, {Scope.INGEST, Scope.ADMIN}),
-        ({Scope.ADMIN}, {Scope.INGEST, Scope.READ, Scope.ADMIN}, set()),
+        ({Scope.RESPOND}, {Scope.RESPOND}, {Scope.INGEST, Scope.READ, Scope.ADMIN}),
+        ({Scope.ADMIN}, set(Scope), set()),
     ],
 )
 def test_what_scopes_allow(db: StateDb, scopes: set[Scope], may: set[Scope], may_not: set[Scope]) -> None:
