@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.alert import KEPT, Alert, Event, Happened
 from alerts.episodes import Episode, Taken, episodes_of
+from alerts.one_at_a_time import STEPPING, one_at_a_time
 from roomleft.errors import StoreConflict
 from roomleft.findings import AlertState, Severity, Unknown
 from warehouse.state import StateDb
@@ -113,6 +114,7 @@ class Book:
             return
         with self._state.write() as connection:
             if based_on is not None:
+                one_at_a_time(connection, STEPPING)
                 stored = connection.execute(select(func.max(AlertRow.evaluated_at))).scalar()
                 if stored is not None and stored > based_on:
                     raise StoreConflict(

@@ -1,4 +1,5 @@
-"""What changed on a platform shortly before an alert: its deploys, and what people decided here about its limits. In words, newest first."""
+"""What changed on a platform shortly before an alert: its deploys, what people decided here about its limits, and packs, rules and alerting.yaml that were
+put in force. In words, newest first."""
 
 from __future__ import annotations
 
@@ -16,6 +17,9 @@ from warehouse.store import Store
 LOOKED_BACK = 100
 """How many of the newest deeds are looked through."""
 DEEDS = ("set ", "withdraw ")
+RELOAD = "reload"
+NAMED = 3
+"""How many rules are named."""
 
 
 class Changes:
@@ -40,10 +44,22 @@ class Changes:
         ahead = self._clock.now() - self._state.clock.now()
         for entry in Audit(self._state).recent(LOOKED_BACK):
             at, detail = entry.at + ahead, entry.detail
+            if entry.what == RELOAD and since <= at < until and detail.get("platform") in (platform, ""):
+                yield at, f"{_reloaded(detail)}, by {entry.who}"
             deed = next((each for each in DEEDS if entry.what.startswith(each)), "")
             if deed and since <= at < until and detail.get("platform") in (platform, ""):
                 what = entry.what.removeprefix(deed).replace("_", " ")
                 yield at, f"{what} {detail.get('subject', '')}: {'changed' if deed == 'set ' else 'taken back'} by {entry.who}"
+
+
+def _reloaded(detail: Mapping[str, Any]) -> str:
+    """`pack changed; rules changed: A, B, C and 2 more`."""
+    found = [f"{name} {detail[key]}" for key, name in (("pack", "pack"), ("alerting", "alerting.yaml")) if detail.get(key)]
+    for change in ("added", "changed", "removed"):
+        names = detail.get(f"rules_{change}", [])
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        found += [f"rules {change}: {', '.join(names[:NAMED])}{more}"] if names else []
+    return "; ".join(found)
 
 
 def _deploy(row: Mapping[str, Any]) -> str:

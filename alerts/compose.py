@@ -21,8 +21,9 @@ from roomleft.errors import InputError, RoomleftError
 from roomleft.findings import AlertState, Severity
 from roomleft.packs import Pack
 from roomleft.rules import Rule
+from roomleft.rules_when import BurnIs
 from roomleft.timespan import parse_instant
-from roomleft.wording import amount_text, date_text, number_text, span_text
+from roomleft.wording import RATIO_UNITS, amount_text, burn_text, date_text, is_burn, number_text, span_text, times_text
 
 log = logging.getLogger(__name__)
 MOST_ALERTS = 100
@@ -33,7 +34,6 @@ MOST_CHANGES = 5
 OWN_TITLE = "Roomleft"
 RUNBOOKS = "docs/runbooks/"
 NO_DATA = "no data, and this rule alerts on that"
-RATIO_UNITS = ("ratio", "fraction")
 
 Changes = Callable[[str, datetime, datetime], Sequence[str]]
 """What changed on a platform in [since, until), in words, newest first."""
@@ -97,7 +97,7 @@ class Words:
         """One alert in words, as it stands."""
         facts, zone = alert.facts, ZoneInfo(self.zone_of(alert.platform))
         resolved = alert.state is AlertState.RESOLVED
-        since = began(alert)
+        since, burns = began(alert), is_burn(alert.unit, alert.facts)
         return NoticeAlert(
             rule_id=alert.rule_id,
             fingerprint=alert.fingerprint,
@@ -109,8 +109,8 @@ class Words:
             annotations=dict(alert.annotations),
             since=since,
             resolved_at=alert.resolved_at if resolved else None,
-            value=reading(alert.worst if resolved else alert.value, alert.unit),
-            line=reading(alert.line, alert.unit),
+            value=reading(alert.worst if resolved else alert.value, alert.unit, burns=burns),
+            line=times_text(alert.line) if burns and alert.line is not None else reading(alert.line, alert.unit),
             window=facts.get("window", ""),
             reason=alert.reason,
             room_left=room_left(facts, alert.unit),
@@ -118,13 +118,15 @@ class Words:
             observed_at=alert.observed_at,
             unknown=self._unknown(alert),
             lasted_s=(alert.resolved_at - since).total_seconds() if resolved and alert.resolved_at is not None else None,
-            recovery_value=reading(alert.value, alert.unit) if resolved else "",
+            recovery_value=reading(alert.value, alert.unit, burns=burns) if resolved else "",
             acknowledged_by=_taken_words(taken, now, zone),
             links=self._links(alert.rule_id, alert.platform, alert.episode, alert.labels, alert.annotations),
         )
 
     def told_of(self, past: Episode) -> NoticeAlert:
         """One alert in words, as an episode that is over left it."""
+        rule = self.rules.get(past.rule_id)
+        burns = past.unit in RATIO_UNITS and rule is not None and isinstance(rule.when, BurnIs)
         return NoticeAlert(
             rule_id=past.rule_id,
             fingerprint=past.fingerprint,
@@ -136,9 +138,9 @@ class Words:
             annotations={},
             since=past.started or past.pending_at,
             resolved_at=past.ended,
-            value=reading(past.worst, past.unit),
+            value=reading(past.worst, past.unit, burns=burns),
             lasted_s=past.lasted.total_seconds() if past.lasted is not None else None,
-            recovery_value=reading(past.recovery_value, past.unit),
+            recovery_value=reading(past.recovery_value, past.unit, burns=burns),
             links=self._links(past.rule_id, past.platform, past.episode, past.labels, {}),
         )
 
@@ -210,10 +212,12 @@ def began(alert: Alert) -> datetime:
     return alert.fired_at or alert.held_since or alert.changed_at
 
 
-def reading(value: Decimal | None, unit: str) -> str:
-    """A reading with its unit: `812 ms`, `$1,234.56`, `4.2 %` of a ratio; empty for none."""
+def reading(value: Decimal | None, unit: str, *, burns: bool = False) -> str:
+    """A reading with its unit: `812 ms`, `$1,234.56`, `4.2 %` of a ratio; how fast a budget `burns`; empty for none."""
     if value is None:
         return ""
+    if burns:
+        return burn_text(value)
     return amount_text(value * 100, "percent") if unit in RATIO_UNITS else amount_text(value, unit)
 
 

@@ -21,8 +21,7 @@ from roomleft.alerting import Escalation
 def escalate(look: Look, group: Group) -> None:
     """Tell whom the group's route names next, if nobody acknowledged for long enough."""
     steps = look.route_of(group).escalate
-    if steps:
-        keep_time(look, group)
+    keep_time(look, group)
     receiver = look.routes.receivers.get(group.receiver)
     waiting = _waiting(group)
     if not steps or not waiting or receiver is None or only_pagerduty(receiver):

@@ -18,7 +18,7 @@ from roomleft.wording import span_text
 
 Words = Callable[[Rule, Mapping[str, str], Finding], Mapping[str, str]]
 """Renders a rule's annotations for labels and a finding."""
-OUR_FAULT = (Unknown.ERROR, Unknown.OFFLINE)
+OUR_FAULT = (Unknown.ERROR, Unknown.OFFLINE, Unknown.READING)
 """Here Roomleft itself could not look. A rule that alerts on missing data must not page for that: Roomleft's own rules do, once."""
 REFRESH = timedelta(minutes=1)
 NO_DATA_TAKEN_AS_FINE = "no data, which this rule takes as fine"

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 TELLING = 0x726F6F6D706167
 SILENCING = 0x726F6F6D73696C
+STEPPING = 0x726F6F6D737465
 """Numbers of advisory locks: "room", and what for, in ASCII."""
 
 

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from alerts.channels.answer import Answer, Outcome
 from alerts.notice import Kind, Notice, Why, Withheld
-from alerts.notice_json import notice_of, notice_text
+from alerts.notice_json import notice_text
 from alerts.queue_order import Waiting, order_of
 from alerts.routes import channel_names
+from alerts.unreadable import content_of, readable, refuse_unreadable
 from roomleft.alerting import Receiver
 from roomleft.findings import AlertState
 from warehouse.state import PROCESS, Leases, StateDb
@@ -28,8 +29,8 @@ OPEN = ("waiting", "sending", "unknown")
 """States of what is still to be sent."""
 LEASE = timedelta(seconds=60)
 """Several times as long as a channel may take."""
-KEPT_FOR = timedelta(days=1)
-"""How long a notice is tried."""
+KEPT_FOR = timedelta(days=3)
+"""How long a notice is tried: a resolve has no later one that stands for it, and a channel may be down for a day and then some."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 300.0
 INTERRUPTED = "outcome unknown: it was interrupted between handing it over and noting the answer"
 TWICE = "outcome unknown twice: it may have arrived, and is not sent a third time"
@@ -37,8 +38,8 @@ ONE_BY_KEY = ("pagerduty", "alertmanager", "outbox")
 """Kinds of channels where any number of attempts is one."""
 REMEMBERED = timedelta(days=400)
 """How long the ledger goes back."""
-LOOKED_BACK = 50
-"""How many of a conversation's last notices tell whether its other end was told."""
+LOOKED_BACK = 500
+"""How many of a conversation's last notices tell whether its other end was told, and which one opened it: months of repeats."""
 
 Lane = tuple[str, str]
 """A receiver and one of its channels: what is sent one after another."""
@@ -138,23 +139,19 @@ class Outbox:
     def take(self, lane: Lane, now: datetime) -> Taken | None:
         """The next due notice of a lane, ours for `LEASE`; None when nothing is due. What is no longer worth sending is dropped on the way."""
         with self._state.write() as connection:
-            rows = [
-                dict(row)
-                for row in connection.execute(
-                    _open_columns()
-                    .where(OutboxRow.receiver == lane[0], OutboxRow.channel == lane[1])
-                    .where(OutboxRow.state.in_(OPEN), OutboxRow.done_at.is_(None))
-                    .order_by(OutboxRow.id)
-                ).mappings()
-            ]
-            threads: dict[str, list[dict[str, Any]]] = {}
-            for row in rows:
-                threads.setdefault(row["thread"], []).append(row)
             # The one that has been due longest; never one whose predecessor waits or is on its way.
-            for queue in sorted(threads.values(), key=lambda queue: min(row["due_at"] for row in queue)):
-                if min(row["due_at"] for row in queue) > now and len(queue) == 1:
+            for thread in _due_threads(connection, lane, now):
+                queue = [
+                    dict(row)
+                    for row in connection.execute(
+                        _open_columns().where(OutboxRow.thread == thread, *_waits_in(lane)).order_by(OutboxRow.id)
+                    ).mappings()
+                ]
+                try:
+                    taken = self._first_of(connection, lane, queue, now)
+                except ValueError:
+                    refuse_unreadable(connection, queue, now)
                     continue
-                taken = self._first_of(connection, lane, queue, now)
                 if taken is not None:
                     return taken
         return None
@@ -175,7 +172,7 @@ class Outbox:
             # What waits out an answer such as 429 or a broken line holds those behind it: a resolve never overtakes its trigger.
             if row["state"] == "sending" or row["due_at"] > now:
                 return None
-            notice = notice_of(connection.execute(select(OutboxRow.content).where(OutboxRow.id == row_id)).scalar_one())
+            notice = content_of(connection, row_id)
             if notice.kind is Kind.FIRING and _is_over(connection, notice):
                 _drop(connection, row, Withheld.NO_LONGER_TRUE, now)
                 continue
@@ -196,17 +193,18 @@ class Outbox:
         return None
 
     def record(self, taken: Taken, answer: Answer, now: datetime, took_ms: int) -> str:
-        """Write down an answer; the row's new state. An answer that comes after the lease was lost is noted, and changes nothing else."""
+        """Write down an answer; the row's new state. One that comes after the lease was lost is noted, and changes something only if it was
+        delivered and nobody has tried again: then nobody needs to."""
         with self._state.write() as connection:
             row = connection.execute(_open_columns().where(OutboxRow.id == taken.row)).mappings().one()
             state, due_at, words = self._after(answer, row["made_at"], taken.attempt, now)
             done = state != "waiting"
+            held = and_(OutboxRow.state == "sending", OutboxRow.leased_by == self._holder)
+            if answer.outcome is Outcome.DELIVERED:
+                held = or_(held, OutboxRow.state == "unknown")
             ours = connection.execute(
                 update(OutboxRow)
-                .where(
-                    OutboxRow.id == taken.row, OutboxRow.state == "sending", OutboxRow.leased_by == self._holder,
-                    OutboxRow.attempts == taken.attempt,
-                )
+                .where(OutboxRow.id == taken.row, OutboxRow.attempts == taken.attempt, held)
                 .values(state=state, due_at=due_at, leased_by="", leased_until=None, done_at=now if done else None, words=words)
             ).rowcount  # fmt: skip
             _note(connection, {**row, "attempts": taken.attempt}, now, answer.outcome.value, answer, took_ms, taken.notice)
@@ -258,6 +256,28 @@ def note_trial(state: StateDb, notice: Notice, channel: str, answer: Answer, now
         _note(connection, row, now, answer.outcome.value, answer, took_ms, notice)
 
 
+def _waits_in(lane: Lane) -> tuple[ColumnElement[bool], ...]:
+    return (
+        OutboxRow.receiver == lane[0], OutboxRow.channel == lane[1], OutboxRow.state.in_(OPEN), OutboxRow.done_at.is_(None),
+    )  # fmt: skip
+
+
+def _due_threads(connection: Connection, lane: Lane, now: datetime) -> Sequence[str]:
+    """The conversations in which something is due, the one that has been so longest first."""
+    due = func.min(OutboxRow.due_at)
+    return (
+        connection.execute(
+            select(OutboxRow.thread)
+            .where(*_waits_in(lane))
+            .group_by(OutboxRow.thread)
+            .having(due <= now)
+            .order_by(due, func.min(OutboxRow.id))
+        )
+        .scalars()
+        .all()
+    )
+
+
 def _open_columns() -> Any:
     """Everything of a row but its content."""
     return select(
@@ -303,7 +323,7 @@ def _opening(connection: Connection, history: Sequence[Mapping[str, Any]]) -> No
             first = row["id"]
     if first is None:
         return None
-    return notice_of(connection.execute(select(OutboxRow.content).where(OutboxRow.id == first)).scalar_one())
+    return readable(connection, first)
 
 
 def _uncertain(connection: Connection, notice_ids: Sequence[str]) -> set[str]:
@@ -356,8 +376,8 @@ def _note(
 ) -> None:
     """One line of the ledger."""
     if notice is None:
-        notice = notice_of(connection.execute(select(OutboxRow.content).where(OutboxRow.id == row["id"])).scalar_one())
-    worst = notice.alerts[0] if notice.alerts else None
+        notice = readable(connection, row["id"])
+    worst = notice.alerts[0] if notice is not None and notice.alerts else None
     connection.execute(
         insert(DeliveryRow).values(
             at=now, notice_id=row["notice_id"], receiver=row["receiver"], channel=row["channel"], attempt=row["attempts"],

@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
+from alerts.groups import ToldState
 from alerts.notice import Kind
 from alerts.notice_json import notice_of
 from roomleft.errors import InputError
 from roomleft.findings import AlertState
 from warehouse.state import StateDb
 from warehouse.state.audit import record
-from warehouse.state.models_alerting import AcknowledgementRow, AlertRow, OutboxRow, ReceivedRow
+from warehouse.state.models_alerting import AcknowledgementRow, AlertRow, NoticeGroupRow, OutboxRow, ReceivedRow
 
 SOURCE = "pagerduty"
 WHERE = "PagerDuty's webhook"
@@ -102,7 +103,20 @@ def _acknowledge(connection: Connection, episode: str, event: Event, now: dateti
 
 
 def _episodes(connection: Connection, key: str) -> list[str]:
-    """The episodes that fire now of those that PagerDuty was last told of under this key."""
+    """The episodes that fire now of those that PagerDuty was told of under this key."""
+    wanted = _spelled_out(connection, key) | _told_in(connection, key)
+    firing = connection.execute(select(AlertRow.episode).where(AlertRow.state == AlertState.FIRING)).scalars()
+    return sorted(wanted.intersection(firing))
+
+
+def _told_in(connection: Connection, key: str) -> set[str]:
+    """Those of the group: a notice spells out only the first of many."""
+    groups = connection.execute(select(NoticeGroupRow.told).where(NoticeGroupRow.thread == key)).scalars()
+    return {told["episode"] for group in groups for told in orjson.loads(group).values() if told["state"] == ToldState.FIRING}
+
+
+def _spelled_out(connection: Connection, key: str) -> set[str]:
+    """Those of the newest notice under the key."""
     content = connection.execute(
         select(OutboxRow.content)
         .where(OutboxRow.thread == key, OutboxRow.channel.startswith("pagerduty"), OutboxRow.kind == Kind.FIRING.value)
@@ -111,10 +125,5 @@ def _episodes(connection: Connection, key: str) -> list[str]:
         .limit(1)
     ).scalar()
     if content is None:
-        return []
-    wanted = {alert.episode for alert in notice_of(content).alerts if alert.episode}
-    return sorted(
-        connection.execute(
-            select(AlertRow.episode).where(AlertRow.episode.in_(wanted), AlertRow.state == AlertState.FIRING)
-        ).scalars()
-    )
+        return set()
+    return {alert.episode for alert in notice_of(content).alerts if alert.episode}

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
@@ -103,7 +104,7 @@ def flush(state: StateDb, alerting: Alerting, alerts: Sequence[Alert], now: date
                 wall,
                 alerting,
                 alerts,
-                words or Words(),
+                _asking_once(words or Words()),
                 Groups(connection, now),
                 silences,
                 Book(state).episode,
@@ -118,6 +119,11 @@ def flush(state: StateDb, alerting: Alerting, alerts: Sequence[Alert], now: date
     except IntegrityError as error:
         log.info("another server told of these alerts at the same time: %s", error.orig)
         return []
+
+
+def _asking_once(words: Words) -> Words:
+    """What changed is asked once, not again for each group of alerts that began together: the state database is being written meanwhile."""
+    return replace(words, changed=cache(words.changed))
 
 
 def _is_stale(connection: Connection, alerts: Sequence[Alert]) -> bool:
@@ -303,7 +309,9 @@ def tell_again(look: Look, groups: list[Group]) -> list[Group]:
         if any(look.now - told.at >= every for _, told in goes_on):
             _tell_whole(look, group, Why.REPEAT_DUE)
         elif group.told_at != look.now:
-            look.withhold_all([alert for alert, _ in goes_on], Withheld.REPEAT_NOT_DUE, group)
+            # The notice itself is why there is no other; what was withheld since, and may be told of again, wants a word.
+            back = [alert for alert, told in goes_on if told.paused is not None]
+            look.withhold_all(back, Withheld.REPEAT_NOT_DUE, group)
     return groups
 
 

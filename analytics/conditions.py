@@ -32,6 +32,7 @@ from analytics.conditions_asked import (
 from analytics.conditions_board import ABSENT, NOT, Board, joined, untold
 from analytics.conditions_headroom import Measured, headroom_board
 from analytics.conditions_health import health_board, source_board
+from analytics.conditions_reading import reaches_back, unless_half_read
 from analytics.conditions_series import REACHES, Batch, Desk, batch_of, is_sound, plan_of, reach_of, series_board
 from analytics.conditions_sources import Reasons, Sources
 from analytics.conditions_tape import Instants, Ints, Rows, instant_of, span_us
@@ -62,7 +63,7 @@ from warehouse.store import Store
 __all__ = ["Found", "Remembered", "View", "look"]
 log = logging.getLogger(__name__)
 Active = Collection[tuple[str, str]]
-GRAVEST = (Unknown.ERROR, Unknown.OFFLINE, Unknown.STALE, Unknown.NO_DATA)
+GRAVEST = (Unknown.ERROR, Unknown.OFFLINE, Unknown.READING, Unknown.STALE, Unknown.NO_DATA)
 
 
 class Found(dict[str, Looked]):
@@ -170,6 +171,8 @@ class Looking:
                 return usage_board(when, rule, self.scene, offset, self.sources(offset), self.reasons)
             case AbsentIs():
                 return absent_board(when, rule, self._desks[self.offset(rule), reach_of(when)], self.reasons)
+            case MeterIs() | SqlIs() if self._reaches_back(when, rule):
+                return self.reached_back(when, rule)
             case MeterIs() | BurnIs() | SqlIs() | OwnIs():
                 return self.asked(when, rule)
 
@@ -182,6 +185,15 @@ class Looking:
         """A condition over stored headroom."""
         offset = self.offset(rule)
         return headroom_board(leaf, rule, self.measured(offset), self.scene, offset)
+
+    def reached_back(self, leaf: MeterIs | SqlIs, rule: Rule) -> Board:
+        """A figure that depends on history: nothing can be told of it where that was still being read."""
+        return unless_half_read(self.asked(leaf, rule), self.measured(self.offset(rule)).half_read_of(rule.platform))
+
+    def _reaches_back(self, leaf: MeterIs | SqlIs, rule: Rule) -> bool:
+        pack = self.scene.view.packs.get(rule.platform)
+        # A query file may read anything.
+        return pack is not None and (isinstance(leaf, SqlIs) or reaches_back(pack, leaf.meter, leaf.over))
 
     def asked(self, leaf: MeterIs | BurnIs | SqlIs | OwnIs, rule: Rule) -> Board:
         """Conditions whose figures are worked out one by one, at the scene's one instant."""
@@ -290,7 +302,7 @@ class Looking:
     def measured(self, offset_us: int) -> Measured:
         """The stored headroom of the rules' platforms."""
         if offset_us not in self._measured:
-            platforms = sorted({rule.platform for _, rule in self.leaves(HeadroomIs)})
+            platforms = sorted({rule.platform for _, rule in self.leaves(HeadroomIs, MeterIs, SqlIs)})
             self._measured[offset_us] = Measured.read(self.scene, offset_us, platforms)
         return self._measured[offset_us]
 
@@ -314,5 +326,9 @@ class Looking:
 def _limited(rule: Rule, findings: tuple[Finding, ...]) -> Looked:
     holding = sum(finding.holds is True for finding in findings)
     if rule.limit is not None and holding > rule.limit:
-        return Looked((), Unknown.ERROR, f"{holding} label sets hold at once, more than the group's limit of {rule.limit}")
+        return Looked(
+            (),
+            Unknown.ERROR,
+            f"{holding} label sets hold at once, more than the limit of {rule.limit} that its group sets each rule",
+        )
     return Looked(findings)

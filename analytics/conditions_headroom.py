@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analytics.conditions_board import ABSENT, HOLDS, NOT, UNTOLD, Board, Labels, Told, Truth, untold
+from analytics.conditions_reading import Mask, limit_reaches_back, unless_half_read
 from analytics.conditions_tape import NEVER, Floats, Ints, Rows, instant_of, micros, span_us
 from analytics.conditions_view import Scene
 from analytics.conditions_words import Line, exact
-from analytics.wording import amount_text, date_text, range_text, says_why_no_pace, span_text
+from analytics.wording import HALF_READ, amount_text, date_text, range_text, says_why_no_pace, span_text
 from roomleft.findings import Unknown
 from roomleft.limits import Limit
 from roomleft.rules import Rule
@@ -38,6 +40,19 @@ class Measured:
     newest: Rows
     as_of: Ints
     fresh_us: int
+
+    @cached_property
+    def half_read(self) -> Mask:
+        """For each limit and instant whether the newest row says that history was still being read."""
+        basis = [words == HALF_READ for words in self.table["basis"].to_pylist()]
+        found: Mask = np.array([*basis, False], dtype=np.bool_)[self.newest]
+        return found
+
+    def half_read_of(self, platform: str) -> Mask:
+        """At each instant whether the newest row of any limit of a platform says so."""
+        mine = [place for limit_id, place in self.limits.items() if limit_id.startswith(f"{platform}.")]
+        found: Mask = np.logical_or.reduce(self.half_read[mine], axis=0)
+        return found
 
     @classmethod
     def read(cls, scene: Scene, offset_us: int, platforms: Sequence[str]) -> Measured:
@@ -79,6 +94,7 @@ def headroom_board(leaf: HeadroomIs, rule: Rule, measured: Measured, scene: Scen
     limits = limits_of(leaf, rule, scene)
     if isinstance(limits, str):
         return untold(Unknown.ERROR, limits, n)
+    pack = scene.view.packs[rule.platform]
     labels: list[Labels] = [{"limit_id": limit.limit_id} if leaf.headroom == "*" else {} for limit in limits]
     places = [measured.limits.get(limit.limit_id, -1) for limit in limits]
     none = np.full((1, n), -1, dtype=np.int64)
@@ -99,7 +115,11 @@ def headroom_board(leaf: HeadroomIs, rule: Rule, measured: Measured, scene: Scen
             return Told(words, facts={"limit_id": limits[g].limit_id, "title": limits[g].title}, unknown=Unknown.NO_DATA)
         return asked.told(limits[g], measured.row(row), at, truth=int(holds[g, i]), is_old=bool(old[g, i]))
 
-    return Board(labels, holds, still, tell, lambda i: Told("no limit has been measured lately", unknown=Unknown.NO_DATA))
+    board = Board(labels, holds, still, tell, lambda i: Told("no limit has been measured lately", unknown=Unknown.NO_DATA))
+    # A row that is old says that first, whatever else it says.
+    half = np.concatenate([measured.half_read, np.zeros((1, n), dtype=np.bool_)])[places] & ~old
+    half[[not limit_reaches_back(pack, limit) for limit in limits]] = False
+    return unless_half_read(board, half)
 
 
 def limits_of(leaf: HeadroomIs, rule: Rule, scene: Scene) -> list[Limit] | str:

@@ -249,6 +249,10 @@ class Replaying(Looking):
             self._answers[offset_us] = Answers.read(self.scene, offset_us, sorted(platforms), sorted(components), stands)
         return self._answers[offset_us]
 
+    def reached_back(self, leaf: MeterIs | SqlIs, rule: Rule) -> Board:
+        """Looked back at, history is whole."""
+        return super().reached_back(leaf, rule) if self.live else self.asked(leaf, rule)
+
     def asked(self, leaf: MeterIs | BurnIs | SqlIs | OwnIs, rule: Rule) -> Board:
         """Conditions whose figures are worked out: a column at a time."""
         match leaf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from roomleft.wording import NARROW, SHORT_UNITS, amount_text, date_text, number_text, number_word, range_text, span_text
 
 __all__ = [
+    "HALF_READ",
     "NARROW",
     "SHORT_UNITS",
     "amount_text",
@@ -15,6 +16,10 @@ __all__ = [
     "says_why_no_pace",
     "span_text",
 ]
+
+
+HALF_READ = "no pace: history is still being read"
+"""The basis of a headroom that was measured before its platform's history had once been read and rolled up to its end."""
 
 
 def says_why_no_pace(basis: str) -> bool:

@@ -16,6 +16,7 @@ HOUR = timedelta(hours=1)
 def acknowledge(parts: Parts, alert: Alert, note: str, who: str) -> None:
     """Take the episode on. Raises InputError for one that does not fire."""
     Acknowledgements(parts.state).take(alert.episode, who=who, now=parts.clock.now(), note=note, source="page")
+    parts.responded()
 
 
 def silence(parts: Parts, alert: Alert, note: str, who: str) -> None:
@@ -23,3 +24,4 @@ def silence(parts: Parts, alert: Alert, note: str, who: str) -> None:
     now = parts.clock.now()
     draft = Draft(tuple(matchers_of(alert.labels)), now + HOUR, note=note)
     Silences(parts.state).add(draft, who=who, now=now)
+    parts.responded()

@@ -18,6 +18,7 @@ from roomleft.findings import AlertState, Severity
 from roomleft.matchers import Matcher
 from roomleft.rules import Rule
 from roomleft.timespan import parse_instant
+from roomleft.wording import burn_text, is_burn, times_text
 
 SEVERITIES = tuple(Severity)
 GLYPHS = {Severity.CRITICAL: "exhausted", Severity.WARNING: "tight", Severity.INFO: "ok"}
@@ -28,9 +29,6 @@ GROUP_WORDS = {"firing": "Firing", "unknown": "Unknown", "pending": "Pending", "
 OWN_PLACE = frozenset({"alertname", "platform", "severity", "component", "owner"})
 """Labels that the pages say elsewhere."""
 
-
-BURNS = frozenset({"slo", "burn_rate"})
-"""The facts of an alert on how fast an error budget burns."""
 SILENCED_BY = ("alertname", "platform", "component")
 """The labels a silence is offered with, besides those that tell an alert from its rule's others."""
 
@@ -170,16 +168,18 @@ def value_words(value: Decimal | float | None, unit: str) -> str:
 
 
 def reading(alert: Alert, value: Decimal | float | None) -> str:
-    """A reading of an alert with its unit; how fast a budget burns as so many times (`18.6×`)."""
-    if value is not None and alert.unit in wording.RATIO_UNITS and set(alert.facts) >= BURNS:
-        return f"{wording.count(round(float(value), 1))}×"
+    """A reading of an alert with its unit; how fast a budget burns as so many times (`18.6 ×`)."""
+    if value is not None and is_burn(alert.unit, alert.facts):
+        return times_text(Decimal(str(value)))
     return value_words(value, alert.unit)
 
 
 def compared(alert: Alert) -> tuple[str, str]:
-    """The reading, and what it is compared with in words: (`812 ms`, `limit 500 ms`). Both may be empty."""
+    """The reading, and what it is compared with in words: (`812 ms`, `limit 500 ms`), (`burns 267 × too fast`, `limit 14.4 ×`). Both may be empty."""
     line = reading(alert, alert.line)
-    return reading(alert, alert.value), f"limit {line}" if line else ""
+    burns = alert.value is not None and is_burn(alert.unit, alert.facts)
+    value = burn_text(alert.value) if burns and alert.value is not None else reading(alert, alert.value)
+    return value, f"limit {line}" if line else ""
 
 
 def runs_out(alert: Alert, now: datetime, zone: ZoneInfo) -> str:

@@ -41,23 +41,28 @@ def make_acknowledge_api(parts: Parts) -> APIRouter:
         found = await asyncio.to_thread(Acknowledgements(parts.state).of, episode)
         return answer([{**asdict(each), "in_force": each.holds_at(now)} for each in found])
 
-    @router.post(ROUTE + "/acknowledge", summary="Take an alert on (admin)", description=DESCRIBED, tags=["decide"])
+    @router.post(ROUTE + "/acknowledge", summary="Take an alert on (respond)", description=DESCRIBED, tags=["decide"])
     async def take(episode: str, request: Request) -> Response:
         body, who = await read_object(request), who_asks(request)
-        return answer(await asyncio.to_thread(acknowledge, parts.state, episode, body, who, parts.clock.now()))
+        told = await asyncio.to_thread(acknowledge, parts.state, episode, body, who, parts.clock.now())
+        parts.responded()
+        return answer(told)
 
-    @router.delete(ROUTE + "/acknowledge", summary="Give an alert back: escalation begins anew (admin)", tags=["decide"])
+    @router.delete(ROUTE + "/acknowledge", summary="Give an alert back: escalation begins anew (respond)", tags=["decide"])
     async def give_back(episode: str, request: Request) -> Response:
         now, who = parts.clock.now(), who_asks(request)
         count = await asyncio.to_thread(lambda: Acknowledgements(parts.state).give_back(episode, who=who, now=now))
+        parts.responded()
         return answer({"episode": episode, "withdrawn": count})
 
     @router.post(
-        ROUTE + "/silence", summary="Silence this very alert, for an hour unless told otherwise (admin)", tags=["decide"]
+        ROUTE + "/silence", summary="Silence this very alert, for an hour unless told otherwise (respond)", tags=["decide"]
     )
     async def silenced(episode: str, request: Request) -> Response:
         body, who = await read_object(request), who_asks(request)
-        return answer(await asyncio.to_thread(silence_one, parts.state, episode, body, who, parts.clock.now()))
+        told = await asyncio.to_thread(silence_one, parts.state, episode, body, who, parts.clock.now())
+        parts.responded()
+        return answer(told)
 
     return router
 

@@ -41,6 +41,8 @@ def make_pagerduty_api(parts: Parts) -> APIRouter:
             raise Refused("no signature fits this message", PATH, f"is {given.secret_env} the subscription's secret?")
         event = read_event(body)
         count = await asyncio.to_thread(take, parts.state, event, parts.clock.now())
+        if count:
+            parts.responded()
         return answer({"alerts": count})
 
     return router

@@ -50,17 +50,19 @@ def make_silence_api(parts: Parts) -> APIRouter:
         return answer(silence_document(found, now))
 
     @router.post(
-        ROUTE, summary="Silence what matches, or give a silence another end (admin)", description=DESCRIBED, tags=["decide"]
+        ROUTE, summary="Silence what matches, or give a silence another end (respond)", description=DESCRIBED, tags=["decide"]
     )
     async def made(request: Request) -> Response:
         body, who = await read_object(request), who_asks(request)
         number = await asyncio.to_thread(change, parts.state, body, who, parts.clock.now())
+        parts.responded()
         return answer({"silenceID": str(number)})
 
-    @router.delete(ROUTE + "/{number}", summary="End a silence, for good (admin)", tags=["decide"])
+    @router.delete(ROUTE + "/{number}", summary="End a silence, for good (respond)", tags=["decide"])
     async def ended(number: int, request: Request) -> Response:
         now, who = parts.clock.now(), who_asks(request)
         await asyncio.to_thread(lambda: Silences(parts.state).end(number, who=who, now=now))
+        parts.responded()
         return answer({"silenceID": str(number), "status": {"state": "expired"}})
 
     return router

@@ -6,10 +6,12 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from .answers import answer
+from .api_silences import who_asks
 from .parts import Parts, Reloaded
+from .reload_audit import note_reload
 
 
 def add_source_routes(router: APIRouter, parts: Parts) -> None:
@@ -32,8 +34,15 @@ def add_source_routes(router: APIRouter, parts: Parts) -> None:
         "every fault of it, and what was in force before stays so.",
         tags=["self"],
     )
-    async def reload() -> Response:
-        return answer(_told(await asyncio.to_thread(parts.reload_packs)))
+    async def reload(request: Request) -> Response:
+        who = who_asks(request)
+
+        def noted() -> Reloaded:
+            reloaded = parts.reload_packs()
+            note_reload(parts.state, reloaded, who)
+            return reloaded
+
+        return answer(_told(await asyncio.to_thread(noted)))
 
 
 def _told(reloaded: Reloaded) -> dict[str, Any]:

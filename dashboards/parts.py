@@ -114,6 +114,10 @@ def _nothing_decided() -> None:
     return
 
 
+def _nothing_evaluated() -> None:
+    return
+
+
 def _nothing_fires(platform: str | None, since: datetime, until: datetime) -> Sequence[Firing]:
     return ()
 
@@ -155,6 +159,8 @@ class Parts:
     """Who is told of alerts, as it is in force."""
     alerts: Callable[[], Sequence[Alert]] = tuple
     """Every alert that is pending, firing, unknown, or resolved within a day."""
+    responded: Callable[[], None] = _nothing_evaluated
+    """Somebody took an alert on or gave it back, silenced or no longer does: the rules are evaluated, and who is to know is told, at once."""
     firings: Callable[[str | None, datetime, datetime], Sequence[Firing]] = _nothing_fires
     """The stretches in [since, until) in which alerts of a platform (None: of all) fired, or nobody knew."""
     look: Callable[[Mapping[str, Rule], datetime], Mapping[str, Looked]] = _nothing_found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from alerts.alert import Alert, Beat
 from alerts.book import Book
 from alerts.evaluation import Evaluated, evaluate
 from alerts.lifecycle import Words, as_written
+from analytics.conditions import Found
 from jobs.schedule import Did, Job
 from roomleft import metrics
 from roomleft.clock import Now
@@ -39,8 +40,9 @@ DELIVER = "deliver"
 """The job that sends what is to be told."""
 WAIT_AT_MOST = timedelta(hours=1)
 """A clock that was set back by less is waited for; by more, the past evaluations are taken to have been in the future."""
-WATCHDOG = 4
-"""The job is chained to the measurements; its own timer only sees to it that it runs if those do not, every so many intervals."""
+WATCHDOG = 2
+"""The job is chained to the measurements; its own timer only sees to it that it runs if those do not, every so many intervals: fewer than are a gap
+(`GAP_INTERVALS`), for over gaps no pending time counts."""
 SHOWN = tuple((state, severity) for state in (AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN) for severity in Severity)
 
 
@@ -96,6 +98,7 @@ class Evaluating:
         self._every, self._slack, self._words, self._tell = every, slack, words, tell
         self._monotonic = monotonic
         self._stored: datetime | None = None
+        self._unnoted: datetime | None = None
         self._shown: set[str] = set()
 
     def run(self, at: datetime) -> Did:
@@ -106,7 +109,7 @@ class Evaluating:
         if noted is not None and noted.at != self._stored and not noted.set_back:
             self._finish(noted)
         newest = self.book.newest()
-        last = max((each for each in (last, newest) if each is not None), default=None)
+        last = max((each for each in (last, newest, self._unnoted) if each is not None), default=None)
         if last is not None and at <= last:
             behind = last - at
             if behind <= WAIT_AT_MOST:
@@ -123,7 +126,7 @@ class Evaluating:
         self._stored = at
         told = self._tell(done.alerts, at)
         self._publish(done, missed, time.perf_counter() - began)
-        words = f"{done.rules} rules, {done.findings} findings, {done.count(AlertState.FIRING)} firing"
+        words = f"{done.rules} rules, {done.findings:,} label sets, {done.count(AlertState.FIRING)} firing"
         words += f", {done.unknown} unknown" if done.unknown else ""
         words += f", {told} to tell" if told else ""
         return Did(words + (f", {beat.missed} evaluations were missed" if beat.missed else ""), len(done.events), then=(DELIVER,))
@@ -133,7 +136,10 @@ class Evaluating:
         in_force = dict(rules)
         due = {rule_id: rule for rule_id, rule in in_force.items() if beat.is_due(rule.interval)}
         active = {alert.key for alert in before}
-        return evaluate(in_force, self._looked(due, beat.at, read_to, active), before, beat, self._words)
+        looks = self._looked(due, beat.at, read_to, active)
+        done = evaluate(in_force, looks, before, beat, self._words)
+        # Label sets of which there is nothing to say were looked at too.
+        return replace(done, findings=looks.label_sets) if isinstance(looks, Found) else done
 
     def _looked(self, rules: Rules, at: datetime, read_to: datetime, active: Collection[tuple[str, str]]) -> Mapping[str, Looked]:
         try:
@@ -174,7 +180,7 @@ class Evaluating:
         # In this order: a process that dies between the two is followed by one that does both again.
         self._store.run(forget)
         moved = self.book.move(at - last)
-        self._stored = at
+        self._stored, self._unnoted = at, None
         return Did(words, moved)
 
     def _noted(self) -> Noted | None:
@@ -197,8 +203,11 @@ class Evaluating:
         except StoreConflict:
             raise
         except StoreError as error:
-            # A full disk is what somebody must be paged for. A replay will not know of this evaluation.
+            # A full disk is what somebody must be paged for. A replay will not know of this evaluation; the next one does.
             log.warning("an evaluation was not noted: %s", error)
+            self._unnoted = beat.at
+        else:
+            self._unnoted = None
 
     def _publish(self, done: Evaluated, missed: int, took_s: float) -> None:
         metrics.EVALUATION_SECONDS.observe(took_s)

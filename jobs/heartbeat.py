@@ -20,7 +20,7 @@ TICK = timedelta(seconds=5)
 
 
 class Heart:
-    """Calls the address. `evaluated_at` gives the newest evaluation's instant, `clock` its clock; `fresh_for` is how old it may be."""
+    """Calls the address. `evaluated_at` gives the newest whole evaluation's instant, `clock` its clock; `fresh_for` is how old it may be."""
 
     def __init__(
         self,
@@ -48,8 +48,10 @@ class Heart:
             if self._called is not None and timedelta(0) <= wall - self._called < given.every - TICK / 2:
                 return Did(self._words)
             at = self._evaluated_at()
-            if at is None or self._clock.now() - at > self._fresh_for:
-                ago = "never" if at is None else f"{span_text(self._clock.now() - at)} ago"
+            age = None if at is None else self._clock.now() - at
+            # One that lies ahead is of before the clock was set back: until it has caught up nothing is evaluated.
+            if age is None or abs(age) > self._fresh_for:
+                ago = "never" if age is None else f"{span_text(abs(age))} {'ago' if age > timedelta(0) else 'ahead of the clock'}"
                 raise DeliveryError(
                     f"the heartbeat is held back: rules were last evaluated {ago}", "heartbeat", "see the job `alert`"
                 )

@@ -15,6 +15,7 @@ import pyarrow as pa
 from analytics.headroom import headroom
 from analytics.meters import Meters, priced_per, rolled_over
 from analytics.pace import changes_by_the_minute, pace_of
+from analytics.wording import HALF_READ
 from jobs.schedule import Did, Job
 from roomleft.errors import RoomleftError
 from roomleft.limits import Headroom, Limit, Pace, Reading, State
@@ -30,6 +31,8 @@ SETTLED_AFTER = timedelta(minutes=30)
 """Buckets younger than this are always being changed by live events."""
 MEASURE = "measure"
 """The job's name."""
+CATCHING_UP = "no pace: what came in meanwhile is still being read"
+FAILED = "no pace, as it failed: "
 NOTICEABLE = 0.001
 """A fraction left that moved by less than this is no change."""
 
@@ -59,6 +62,8 @@ class Paces:
     kept: dict[tuple[str, str], tuple[datetime, Pace]] = field(default_factory=dict)
     settled: set[tuple[str, str]] = field(default_factory=set)
     """Stores and platforms whose history was once read and rolled up to its end. Half a history looks like growth or decline that never was."""
+    whole: set[tuple[str, str]] = field(default_factory=set)
+    """Those of which an earlier process found so: they lag, but what they have is no half of a history."""
     published: Published = field(default_factory=Published)
 
     def of(self, meters: Meters, limit: Limit) -> Pace:
@@ -69,8 +74,10 @@ class Paces:
             # Those of this pack alone: a platform that is down, or a source that is gone, must not keep others from having a pace.
             sources = [slug, *(f"{slug}.{entry.name}" for entry in meters.pack.sources)]
             found = meters.store.rows("history_settled", before=meters.now - SETTLED_AFTER, sources=sources)[0]
-            if found["waiting"]:
-                return Pace.none("no pace: history is still being read")
+            begins = found["began_at"] is not None and meters.now - found["began_at"] < MINUTE
+            if found["waiting"] or begins:
+                lags = not found["sources"] or self._was_whole(meters, found["whole_at"])
+                return Pace.none(CATCHING_UP if lags else HALF_READ)
             if found["sources"]:
                 self.settled.add(where)
         if changes_by_the_minute(limit):
@@ -84,6 +91,21 @@ class Paces:
         pace = pace_of(meters, limit)
         self.kept[key] = (meters.now, pace)
         return pace
+
+    def _was_whole(self, meters: Meters, whole_at: datetime | None) -> bool:
+        """Whether a limit of the platform was measured over a whole history before: then its basis said something else."""
+        where = (meters.store.where, meters.pack.slug)
+        if where not in self.whole and whole_at is not None:
+            given = {
+                "platform": meters.pack.slug,
+                "since": whole_at,
+                "until": meters.now,
+                "half_read": HALF_READ,
+                "failed": FAILED,
+            }
+            if meters.store.rows("history_was_whole", **given)[0]["was_whole"]:
+                self.whole.add(where)
+        return where in self.whole
 
 
 def measure(
@@ -164,7 +186,7 @@ def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> H
         pace = paces.of(meters, sized) if reading.amount is not None else Pace.none("")
     except Exception as error:
         log.exception("the pace of %s failed", limit.limit_id)
-        pace = Pace.none(f"no pace: {error}")
+        pace = Pace.none(f"{FAILED}{error}")
     return headroom(sized, reading, pace, meters.now)
 
 
@@ -177,6 +199,8 @@ def _is_due(row: Headroom, before: Mapping[str, Any] | None) -> bool:
         # An earlier instant than the newest row is history being measured again, as in a replay.
         return before is None or row.as_of > before["as_of"]
     if (row.state, row.subject, row.lower_bound) != (before["state"], before["subject"], before["lower_bound"]):
+        return True
+    if (row.basis == HALF_READ) != (before["basis"] == HALF_READ):
         return True
     if row.state is State.UNKNOWN and row.reason != before["reason"]:
         # Why nothing can be told is all that such a row says.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from roomleft.alerting import Alerting, Escalation, OutboxChannel, Receiver, Route
+from roomleft.alerting import Alerting, Escalation, Inhibition, OutboxChannel, Receiver, Route
 from roomleft.errors import InputError
 from roomleft.findings import Severity
 from roomleft.matchers import Matcher, parse_matcher
@@ -28,10 +28,12 @@ DEMO = Alerting(
         Route(
             match=["severity=critical"],
             receiver="on_call",
+            group_by=["platform", "component"],
             escalate=[Escalation(after=timedelta(minutes=15), receiver="lead")],
         ),
-        Route(receiver="team"),
+        Route(receiver="team", group_by=["platform", "component"]),
     ],
+    inhibit=[Inhibition(source=["severity=critical"], target=["severity!=critical"], equal=["platform", "component"])],
 )
 """What a demo tells, and whom: everybody on screen, nobody outside."""
 SECRETS = ("password", "secret", "token", "routing_key", "api_key", "url")

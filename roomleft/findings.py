@@ -58,6 +58,8 @@ class Unknown(StrEnum):
     STALE = "stale"
     ERROR = "evaluation error"
     OFFLINE = "collector offline"
+    READING = "still being read"
+    """The platform's history has not been read to its end yet: what there is of it would look like growth or decline that never was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,12 +144,38 @@ def read_yaml_text(raw: bytes | str, file: str) -> Document:
     document = Document(file)
     if len(raw) > LARGEST_FILE_BYTES:
         raise PackError(f"the file is larger than {LARGEST_FILE_BYTES:,} bytes", file, "a pack is a page or two of YAML")
-    try:
+    with _explained(file):
         loader = _Loader(raw)
         node = loader.get_single_node()
         if node is None:
             raise PackFaults(file, [Problem("the file is empty", hint="a pack begins with slug, title and summary")])
         document.data = _Builder(document, loader).build(node, ())
+    return document
+
+
+def read_yaml_documents(raw: bytes | str, file: str) -> list[Document]:
+    """Each document of a YAML (or JSON) file that may hold several; their lines are the file's. An empty one is left out.
+
+    Raises PackFaults for what is not YAML, PackError for a file that is too large.
+    """
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise PackError(f"the file is larger than {LARGEST_FILE_BYTES:,} bytes", file, "split it")
+    found = []
+    with _explained(file):
+        loader = _Loader(raw)
+        while loader.check_node():
+            document = Document(file)
+            document.data = _Builder(document, loader).build(loader.get_node(), ())
+            if document.data is not None:
+                found.append(document)
+    return found
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[None]:
+    """What YAML refuses, as PackFaults with the line."""
+    try:
+        yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = " ".join(part for part in (error.context, error.problem) if part)
@@ -162,38 +189,6 @@ def read_yaml_text(raw: bytes | str, file: str) -> Document:
         ) from error
     except RecursionError as error:
         raise PackFaults(file, [Problem("nested too deeply", hint="a pack is at most a few levels deep")]) from error
-    return document
-
-
-def read_yaml_documents(raw: bytes | str, file: str) -> list[Document]:
-    """Each document of a YAML (or JSON) file that may hold several; their lines are the file's. An empty one is left out.
-
-    Raises PackFaults for what is not YAML, PackError for a file that is too large.
-    """
-    if len(raw) > LARGEST_FILE_BYTES:
-        raise PackError(f"the file is larger than {LARGEST_FILE_BYTES:,} bytes", file, "split it")
-    found = []
-    try:
-        loader = _Loader(raw)
-        while loader.check_node():
-            document = Document(file)
-            document.data = _Builder(document, loader).build(loader.get_node(), ())
-            if document.data is not None:
-                found.append(document)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        words = " ".join(part for part in (error.context, error.problem) if part)
-        line = mark.line + 1 if mark else None
-        raise PackFaults(
-            file, [Problem(f"not YAML: {words}", line=line, hint="check indentation and quotes near this line")]
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PackFaults(
-            file, [Problem(f"not YAML: {' '.join(str(error).split())}", hint="save the file as UTF-8 text")]
-        ) from error
-    except RecursionError as error:
-        raise PackFaults(file, [Problem("nested too deeply", hint="such a file is at most a few levels deep")]) from error
-    return found
 
 
 class _Builder:
@@ -225,11 +220,15 @@ class _Builder:
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, object]:
         built: dict[str, object] = {}
+        merged: list[yaml.Node] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.document.add("a key must be a word", place, "lists and maps cannot be keys")
                 continue
             key = str(key_node.value)
+            if key == "<<" and not key_node.style:
+                merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                continue
             if key in built:
                 first = self.document.lines.get((*place, key))
                 self.document.problems.append(
@@ -240,4 +239,15 @@ class _Builder:
                 continue
             self.document.lines[(*place, key)] = key_node.start_mark.line + 1
             built[key] = self.build(value_node, (*place, key))
+        for other in merged:
+            self._merge(other, built, place)
         return built
+
+    def _merge(self, node: yaml.Node, built: dict[str, object], place: Place) -> None:
+        """YAML's `<<`: what another map has and this one has not."""
+        if not isinstance(node, yaml.MappingNode):
+            self.document.add("<< takes in a map", place, "write for example <<: *name")
+            return
+        own = [pair for pair in node.value if str(pair[0].value) == "<<" or str(pair[0].value) not in built]
+        given = self._mapping(yaml.MappingNode(node.tag, own, node.start_mark, node.end_mark), place)
+        built.update({key: value for key, value in given.items() if key not in built})

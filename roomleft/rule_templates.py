@@ -3,7 +3,7 @@ that print with their unit, and filters for amounts, spans and dates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, Template, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -21,9 +22,12 @@ from roomleft.timespan import parse_instant, parse_span
 from roomleft.wording import amount_text, date_text, number_text, span_text
 
 FILTERS_OF_JINJA = (
-    "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "sort", "title",
-    "trim", "truncate", "upper",
+    "abs", "capitalize", "default", "first", "float", "int", "last", "length", "lower", "sort", "title", "trim", "truncate", "upper",
 )  # fmt: skip
+LONGEST = 4000
+"""Characters of the longest text."""
+MOST_BITS = 1024
+MOST_PLACES = 20
 
 
 class Amount(Decimal):
@@ -55,7 +59,7 @@ class Missing(str):
         return False
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _missing
-    __mod__ = __rmod__ = __neg__ = __pos__ = __round__ = _missing
+    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = __neg__ = __pos__ = __round__ = _missing
     __lt__ = __le__ = __gt__ = __ge__ = _no
 
 
@@ -68,6 +72,9 @@ class _Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"{operator} is for numbers")
         if operator == "**" and abs(right) > 64:
             raise SecurityError("the exponent is above 64")
+        if operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > MOST_BITS:
+            # A power of a power of a power would never be worked out.
+            raise SecurityError("the power is too large")
         return super().call_binop(context, operator, left, right)
 
 
@@ -128,13 +135,37 @@ def _time(context: Context, value: object, zone: str = "") -> str:
     return f"{local:%H:%M} {local.tzname()}"
 
 
+def _replace(value: object, old: object, new: object, count: int | None = None) -> str:
+    text, part, other = str(value), str(old), str(new)
+    times = text.count(part) if count is None else min(max(count, 0), text.count(part))
+    if len(text) + times * (len(other) - len(part)) > LONGEST:
+        # One after another they would fill the memory.
+        raise SecurityError("replace makes a text too long")
+    return text.replace(part, other, -1 if count is None else count)
+
+
+def _join(value: Iterable[object], between: object = "") -> str:
+    made, words = str(between), ""
+    for number, part in enumerate(value):
+        words += f"{made if number else ''}{part}"
+        if len(words) > LONGEST:
+            raise SecurityError("join makes a text too long")
+    return words
+
+
+def _round(value: Any, places: int = 0, method: str = "common") -> Any:
+    if abs(places) > MOST_PLACES:
+        raise SecurityError(f"round is for {MOST_PLACES} places at most")
+    return do_round(value, places, method)  # type: ignore[arg-type]
+
+
 def _make_environment() -> _Environment:
     environment = _Environment(undefined=StrictUndefined, autoescape=False)
     environment.globals.clear()
     environment.tests = {name: environment.tests[name] for name in ("defined", "none", "number", "string")}
     builtin = {name: environment.filters[name] for name in FILTERS_OF_JINJA}
     environment.filters = {
-        **builtin, "amount": _amount, "number": _plain, "usd": _usd, "percent": percent, "span": _span, "date": _date, "time": _time,
+        **builtin, "replace": _replace, "join": _join, "round": _round, "amount": _amount, "number": _plain, "usd": _usd, "percent": percent, "span": _span, "date": _date, "time": _time,
     }  # fmt: skip
     return environment
 

@@ -20,14 +20,12 @@ from roomleft.errors import InputError
 from roomleft.findings import Finding
 from roomleft.metrics import TEMPLATE_FAILURES
 from roomleft.packs_yaml import nearest
-from roomleft.rule_templates import ENVIRONMENT, Amount, Missing, filled, instant_of, percent
+from roomleft.rule_templates import ENVIRONMENT, LONGEST, Amount, Missing, filled, instant_of, percent
 from roomleft.rules import Rule
 from roomleft.rules_when import AbsentIs, All, Any_, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, SeriesIs, SourceIs, leaves
 from roomleft.wording import range_text
 
 log = logging.getLogger(__name__)
-LONGEST = 4000
-"""Characters of the longest text; what is longer is cut."""
 ALWAYS = (
     "alert", "title", "platform", "platform_title", "component", "owner", "severity", "runbook", "labels", "value", "line", "unit",
     "reason", "subject", "since", "observed_at",
@@ -198,7 +196,9 @@ def render(
     try:
         made = filled(text, words_of(rule, labels, finding, now=now, since=since), now, _zone_of(rule))
     except Exception as error:
-        if faults is not None:
+        # Of what nobody can tell the label sets are not known either: that is no fault of the template.
+        untold = finding is not None and finding.holds is None and isinstance(error, UndefinedError)
+        if faults is not None and not untold:
             faults.append(f"{rule.where}: {_first_line(error)}")
         return finding.reason if finding is not None and finding.reason else rule.title
     return made if len(made) <= LONGEST else made[: LONGEST - 1] + "…"

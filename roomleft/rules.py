@@ -50,8 +50,8 @@ class RuleSpec(Strict):
 
 
 class GroupSpec(Strict):
-    """Rules that are evaluated together, in order. `query_offset` reads the data as it was so long before, for what arrives late; a group with more
-    than `limit` alerts at once is an evaluation error."""
+    """Rules that are evaluated together, in order. `query_offset` reads the data as it was so long before, for what arrives late; more alerts of one
+    of its rules than `limit` at once are an evaluation error of that rule, as with Prometheus."""
 
     name: Words
     interval: Span | None = None

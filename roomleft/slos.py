@@ -7,6 +7,7 @@ Reliability Workbook*, ch. 5).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -274,8 +275,8 @@ def countable(pack: Pack, meter_id: str) -> bool:
     )
 
 
-SLOW = ("slow", "latency", "duration", "time", "seconds")
-FAILED = ("fail", "error", "down", "success", "status", "up")
+SLOW = re.compile(r"slow|latenc|duration|(?<!up)(?<!down)time(?!out)|seconds")
+FAILED = re.compile(r"fail|error|down|success|status|timeout|(?<![a-z])up(?![a-z])|uptime")
 
 
 def category_of(indicator: Indicator, words: str = "") -> Literal["availability", "latency", "quality"]:
@@ -288,9 +289,9 @@ def category_of(indicator: Indicator, words: str = "") -> Literal["availability"
             text = f"{words} {_named(source)}".lower()
         case _:
             text = f"{words} {_named(indicator.source)}".lower()
-    if any(word in text for word in SLOW):
+    if SLOW.search(text):
         return "latency"
-    return "availability" if any(word in text for word in FAILED) else "quality"
+    return "availability" if FAILED.search(text) else "quality"
 
 
 def sources_of(indicator: Indicator) -> list[Counted]:

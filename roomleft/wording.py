@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -21,6 +22,9 @@ SHORT_UNITS = {
     "ratio": "",
     "score": "",
 }
+RATIO_UNITS = frozenset({"ratio", "fraction"})
+BURN_FACTS = frozenset({"slo", "burn_rate"})
+"""The facts of an alert on how fast an error budget burns."""
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -43,9 +47,29 @@ def number_text(amount: Decimal) -> str:
 def amount_text(amount: Decimal, unit: str) -> str:
     """An amount with its unit: `$12.30`, `82 %`, `5,010 images`."""
     if unit == "usd" or unit == "usd_per_user":
-        return usd(amount) + (" a user" if unit == "usd_per_user" else "")
+        return usd(amount, _cents(amount)) + (" a user" if unit == "usd_per_user" else "")
     short = SHORT_UNITS.get(unit, unit.replace("_", " "))
     return f"{number_text(amount)}{NARROW}{short}" if short else number_text(amount)
+
+
+def _cents(amount: Decimal) -> int:
+    """How many decimals a dollar amount needs: two, or as many as show its first two figures when it is less than a cent."""
+    return 2 if amount == 0 or abs(amount) >= Decimal("0.01") else min(9, 1 - amount.adjusted())
+
+
+def is_burn(unit: str, facts: Collection[str]) -> bool:
+    """Whether an alert's readings, by their unit and the facts it knows, say how fast an error budget burns."""
+    return unit in RATIO_UNITS and set(facts) >= BURN_FACTS
+
+
+def times_text(rate: Decimal) -> str:
+    """`14.4 ×`: how many times as fast as an error budget lasts for its window."""
+    return f"{number_text(rate)}{NARROW}×"
+
+
+def burn_text(rate: Decimal) -> str:
+    """`burns 267 × too fast`, `burns 0.3 × as fast as it may`."""
+    return f"burns {times_text(rate)} {'too fast' if rate > 1 else 'as fast as it may'}"
 
 
 def span_text(span: timedelta) -> str:

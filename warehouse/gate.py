@@ -87,7 +87,8 @@ class Question:
         # Of a table, unlike of a SELECT from it, the engine knows which columns are never NULL.
         of = f'"{self.table}"' if self.table else f"SELECT * FROM ({select})"
         if self.verb == "DESCRIBE":
-            return f'SELECT column_name, column_type, "null" FROM (DESCRIBE {of})'
+            # As it is asked: within another SELECT a second column of a name would get another one.
+            return f'SELECT column_name, column_type, "null" FROM (DESCRIBE {of if self.table else select})'
         return f"SELECT * FROM (SUMMARIZE {of})" if self.verb == "SUMMARIZE" else select
 
 

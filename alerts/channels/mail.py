@@ -77,13 +77,13 @@ def message(notice: Notice, to: list[str], sender: str, means: Means) -> EmailMe
     mail["From"] = formataddr(("Roomleft", sender))
     mail["To"] = ", ".join(to)
     # Of the opening notice, so that programs that thread by subject keep one conversation together.
-    mail["Subject"] = subject_of(means.opening)
+    mail["Subject"] = as_it_stands(subject_of(means.opening))
     mail["Date"] = format_datetime(means.now)
     mail["Message-ID"] = message_id(notice.notice_id, domain)
     if means.opening.notice_id != notice.notice_id:
         mail["In-Reply-To"] = mail["References"] = message_id(means.opening.notice_id, domain)
     name = re.sub(r"[^a-z0-9-]", "-", notice.platform.lower()) or "all"
-    mail["List-Id"] = f"{line(notice.platform_title) or 'Roomleft'} alerts <{name}.alerts.roomleft.{domain}>"
+    mail["List-Id"] = f"{as_it_stands(line(notice.platform_title)) or 'Roomleft'} alerts <{name}.alerts.roomleft.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     if notice.severity == "critical" and notice.firing:
@@ -91,6 +91,11 @@ def message(notice: Notice, to: list[str], sender: str, means: Means) -> EmailMe
     mail.set_content(as_text(notice), cte="quoted-printable")
     mail.add_alternative(as_html(notice), subtype="html", cte="quoted-printable")
     return mail
+
+
+def as_it_stands(text: str) -> str:
+    """A text that a header may hold and that is read there as it stands: `=?utf-8?q?=0D=0ABcc…?=` would be decoded, line ends and all."""
+    return text.replace("=?", "= ?")
 
 
 def message_id(notice_id: str, domain: str) -> str:

@@ -76,7 +76,7 @@ class Alerting:
             store,
             state,
             ruling.rules,
-            self.look,
+            self.live_look,
             clock,
             every=self.every,
             slack=slack_of(clock),

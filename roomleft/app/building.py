@@ -168,6 +168,7 @@ def build(settings: Settings, clock: Clock) -> App:
         slos=lambda: ruling.slos,
         alerting=lambda: ruling.alerting,
         alerts=alerting.alerts,
+        responded=lambda: schedule.soon(ALERT),
         firings=lambda platform, since, until: firings_between(state, ruling.rules, platform, since, until),
         look=lambda rules, at: alerting.look(rules, at, clock.now()),
     )

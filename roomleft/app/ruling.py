@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from analytics.conditions_asked import asked_at
 from roomleft.alerting import Alerting
 from roomleft.alerting_file import DEMO, load_alerting
-from roomleft.errors import PackError
+from roomleft.errors import InputError, PackError
 from roomleft.packs import Pack
 from roomleft.rules_names import Columns
 from roomleft.rules_shelf import RulesChanged, RulesInUse, rule_sources
@@ -27,6 +28,9 @@ def columns_of(store: Store) -> Columns:
 
     def columns(sql: str) -> Mapping[str, str]:
         rows = as_rows(store.ask(f"DESCRIBE {asked_at(sql, SAMPLE_AT)}", row_limit=1000))
+        names = Counter(str(row["column_name"]).lower() for row in rows)
+        for name in (name for name, times in names.items() if times > 1):
+            raise InputError(f"it returns column '{name}' twice", "the query", "give each its own name with AS")
         return {str(row["column_name"]): str(row["column_type"]) for row in rows}
 
     return columns

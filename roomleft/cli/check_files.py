@@ -53,7 +53,9 @@ def sort_files(path: Path) -> Sorted:
     found = Sorted()
     if path.is_dir():
         inside = sorted(
-            each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file() and not _is_hidden(each, path)
+            each
+            for each in path.rglob("*")
+            if each.suffix.lower() in SUFFIXES and not each.is_dir() and not _is_hidden(each, path)
         )
         kinds = {each: what_is(each) for each in inside}
         # What tells nothing of itself is what the others of its folder are.
@@ -61,10 +63,12 @@ def sort_files(path: Path) -> Sorted:
         for each, what in kinds.items():
             if what is not None:
                 found.add(each, what)
-            elif each.suffix == ".yaml" and (each.parent == path or others is What.SLO):
+            elif others is What.SLO or (each.parent == path and each.suffix.lower() != ".json"):
                 found.add(each, others)
     elif path.is_file():
         found.add(path, what_is(path) or (What.PACK if path.suffix == ".yaml" else What.SLO))
+    elif not path.exists():
+        raise RoomleftError("there is no such file or folder", str(path), "name a file, or a folder of them")
     if not found.files:
         raise RoomleftError("there is no pack here, nor rules or SLOs", str(path), "name a file, or a folder of them")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy import insert
 from alerts.alert import Happened
 from alerts.book import Book
 from alerts.episodes import mean_time_to_recover
+from alerts.one_at_a_time import STEPPING, one_at_a_time
 from roomleft.errors import StoreConflict
 from roomleft.findings import AlertState, Finding, Looked, Unknown
 from tests.alerts.made import FINE, NO_DATA, NOON, Run, finding, looked, rule
@@ -40,6 +42,33 @@ def test_what_was_stored_is_read_again_as_it_was(db: StateDb, open_db: Callable[
     assert again.active() == sorted(run.alerts, key=lambda alert: alert.key)
     assert [replace(event, id=None) for event in again.events()] == run.events
     assert [event.what for event in again.events(limit=2)] == [event.what for event in run.events[-2:]]
+
+
+def test_of_two_servers_that_store_at_once_one_is_told_that_it_came_late(db: StateDb, open_db: Callable[[], StateDb]) -> None:
+    run = Run(rule())
+    stored(Book(db), run, looked(True, 150.0))
+    based_on = run.at
+    run.beat(looked(False, 50.0))
+    newest = run.newest
+    assert newest is not None
+
+    def store(state: StateDb) -> str:
+        try:
+            Book(state).apply(newest.changes, newest.events, based_on=based_on)
+        except StoreConflict:
+            return "late"
+        return "stored"
+
+    others = [open_db(), open_db()]
+    with ThreadPoolExecutor(2) as pool:
+        with db.write() as connection:
+            # Whoever only looks and writes has looked by now, and would write what the other wrote.
+            one_at_a_time(connection, STEPPING)
+            waiting = [pool.submit(store, each) for each in others]
+            done, _ = wait(waiting, timeout=0.3)
+            assert not done
+        assert sorted(each.result() for each in waiting) == ["late", "stored"]
+    assert [event.what for event in Book(db).events()] == [Happened.FIRING, Happened.RESOLVED]
 
 
 def test_what_is_over_is_shown_for_a_day(db: StateDb) -> None:

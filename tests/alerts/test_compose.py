@@ -15,17 +15,20 @@ import pytest
 
 from alerts.alert import Alert
 from alerts.changes import Changes
+from alerts.channels.words import facts_of
 from alerts.compose import Words, reading, room_left, runs_out
 from alerts.groups import Group, thread_of
 from alerts.notice import Kind, Notice, Why
 from alerts.notice_json import notice_of, notice_text
+from dashboards.parts import Reloaded
+from dashboards.reload_audit import note_reload
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
 from roomleft.findings import AlertState, Severity
 from tests.alerts.made import NOON, rule
 from tests.alerts.paging import HOUR, MINUTE, pack
 from warehouse import tables
-from warehouse.state import StateDb, Terms
+from warehouse.state import Audit, StateDb, Terms
 from warehouse.store import Store
 from warehouse.writer import Batch, Writer
 
@@ -167,6 +170,24 @@ def test_what_changed_shortly_before(tmp_path: Path) -> None:
     assert notice.changed == ("13:00 limit monthly_budget: changed by ana", "12:35 deploy application 2.4.0: Living worlds")
 
 
+def test_what_was_put_in_force_has_changed_too(tmp_path: Path) -> None:
+    clock = FixedClock(NOON - 10 * MINUTE)
+    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    names = tuple(f"shop.R{number}" for number in range(5))
+    with Store.open("duckdb:///:memory:", now=clock, threads=1) as store:
+        note_reload(state, Reloaded(("other",), ("shop",), (), (), {}, (), names, ("other.Gone",), alerting_changed=True), "ana")
+        note_reload(state, Reloaded((), (), (), ("shop",), {}), "bo")
+        changed = Changes(store, state, {"shop": SHOP}, clock)("shop", NOON - HOUR, NOON)
+        entries = Audit(state).recent()
+    state.close()
+    assert sorted(changed) == [
+        "12:50 alerting.yaml changed, by ana",
+        "12:50 pack changed; rules changed: R0, R1, R2 and 2 more, by ana",
+    ]
+    assert {(entry.who, entry.what) for entry in entries} == {("ana", "reload")}
+    assert len(entries) == 3
+
+
 def test_a_page_goes_out_although_what_changed_cannot_be_read() -> None:
     def broken(platform: str, since: datetime, until: datetime) -> Sequence[str]:
         raise StoreError("the warehouse is away")
@@ -178,3 +199,23 @@ def test_of_a_platform_that_has_no_pack_any_more() -> None:
     notice = composed([alert()], packs={}, rules={})
     assert (notice.zone, notice.platform_title, notice.title) == ("UTC", "shop", "QueriesAreSlow")
     assert notice.made_at.tzinfo is UTC
+
+
+BURNS = {
+    "unit": "ratio",
+    "value": Decimal("266.67"),
+    "line": Decimal("14.4"),
+    "worst": Decimal("266.67"),
+    "facts": {"slo": "a", "burn_rate": "267"},
+}
+
+
+def test_how_fast_a_budget_burns_is_told_in_times() -> None:
+    (told,) = composed([alert(**BURNS)]).alerts
+    assert (told.value, told.line) == ("burns 267\u202f× too fast", "14.4\u202f×")
+    assert dict(facts_of(told, "UTC"))["Value"] == "burns 267\u202f× too fast against 14.4\u202f×".replace("\u202f", " ")
+    over = alert(**BURNS | {"state": AlertState.RESOLVED, "resolved_at": NOON, "value": Decimal("0.31")})
+    told = Words().told(over, NOON)
+    assert (told.value, told.recovery_value) == ("burns 267\u202f× too fast", "burns 0.31\u202f× as fast as it may")
+    shares = alert(unit="ratio", value=Decimal("0.042"), line=Decimal("0.01"))
+    assert (Words().told(shares, NOON).value, Words().told(shares, NOON).line) == ("4.2\u202f%", "1\u202f%")

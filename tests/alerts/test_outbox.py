@@ -16,6 +16,7 @@ from alerts.channels.answer import Answer, Outcome
 from alerts.notice import Kind, Notice, Why, Withheld
 from alerts.notice_json import notice_of, notice_text
 from alerts.outbox import INTERRUPTED, LEASE, REMEMBERED, TWICE, Outbox, Taken, enqueue
+from alerts.unreadable import UNREADABLE
 from roomleft.alerting import Receiver
 from roomleft.clock import FixedClock
 from tests.alerts.channels.told import ALERT, NOTICE, alert_is, notice
@@ -27,6 +28,7 @@ LATER = Answer(Outcome.RETRY, "503", "busy", "it answered 503")
 SILENT = Answer(Outcome.UNKNOWN, reason="no answer")
 NO = Answer(Outcome.REFUSED, "400", "bad", "it answered 400")
 DEAD = "another-host:1:aa"
+HALF_A_DAY = timedelta(hours=12)
 
 
 def receiver(*kinds: str) -> Receiver:
@@ -126,7 +128,10 @@ def test_a_refusal_is_shown_and_never_sent_again(db: StateDb, clock: FixedClock)
     assert (rows(db)[0]["state"], rows(db)[0]["words"]) == ("refused", "it answered 400")
 
 
-def test_retries_back_off_with_jitter_and_end_after_a_day(tmp_path: Path, clock: FixedClock) -> None:
+def test_retries_back_off_with_jitter_and_end_in_the_end(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.outbox.KEPT_FOR", HALF_A_DAY)
     db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
     put(db, clock, notice(notice_id="n1"))
     box, began, waits = outbox(db), clock.now(), []
@@ -137,8 +142,8 @@ def test_retries_back_off_with_jitter_and_end_after_a_day(tmp_path: Path, clock:
         clock.at = due
     assert rows(db)[0]["state"] == "dropped"
     assert rows(db)[0]["words"] == f"{Withheld.GIVEN_UP}: it answered 503"
-    assert clock.now() == began + timedelta(days=1), "the last attempt is made when the day is over"
-    assert all(wait <= min(300.0, 2.0 * 2**attempt) for attempt, wait in enumerate(waits))
+    assert clock.now() == began + HALF_A_DAY, "the last attempt is made when the time is over"
+    assert all(wait <= min(300.0, 2.0 * 2 ** min(attempt, 20)) for attempt, wait in enumerate(waits))
     assert max(waits) > 200, "it grows"
     assert len(set(waits)) > 100, "no two wait alike"
     assert ledger(db)[-2:] == [("n1", "retry", "it answered 503"), ("n1", "dropped", Withheld.GIVEN_UP)]
@@ -204,6 +209,31 @@ def test_a_channel_down_for_a_day_delivers_what_is_still_true_once(db: StateDb, 
     ]
     assert {row["state"] for row in rows(db)} == {"delivered", "superseded", "dropped"}
     assert all(reason for _, outcome, reason in ledger(db) if outcome == "dropped"), "every non-delivery has a name"
+
+
+def test_a_resolve_of_the_first_minute_of_a_whole_day_down_is_told(db: StateDb, clock: FixedClock) -> None:
+    box = outbox(db)
+    put(db, clock, notice(notice_id="n1"))
+    send(box, clock)
+    put(db, clock, notice(Kind.RESOLVED, notice_id="n2"))
+    up_again = clock.now() + timedelta(days=1, minutes=30)
+    while clock.now() < up_again:
+        assert send(box, clock, replace(LATER, retry_after_s=3000.0)) == "waiting"
+        clock.at = rows(db)[1]["due_at"]
+    assert send(box, clock) == "delivered"
+
+
+def test_an_answer_that_comes_after_its_lease_saves_the_second_page(db: StateDb, clock: FixedClock) -> None:
+    put(db, clock, notice(notice_id="n1"), "email")
+    box = outbox(db)
+    taken = take(box, clock, "email")
+    clock.advance(LEASE)
+    assert box.recover(clock.now()) == 1
+    box.record(taken, LATER, clock.now(), 1)
+    assert rows(db)[0]["state"] == "unknown", "that it was refused for now says nothing new"
+    assert box.record(taken, OK, clock.now(), 1) == "delivered"
+    assert rows(db)[0]["state"] == "delivered"
+    assert nothing(box, clock, "email")
 
 
 @pytest.mark.parametrize(
@@ -275,6 +305,34 @@ def test_the_opening_notice_is_the_first_that_was_told_since_the_last_resolve(db
         opened.append(taken.opening.notice_id.partition(".")[0])
         box.record(taken, answer, clock.now(), 1)
     assert opened == ["a1", "a2", "a2", "a2", "b1", "b1"]
+
+
+@pytest.mark.parametrize(
+    "values", [{"content": '{"kind":"of a later version"}'}, {"kind": "of a later version"}, {"content": "{"}]
+)
+def test_a_notice_that_cannot_be_read_holds_up_no_other(db: StateDb, clock: FixedClock, values: dict[str, str]) -> None:
+    for number, thread in enumerate(("one", "one", "two")):
+        put(db, clock, notice(notice_id=f"n{number}", thread=thread))
+    with db.write() as connection:
+        connection.execute(update(OutboxRow).where(OutboxRow.id == 2).values(**values))
+    box = outbox(db)
+    while box.lanes(clock.now()):
+        send(box, clock)
+    found = {row["notice_id"].partition(".")[0]: row["state"] for row in rows(db)}
+    assert found["n1"] == "refused"
+    assert found["n2"] == "delivered"
+    assert ("n1", "refused", UNREADABLE) in ledger(db)
+
+
+def test_a_conversation_of_weeks_keeps_its_opening(db: StateDb, clock: FixedClock) -> None:
+    box, again = outbox(db), notice(why=Why.REPEAT_DUE)
+    put(db, clock, notice(notice_id="n0"), "email")
+    send(box, clock, channel="email")
+    for number in range(1, 60):
+        put(db, clock, replace(again, notice_id=f"n{number}"), "email")
+        taken = take(box, clock, "email")
+        box.record(taken, OK, clock.now(), 1)
+    assert taken.opening.notice_id == "n0.email"
 
 
 def test_the_oldest_that_waits_is_told(db: StateDb, clock: FixedClock) -> None:

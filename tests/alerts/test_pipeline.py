@@ -6,14 +6,18 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from alerts.book import Book
 from alerts.pipeline import flush
 from alerts.silences import Silences
 from roomleft.errors import InputError
 from roomleft.findings import Severity
+from roomleft.rules_when import HealthIs
 from tests.alerts.made import EVERY, FINE, NOON, rule
-from tests.alerts.paging import HOUR, MINUTE, Paged, alerting, slow, told
+from tests.alerts.paging import HOUR, MINUTE, Paged, alerting, pack, slow, told
 from warehouse.state import StateDb
+from warehouse.state.models_alerting import DeliveryRow
 
 CRITICAL = rule(severity=Severity.CRITICAL)
 
@@ -33,6 +37,19 @@ def test_a_warning_waits_for_others_and_is_told_once_with_them(db: StateDb) -> N
     (notice,) = shop.beat(slow("r1", "r2", "r3"))
     assert (notice.firing, notice.why.value) == (3, "first notification")
     assert shop.for_(5 * MINUTE, slow("r1", "r2", "r3")) == []
+
+
+def test_what_changed_is_asked_once_for_all_groups_that_begin_together(db: StateDb) -> None:
+    asked: list[str] = []
+
+    def changed(platform: str, since: object, until: object) -> tuple[str, ...]:
+        asked.append(platform)
+        return ("12:00 deploy application 2.4.0",)
+
+    shop = Paged(db, alerting({"receiver": "ops", "group_by": ["replica"]}), CRITICAL, packs=[pack(db=[])], changed=changed)
+    notices = shop.beat(slow(*(f"r{number}" for number in range(30))))
+    assert [each.changed for each in notices] == 30 * [("12:00 deploy application 2.4.0",)]
+    assert asked == ["shop"]
 
 
 def test_what_was_over_before_anybody_was_told_is_not_told(db: StateDb) -> None:
@@ -151,3 +168,23 @@ def test_silences_made_at_the_same_time_are_one_and_errors(db: StateDb) -> None:
     shop = Paged(db, alerting(), CRITICAL)
     assert side_by_side(lambda: shop.silence("platform=shop"))[:3] == [0, 0, 0]
     assert len(Silences(db).all(shop.now)) == 1
+
+
+def test_a_notice_explains_itself_until_the_next(db: StateDb) -> None:
+    shop = Paged(db, alerting(), rule())
+    assert told(shop.for_(MINUTE, slow("r1"))) == [("ops", "firing", "first notification")]
+    assert shop.withheld == [("ops", "the group waits for others")]
+    shop.silence("alertname=QueriesAreSlow", last=5 * MINUTE)
+    assert shop.for_(10 * MINUTE, slow("r1"), MINUTE) == []
+    assert shop.withheld[1:] == [("", "silenced"), ("ops", "told already; the repeat is not due")]
+
+
+def test_what_is_inhibited_names_the_other_alert_by_its_title(db: StateDb) -> None:
+    down = rule("DatabaseFails", title="The database fails", severity=Severity.CRITICAL, component="database",
+                labels={"component": "database"}, when=HealthIs(health="database"))  # fmt: skip
+    slow_api = rule("ApiIsSlow", labels={"component": "api"})
+    shop = Paged(db, alerting(), down, slow_api, packs=[pack(database=[], api=["database"])])
+    shop.beat(slow("r1"))
+    with db.read() as connection:
+        held = connection.execute(select(DeliveryRow.rule_id, DeliveryRow.answer).where(DeliveryRow.outcome == "withheld")).all()
+    assert [tuple(row) for row in held] == [("shop.ApiIsSlow", "The database fails")]

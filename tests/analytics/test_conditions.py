@@ -318,7 +318,10 @@ def test_more_alerts_than_the_group_s_limit_are_an_error(watched: Watched) -> No
     for number in range(3):
         watched.series("lag_s", [31.0], start=NOW, replica=f"r{number}")
     found = watched.look(rule({"series": "lag_s", "by": ["replica"], "above": 30}, limit=2))["shop.Watched"]
-    assert (found.unknown, found.words) == (Unknown.ERROR, "3 label sets hold at once, more than the group's limit of 2")
+    assert (found.unknown, found.words) == (
+        Unknown.ERROR,
+        "3 label sets hold at once, more than the limit of 2 that its group sets each rule",
+    )
 
 
 def test_series_added_since_are_found_though_others_are_remembered(watched: Watched) -> None:

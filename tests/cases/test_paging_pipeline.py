@@ -15,13 +15,20 @@ from alerts.silences import Draft, Silences, holding
 from roomleft.errors import InputError
 from roomleft.findings import Looked, Severity
 from roomleft.matchers import parse_matchers
+from roomleft.rules_when import HealthIs
 from tests.alerts.made import EVERY, FINE, NO_DATA, rule
 from tests.alerts.paging import HOUR, MINUTE, Paged, alerting, pack, quick_state, slow, told
 from warehouse.state import StateDb
 
 CRITICAL = rule(severity=Severity.CRITICAL)
 DAY = timedelta(days=1)
-DATABASE = rule("DatabaseDown", severity=Severity.CRITICAL, labels={"component": "database"})
+DATABASE = rule(
+    "DatabaseDown",
+    severity=Severity.CRITICAL,
+    labels={"component": "database"},
+    title="The database is down",
+    when=HealthIs(health="database"),
+)
 API = rule("ApiFails", severity=Severity.CRITICAL, labels={"component": "api"})
 SHOP = pack(database=[], api=["database"])
 

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from alerts.acknowledgements import Acknowledgements
 from alerts.book import Book
 from alerts.silences import Silences
+from dashboards import alert_page_deeds
 from dashboards.alert_page_chart import Asked, chart, span_of, spread
 from dashboards.api import install_errors
 from dashboards.app import build_pages
@@ -179,6 +180,14 @@ def test_silencing_by_the_form_holds_this_alert_alone_for_an_hour(site: Site) ->
     again = site.browser.post(f"{site.path('lag')}/silence", data=site.form("lag"))
     assert again.status_code == 422
     assert "says the same until" in words(again.text)
+
+
+def test_both_forms_have_it_told_at_once(site: Site) -> None:
+    evaluated: list[str] = []
+    parts = replace(site.world.parts, responded=lambda: evaluated.append("at once"))
+    alert_page_deeds.acknowledge(parts, site.world.alerts["slow"], "", "ana")
+    alert_page_deeds.silence(parts, site.world.alerts["slow"], "", "ana")
+    assert len(evaluated) == 2
 
 
 @pytest.mark.parametrize("deed", ["acknowledge", "silence"])

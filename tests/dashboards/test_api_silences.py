@@ -47,6 +47,7 @@ class Shop:
     client: TestClient
     watch: Paged
     db: StateDb
+    evaluated: list[str]
 
     def post(self, path: str, status: int = 200, **body: Any) -> Any:
         answer = self.client.post(path, json=body)
@@ -77,7 +78,14 @@ def shop(tmp_path: Path, sample: Parts) -> Iterator[Shop]:
 def _served(db: StateDb, sample: Parts) -> Shop:
     watch = Paged(db, FILE, rule(severity=Severity.CRITICAL), at=NOW)
     watch.beat(slow("r1", "r2"))
-    parts = dataclasses.replace(sample, state=db, alerting=lambda: FILE, alerts=lambda: Book(db).active(NOW))
+    evaluated: list[str] = []
+    parts = dataclasses.replace(
+        sample,
+        state=db,
+        alerting=lambda: FILE,
+        alerts=lambda: Book(db).active(NOW),
+        responded=lambda: evaluated.append("at once"),
+    )
     app = FastAPI()
     install_errors(app)
     app.include_router(make_silence_api(parts))
@@ -85,7 +93,7 @@ def _served(db: StateDb, sample: Parts) -> Shop:
     door = Door(app, tokens=Tokens(db), sign_in=SignIn(db), sessions=Sessions(db))
     token = Tokens(db).add("ana", {Scope.ADMIN})
     client = TestClient(door, base_url="http://127.0.0.1:8470", headers={"Authorization": f"Bearer {token}"})
-    return Shop(client, watch, db)
+    return Shop(client, watch, db, evaluated)
 
 
 def test_made_listed_prolonged_and_ended(shop: Shop) -> None:
@@ -178,6 +186,23 @@ def test_one_alert_is_silenced_for_an_hour(shop: Shop) -> None:
     assert shop.listed()[made["silenceID"]]["hides"] == 1
     assert shop.watch.for_(HOUR / 2, slow("r1", "r2")) == []
     assert shop.post("/api/v1/alerts/no-such/silence", 422)["what"] == "there is no such episode of an alert"
+
+
+def test_whoever_is_to_know_of_a_deed_is_told_at_once_not_at_the_next_evaluation(shop: Shop) -> None:
+    alert = f"/api/v1/alerts/{shop.episode}"
+    deeds = [
+        lambda: shop.post(f"{alert}/acknowledge"),
+        lambda: shop.client.delete(f"{alert}/acknowledge"),
+        lambda: shop.post(f"{alert}/silence"),
+        lambda: shop.post("/api/v1/silences", matchers=["replica=r2"], **{"for": "2h"}),
+        lambda: shop.client.delete("/api/v1/silences/2"),
+    ]
+    for number, deed in enumerate(deeds, 1):
+        deed()
+        assert len(shop.evaluated) == number
+    assert shop.client.delete("/api/v1/silences/2").status_code == 422
+    assert shop.client.get("/api/v1/silences").status_code == 200
+    assert len(shop.evaluated) == len(deeds), "what changes nothing is no reason"
 
 
 def test_opening_links_changes_nothing(shop: Shop) -> None:

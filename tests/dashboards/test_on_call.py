@@ -85,7 +85,7 @@ def test_each_sentence(kept: tuple[str, ...], said: str) -> None:
 def test_how_fast_a_budget_burns_is_told_in_times() -> None:
     facts = {"slo": "scribe.api", "burn_rate": "18.6", "exhausts_in": "39 h"}
     burns = alert(SLOW, AlertState.FIRING, HOUR, NOW, unit="ratio", value=Decimal("18.62"), line=Decimal("14.4"), facts=facts)
-    assert alert_words.compared(burns) == ("18.6×", "limit 14.4×")
+    assert alert_words.compared(burns) == ("burns 18.6\u202f× too fast", "limit 14.4\u202f×")
     assert alert_words.runs_out(burns, NOW, BERLIN) == "in 39 h"
 
 
@@ -237,8 +237,15 @@ def test_a_component_it_depends_on_holds_an_alert_back(own: AlertWorld) -> None:
     book = Book(own.state)
     cache = replace(own.alerts["cache"], state=AlertState.FIRING, fired_at=NOW - MINUTE)
     book.apply([cache], past(cache)[1:])
+    assert _quiet_of_the_cache(own) == ("", True)
+    failing = replace(own.alerts["slow"], labels={**own.alerts["slow"].labels, "cause": "failure"})
+    book.apply([failing], [])
+    assert _quiet_of_the_cache(own) == ("held back by Queries are slow", False)
+
+
+def _quiet_of_the_cache(own: AlertWorld) -> tuple[str, bool]:
     [line] = [line for line in alert_lines(own.parts, NOW) if line.title == "The cache misses"]
-    assert (line.quiet, line.needs_somebody) == ("held back by A replica falls behind", False)
+    return line.quiet, line.needs_somebody
 
 
 def test_silences_say_what_they_hide_and_when_they_end(own: AlertWorld) -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,11 +20,15 @@ from sqlalchemy import select
 from alerts.acknowledgements import Acknowledgements
 from alerts.channels.answer import Answer, Outcome
 from alerts.outbox import Outbox, enqueue
+from alerts.pagerduty_webhook import read_event, take
 from dashboards.api import install_errors
 from dashboards.api_pagerduty import PATH, make_pagerduty_api
 from roomleft.alerting import Alerting
 from roomleft.clock import FixedClock
+from roomleft.findings import Severity
 from tests.alerts.channels.told import ALERT, alert_is, notice
+from tests.alerts.made import rule
+from tests.alerts.paging import Paged, alerting, quick_state, slow
 from tests.dashboards.sample_rows import sample_parts
 from warehouse.state import StateDb
 from warehouse.state.audit import Audit
@@ -107,6 +112,17 @@ def test_an_acknowledgement_made_there_shows_here(desk: Desk) -> None:
     assert desk.standing() == [("Ada", "pagerduty", True)]
     (entry,) = Audit(desk.state).recent()
     assert (entry.who, entry.what) == ("Ada", "incident.acknowledged")
+
+
+def test_it_is_of_every_alert_of_the_incident_not_only_of_those_its_notice_spells_out(tmp_path: Path, clock: FixedClock) -> None:
+    with quick_state(tmp_path) as state:
+        pager = [{"kind": "pagerduty", "routing_key_env": "PD_KEY"}]
+        watch = Paged(state, alerting({"receiver": "oncall"}, receivers={"oncall": pager}), rule(severity=Severity.CRITICAL))
+        (told,) = watch.beat(slow(*(f"r{number}" for number in range(250))))
+        assert len(told.alerts) < told.count == 250
+        Outbox(state).take(("oncall", "pagerduty"), state.clock.now())
+        assert take(state, read_event(event(key=told.thread)), watch.now) == 250
+        assert watch.beat(slow(*(f"r{number}" for number in range(250))), timedelta(hours=5)) == [], "somebody has them all"
 
 
 def test_the_same_message_again_changes_nothing(desk: Desk) -> None:

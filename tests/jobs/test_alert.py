@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.alert import Beat
+from analytics.conditions import Found
 from jobs.alert import ALERT, DELIVER, alert_job
 from roomleft.errors import StoreConflict, StoreError
 from roomleft.findings import AlertState, Looked, Unknown
@@ -36,7 +38,7 @@ def metric(name: str, **labels: str) -> float:
 def test_an_evaluation_is_noted_stored_and_handed_on(site: Site) -> None:
     did = site.beat({SLOW: looked(True, 150.0), OTHER: Looked((finding(None), finding(True, of="b")))})
     assert did.then == (DELIVER,)
-    assert did.words == "2 rules, 3 findings, 1 firing, 1 unknown"
+    assert did.words == "2 rules, 3 label sets, 1 firing, 1 unknown"
     assert {(each.rule_id, each.state) for each in site.book.active()} == {
         (SLOW, AlertState.PENDING), (OTHER, AlertState.UNKNOWN), (OTHER, AlertState.FIRING),
     }  # fmt: skip
@@ -46,6 +48,13 @@ def test_an_evaluation_is_noted_stored_and_handed_on(site: Site) -> None:
     assert site.told[-1][0] == site.clock.now()
     assert len(site.told[-1][1]) == 3
     assert (metric("alerts", state="firing", severity="warning"), metric("rules", platform="shop")) == (1, 2)
+
+
+def test_label_sets_of_which_there_is_nothing_to_say_are_counted_too(site: Site) -> None:
+    found = Found({SLOW: looked(True, 150.0), OTHER: Looked()})
+    found.label_sets = 1_200
+    assert site.beat(found).words == "2 rules, 1,200 label sets, 0 firing"
+    assert site.noted()[-1]["findings"] == 1_200
 
 
 def test_how_long_ago_the_newest_evaluation_was(site: Site) -> None:
@@ -93,6 +102,20 @@ def test_a_warehouse_that_cannot_be_written_does_not_keep_an_alert_from_firing(
     ]  # fmt: skip
 
 
+def test_time_counts_although_evaluations_cannot_be_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing about a steady pending alert is worth storing, so that nothing else says when the last evaluation was."""
+    site = Site(tmp_path, rule(hold=5 * MINUTE))
+    site.beat(looked(False))
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full", "here", "free some space")
+
+    monkeypatch.setattr(site.store, "run", full)
+    site.beats(looked(True, 150.0), 6 * MINUTE)
+    assert [(what, at) for what, at in site.story] == [("pending", 30.0), ("firing", 330.0)]
+    site.leave()
+
+
 def test_what_others_find_is_stored_by_none_of_two_twice(site: Site) -> None:
     other = site.made()
     site.beat(looked(True))
@@ -136,7 +159,14 @@ def test_rules_on_own_metrics_are_not_asked_of_an_evaluation_that_was_cut_short(
 
 def test_the_job_is_chained_and_its_timer_only_a_watchdog(site: Site) -> None:
     job = alert_job(site.evaluating, every=EVERY)
-    assert (job.name, job.every, job.at_start) == (ALERT, MINUTE, False)
+    assert (job.name, job.every, job.at_start) == (ALERT, 2 * EVERY, False)
+
+
+@pytest.mark.parametrize("every", [timedelta(seconds=5), EVERY, MINUTE, 5 * MINUTE])
+def test_while_measurements_stay_away_pending_times_still_count(site: Site, every: timedelta) -> None:
+    job = alert_job(site.evaluating, every=every)
+    late = timedelta(seconds=1)
+    assert not Beat(NOON + job.every + late, NOON, every).is_gap()
 
 
 def test_alerts_of_a_rule_taken_out_of_force_are_withdrawn(site: Site) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from jobs.alert import ALERT
 from jobs.heartbeat import Heart, heartbeat_job
 from roomleft.alerting import Alerting
+from roomleft.app.telling import WholeEvaluations
 from roomleft.clock import FixedClock
 from roomleft.errors import DeliveryError
+from tests.alerts.paging import quick_state
 from tests.fixtures.hook import Hook
+from warehouse.state import JobRuns, Outcome
 
 MINUTE = timedelta(minutes=1)
 
@@ -45,7 +50,9 @@ def test_it_is_called_every_so_often(beating: Beating) -> None:
     assert heartbeat_job(beating.heart).name == "heartbeat"
 
 
-@pytest.mark.parametrize(("age", "called"), [(timedelta(0), 1), (MINUTE, 1), (MINUTE + timedelta(seconds=1), 0), (None, 0)])
+@pytest.mark.parametrize(("age", "called"), [
+    (timedelta(0), 1), (MINUTE, 1), (-MINUTE / 2, 1), (MINUTE + timedelta(seconds=1), 0), (-2 * MINUTE, 0), (None, 0),
+])  # fmt: skip
 def test_only_while_the_last_evaluation_is_fresh(beating: Beating, age: timedelta | None, called: int) -> None:
     beating.evaluated_at = None if age is None else beating.clock.now() - age
     if called:
@@ -54,6 +61,21 @@ def test_only_while_the_last_evaluation_is_fresh(beating: Beating, age: timedelt
         with pytest.raises(DeliveryError, match="held back"):
             beating.beat()
     assert len(beating.hook.requests) == called
+
+
+def test_an_evaluation_of_which_nobody_could_be_told_is_none(beating: Beating, tmp_path: Path) -> None:
+    with quick_state(tmp_path) as state:
+        clock, runs = beating.clock, JobRuns(state, now=beating.clock)
+        whole = WholeEvaluations(clock.now, runs)
+        assert whole() is None
+        runs.finish(runs.start(ALERT), Outcome.OK)
+        told_at = clock.now()
+        clock.advance(2 * MINUTE)
+        runs.finish(runs.start(ALERT), Outcome.FAILED, "the outbox cannot be written")
+        assert whole() == told_at
+        beating.evaluated_at = whole()
+        with pytest.raises(DeliveryError, match="held back: rules were last evaluated 2\u202fmin ago"):
+            beating.beat()
 
 
 def test_a_failure_is_shown_without_the_address_and_made_up_for_soon(beating: Beating) -> None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from analytics.conditions import look
 from analytics.conditions_own import OwnMetrics
 from analytics.conditions_view import View
+from roomleft.alerting import Alerting as Written
+from roomleft.app.alerting import Alerting
 from roomleft.clock import FixedClock
+from roomleft.metrics import RULES_FAILING
 from roomleft.rule_files import load_rules
 from roomleft.rules_shelf import OWN_RULES
 from roomleft.settings import ROOT
 from tests.alerts.made import NOON
+from tests.alerts.paging import quick_state
 from warehouse.store import Store
 
 RULES = {rule.alert: rule for rule in load_rules(OWN_RULES)}
@@ -54,6 +61,21 @@ def holding(store: Store, changes: dict[tuple[str, tuple[tuple[str, str], ...]],
     unknown = {key: looked.words for key, looked in found.items() if looked.unknown is not None}
     assert unknown == {}
     return {key.partition(".")[2] for key, looked in found.items() if any(each.holds for each in looked.findings)}
+
+
+def test_a_server_s_own_metrics_reach_its_evaluations(store: Store, tmp_path: Path) -> None:
+    settings: Any = SimpleNamespace(measure_every_s=15.0, data_dir=tmp_path, public_url="", demo=False)
+    ruling: Any = SimpleNamespace(rules={each.rule_id: each for each in RULES.values()}, slos={}, alerting=Written())
+    clock: Any = FixedClock(NOON)
+    with quick_state(tmp_path) as state:
+        alerting = Alerting(settings, clock, {}, store, state, ruling)
+        RULES_FAILING.set(0)
+        alerting.evaluating.run(NOON)
+        RULES_FAILING.set(1)
+        alerting.evaluating.run(NOON + timedelta(seconds=15))
+        assert ("roomleft.RulesFail", "pending") in {
+            (each.rule_id, str(each.state)) for each in alerting.evaluating.book.active(NOON)
+        }
 
 
 def test_a_server_that_runs_well_has_no_alerts(store: Store) -> None:

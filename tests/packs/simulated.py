@@ -19,7 +19,7 @@ from alerts.evaluation import evaluate
 from analytics.conditions import Remembered, View, look
 from analytics.meters import Meters
 from collectors.fetch import Fetcher
-from collectors.platform_api.page_records import Records
+from collectors.platform_api.page_records import Records, taken_apart
 from collectors.platform_api.source import STREAMS, PlatformApi, SourceConfig
 from collectors.standin.feed import FOREVER, Range
 from collectors.standin.instants import MINUTE, to_us
@@ -97,9 +97,12 @@ class Wire(Fetcher):
         wanted = Range(
             to_us(parse_instant(since)) if since else 0, to_us(parse_instant(until)) if until else FOREVER, since, until
         )
-        page = orjson.loads(self.platform.page(path.strip("/"), asked.get("after"), int(asked["limit"]), wanted).encode())
+        body = self.platform.page(path.strip("/"), asked.get("after"), int(asked["limit"]), wanted).encode()
+        if (apart := taken_apart(body)) is not None:
+            return apart
+        page = orjson.loads(body)
         records = page.pop("records")
-        return page, Records(orjson.dumps({**page, "records": records}), None, len(records), records)
+        return page, Records(body, None, len(records), records)
 
     def get(self, path: str, params: Mapping[str, str] | None = None, also_good: Collection[int] = ()) -> dict[str, object]:
         self._suffer(path)
@@ -229,7 +232,8 @@ def world(
     platform = StandIn(shape.model_copy(update={"incidents": []}), 7, start, days, clock)
     # A reading a minute, not one each 15 seconds: the rules' spans are minutes. Sparse history is hourly but for the last hour.
     usual = Cadence.at(to_us(start), MINUTE)
-    platform._samples.cadence = Cadence(MINUTE, usual.fine_from_us, usual.fine_from_us) if sparse else usual
+    cadence = Cadence(MINUTE, usual.fine_from_us, usual.fine_from_us) if sparse else usual
+    platform._samples.cadence = platform._health.cadence = cadence
     store = Store.open("duckdb:///:memory:", now=clock, threads=1)
     writer = Writer(store, clock, group_ms=0)
     writer.start()

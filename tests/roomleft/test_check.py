@@ -8,6 +8,7 @@ import pytest
 
 from roomleft.cli.check_files import What, sort_files, what_is
 from roomleft.errors import RoomleftError
+from roomleft.openslo import check_openslo
 from tests.roomleft.rule_shop import PACK, with_rule
 from tests.roomleft.running import run_command
 
@@ -72,6 +73,36 @@ def test_among_slos_what_cannot_be_read_is_one(tmp_path: Path) -> None:
     assert {path.name for path in sort_files(tmp_path).of(What.SLO)} == {"objects.yaml", "broken.yaml"}
 
 
+STRAYS = {"stray.yml": "a: [", "stray.json": '{"a": ', "STRAY.YAML": "a: [", "deep/empty.yml": "", "deep/words.json": '"words"'}
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+def test_among_slos_nothing_is_passed_over(tmp_path: Path, stray: str) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "objects.yaml").write_text(SLO, encoding="utf-8")
+    (tmp_path / stray).write_text(STRAYS[stray], encoding="utf-8")
+    found = sort_files(tmp_path).of(What.SLO)
+    assert [path.name for path in found if path.name != "objects.yaml"] == [Path(stray).name]
+    assert [one.ok for one in check_openslo(found) if Path(stray).name in one.file] == [False]
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / "objects.yaml").write_text(SLO, encoding="utf-8")
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    assert [one.words[:14] for one in check_openslo(sort_files(tmp_path).of(What.SLO)) if not one.ok] == ["cannot be read"]
+
+
+def test_among_packs_a_broken_file_is_told_whatever_its_suffix(tmp_path: Path) -> None:
+    for name, text in (("shop.yaml", PACK), ("broken.yml", "a: ["), ("rows.json", "[1, 2")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [path.name for path in sort_files(tmp_path).of(What.PACK)] == ["broken.yml", "shop.yaml"]
+
+
+def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RoomleftError, match="there is no such file or folder"):
+        sort_files(tmp_path / "nowhere")
+
+
 def test_a_folder_of_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n")
     with pytest.raises(RoomleftError, match="no pack here"):
@@ -108,6 +139,16 @@ CASES = {
         ".",
         1,
         ["ask.sql may not be asked: only SELECT may be asked", "when.sql, line 8"],
+    ),
+    "a query with a column twice": (
+        {
+            "shop.yaml": PACK,
+            "shop.rules.yaml": with_rule("when: {sql: ask.sql, above: 1}"),
+            "shop/ask.sql": "SELECT platform AS a, 'x' AS A, count(*) AS value FROM ai_usage GROUP BY 1",
+        },
+        ".",
+        1,
+        ["ask.sql may not be asked: it returns column 'a' twice", "when.sql, line 8"],
     ),
     "alerting": (
         {"alerting.yaml": "routes: [{receiver: nobody}]\n"},

@@ -121,6 +121,10 @@ RIGHT = {
     "indicator elsewhere": swapped((INLINE, "  indicatorRef: lag\n")) + "---" + SLI,
     "composite": swapped((INLINE, ""), ("- target", "- indicatorRef: lag\n      compositeWeight: 2\n      target")) + "---" + SLI,
     "policy elsewhere": SLO + "  alertPolicies: [{alertPolicyRef: page}]\n---" + "---".join((POLICY, CONDITION, TARGET)),
+    "aliases and merged maps": SLO.replace(
+        "good: {metricSource: {type: Datadog, spec: {query: good}}}",
+        "good: {metricSource: &source {type: Datadog, spec: {query: good}}}",
+    ).replace("{type: Datadog, spec: {query: all}}", "{<<: *source, spec: {query: all}}"),
     "everything inline": SLO
     + "  alertPolicies: [{kind: AlertPolicy, metadata: {name: p}, spec: {conditions: [{kind: AlertCondition, metadata: {name: c},"
     " spec: {severity: page, condition: {threshold: 2, lookbackWindow: 1h}}}], notificationTargets: [{kind: AlertNotificationTarget,"
@@ -212,6 +216,10 @@ WRONG = {
     "a reference in an inline policy": (
         SLO + "  alertPolicies:\n    - kind: AlertPolicy\n      metadata: {name: p}\n      spec:\n        conditions: [{conditionRef: c}]\n"
         "        notificationTargets: [{targetRef: devs}]\n---" + TARGET, 24, "there is no AlertCondition 'c' here"),
+    "a merged map's unknown field": (
+        "apiVersion: openslo/v1\nkind: Service\nmetadata: &m {name: a, labels: {}}\nspec:\n  <<: *m\n", 3, "unknown key 'name'"),
+    "a merge of no map": ("apiVersion: openslo/v1\nkind: Service\nmetadata: {name: a}\nspec:\n  <<: 3\n", 4, "<< takes in a map"),
+    "a map merged into itself": ("apiVersion: openslo/v1\nkind: Service\nmetadata: {name: a}\nspec: &x\n  <<: *x\n", None, "nested too deeply"),
     "a key twice": (TARGET + "kind: Service\n", 6, "key 'kind' appears twice"),
     "not yaml": (TARGET + "  - [\n", 6, "not YAML"),
     "a text": ("just words", 1, "an object is a map"),

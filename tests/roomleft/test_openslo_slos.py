@@ -13,10 +13,10 @@ import pytest
 from roomleft.errors import PackError
 from roomleft.openslo import check_openslo
 from roomleft.openslo_slos import read_slos, with_questions
-from roomleft.packs_meters import PromqlMeter
+from roomleft.packs_meters import GaugeMeter, PromqlMeter
 from roomleft.packs_yaml import PackFaults
 from roomleft.slo_windows import AlignedWindow, Shorthand
-from roomleft.slos import Asked, Counted, Events, Method, Minutes, Readings, Slo, slos_of
+from roomleft.slos import Asked, Counted, Events, Method, Minutes, Readings, Slo, category_of, slos_of
 from tests.analytics.slo_world import shop
 
 DAY = timedelta(days=1)
@@ -244,3 +244,22 @@ def test_windows_follow_one_another_without_a_gap(length: str) -> None:
 @pytest.mark.parametrize("text", ["", "5", "m", "0m", "-1d", "1.5h", "5 m", "5s", "1y", "1D", "1d2h"])
 def test_what_is_no_shorthand_is_none(text: str) -> None:
     assert Shorthand.parse(text) is None
+
+
+CATEGORIES = {
+    "web uptime": "availability",
+    "checkout downtime": "availability",
+    "login timeouts": "availability",
+    "up": "availability",
+    "failed sign-ins": "availability",
+    "response time": "latency",
+    "seconds to the first frame": "latency",
+    "support answers": "quality",
+    "groups kept": "quality",
+}
+
+
+@pytest.mark.parametrize("words", CATEGORIES)
+def test_what_an_slo_is_about_is_told_by_its_words(words: str) -> None:
+    source = Counted("shop", "score", GaugeMeter(kind="gauge", unit="ratio", series="score"), counter=False)
+    assert category_of(Readings(source, "lt", Decimal(1)), words) == CATEGORIES[words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ from starlette.testclient import TestClient
 from dashboards.api_sources import add_source_routes
 from dashboards.parts import Parts, Reloaded
 from roomleft.errors import PackError
+from tests.alerts.paging import quick_state
 from tests.roomleft.running import run_command, speak_through
+from warehouse.state import Audit
 
 FAULT = PackError("unknown limit 'x'", "packs/shop.rules.yaml: line 8", "did you mean 'y'?")
 NOTHING: dict[str, Any] = {"added": (), "changed": (), "removed": (), "unchanged": ("shop",), "refused": {}}
@@ -43,13 +46,24 @@ def test_what_reload_says(
     code: int,
     said: str,
     told: list[str],
+    tmp_path: Path,
 ) -> None:
     router, server = APIRouter(), FastAPI()
-    add_source_routes(router, cast(Parts, SimpleNamespace(reload_packs=lambda: Reloaded(**reloaded))))
-    server.include_router(router)
-    with TestClient(server) as client:
+    with quick_state(tmp_path) as state, TestClient(server) as client:
+        add_source_routes(router, cast(Parts, SimpleNamespace(reload_packs=lambda: Reloaded(**reloaded), state=state)))
+        server.include_router(router)
         # The package has a command of the same name.
         speak_through(monkeypatch, import_module("roomleft.cli.reload"), client)
         found, out, err = run_command(monkeypatch, capsys, "reload")
+        audited = [(entry.what, entry.detail) for entry in Audit(state).recent()]
     assert (found, out) == (code, said)
     assert [each for each in told if each not in err] == []
+    rules = {"platform": "shop", "rules_added": ["A", "B"], "rules_changed": ["C"], "rules_removed": ["D"]}
+    noted = (
+        [rules]
+        if "rules_added" in reloaded
+        else [{"platform": "", "alerting": "changed"}]
+        if "alerting_changed" in reloaded
+        else []
+    )
+    assert audited == [("reload", each) for each in noted]

@@ -15,7 +15,7 @@ from roomleft.findings import Finding
 from roomleft.metrics import REGISTRY
 from roomleft.rule_files import load_rules
 from roomleft.rule_templates import Amount, Missing, compiled
-from roomleft.rule_words import LONGEST, OF_KIND, Written, annotations_of, known_words, render
+from roomleft.rule_words import ALWAYS, LONGEST, OF_KIND, Written, annotations_of, known_words, render, template_faults
 from roomleft.rules import Rule
 from roomleft.rules_when import LEAVES
 from tests.roomleft.rule_shop import shop, with_rule, written
@@ -115,6 +115,26 @@ def test_a_rule_that_nobody_can_tell_of_still_has_its_words(rule: Rule) -> None:
     rule = replace(rule, annotations={"summary": "{{ limit_title }}: {{ value }}{{ used }}{{ room_left }}, {{ reason }}"})
     unknown = Finding({}, None, None, reason="no samples for 15 min")
     assert annotations_of(rule, rule.labels, unknown, now=NOW) == {"summary": "Budget: , no samples for 15 min"}
+
+
+def test_labels_of_what_nobody_can_tell_are_no_fault_of_the_template(rule: Rule) -> None:
+    faults: list[str] = []
+    untold = Finding({}, None, None, reason="it has never been read")
+    said = render("{{ labels.source }}: {{ reason }}", rule, rule.labels, untold, now=NOW, faults=faults)
+    assert (said, faults) == ("it has never been read", [])
+
+
+WITHOUT_END = {
+    "{{ (((9 ** 64) ** 64) ** 64) ** 64 }}": "the power is too large",
+    "{{ 'a'" + " | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')" * 8 + " }}": "replace makes a text too long",
+    "{{ 'aaaaaaaaaaaaaaaa'" + " | join('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb')" * 8 + " }}": "join makes a text too long",
+    "{{ 1 | round(99999999, 'ceil') }}": "round is for 20 places at most",
+}
+
+
+@pytest.mark.parametrize("text", WITHOUT_END, ids=WITHOUT_END.values())
+def test_what_would_fill_the_memory_or_never_end_is_refused_at_once(text: str) -> None:
+    assert [what for what, _ in template_faults(text, ALWAYS, ())] == [f"it cannot be filled in: {WITHOUT_END[text]}"]
 
 
 def test_a_float_reading_is_written_as_a_person_would(rule: Rule) -> None:

@@ -134,7 +134,7 @@ class OutboxRow(Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_state_due_at", "state", "due_at"),)
+    __table_args__ = (Index("ix_outbox_state_due_at", "state", "due_at"), Index("ix_outbox_thread", "thread", "id"))
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     notice_id: Mapped[str] = mapped_column(unique=True)
     receiver: Mapped[str]

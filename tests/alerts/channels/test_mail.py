@@ -83,6 +83,16 @@ def test_a_message_id_is_never_folded_and_tells_notices_apart(length: int) -> No
     assert len(set(ids)) == 2
 
 
+def test_what_others_wrote_is_not_decoded_as_a_header(smtp: Mailbox) -> None:
+    encoded = "=?utf-8?q?x=0D=0AX-Made-Up=3A_1=0D=0A=0D=0Abody?="
+    made = notice(title=encoded, platform_title=encoded)
+    send(made, TO, means(opening=made, smtp=settings(smtp)))
+    (mail,) = smtp.mails
+    assert mail["X-Made-Up"] is None
+    assert "X-Made-Up" in mail["Subject"]
+    assert mail["Message-ID"] == "<n1.pagerduty@example.org>"
+
+
 def test_what_others_wrote_can_neither_add_a_header_nor_a_tag(smtp: Mailbox) -> None:
     evil = notice(title="x\r\nBcc: eve@example.org\r\n\r\n<script>alert(1)</script>")
     assert send(evil, TO, means(smtp=settings(smtp), opening=evil)).outcome is Outcome.DELIVERED
