@@ -23,7 +23,17 @@ from roomleft.packs import Pack
 from roomleft.rules import Rule
 from roomleft.rules_when import BurnIs
 from roomleft.timespan import parse_instant
-from roomleft.wording import RATIO_UNITS, amount_text, burn_text, date_text, is_burn, number_text, span_text, times_text
+from roomleft.wording import (
+    RATIO_UNITS,
+    amount_text,
+    burn_text,
+    date_text,
+    is_burn,
+    number_text,
+    said_once,
+    span_text,
+    times_text,
+)
 
 log = logging.getLogger(__name__)
 MOST_ALERTS = 100
@@ -104,20 +114,23 @@ class Words:
             episode=alert.episode,
             state=alert.state.value,
             title=self.title(alert),
-            summary=alert.annotations.get("summary", "") or alert.reason or self._unknown(alert),
+            summary=said_once(alert.annotations.get("summary", "") or alert.reason or self._unknown(alert)),
             labels=dict(alert.labels),
             annotations=dict(alert.annotations),
             since=since,
+            fired_at=alert.fired_at,
             resolved_at=alert.resolved_at if resolved else None,
             value=reading(alert.worst if resolved else alert.value, alert.unit, burns=burns),
             line=times_text(alert.line) if burns and alert.line is not None else reading(alert.line, alert.unit),
             window=facts.get("window", ""),
-            reason=alert.reason,
+            reason=said_once(alert.reason),
             room_left=room_left(facts, alert.unit),
             runs_out=runs_out(facts, now, zone),
             observed_at=alert.observed_at,
             unknown=self._unknown(alert),
-            lasted_s=(alert.resolved_at - since).total_seconds() if resolved and alert.resolved_at is not None else None,
+            lasted_s=(alert.resolved_at - (alert.fired_at or since)).total_seconds()
+            if resolved and alert.resolved_at is not None
+            else None,
             recovery_value=reading(alert.value, alert.unit, burns=burns) if resolved else "",
             acknowledged_by=_taken_words(taken, now, zone),
             links=self._links(alert.rule_id, alert.platform, alert.episode, alert.labels, alert.annotations),
@@ -136,7 +149,8 @@ class Words:
             summary=past.events[-1].words if past.events else "",
             labels=dict(past.labels),
             annotations={},
-            since=past.started or past.pending_at,
+            since=past.pending_at,
+            fired_at=past.started,
             resolved_at=past.ended,
             value=reading(past.worst, past.unit, burns=burns),
             lasted_s=past.lasted.total_seconds() if past.lasted is not None else None,
@@ -208,8 +222,8 @@ def tells_no_data(alert: Alert) -> bool:
 
 
 def began(alert: Alert) -> datetime:
-    """Since when it fires."""
-    return alert.fired_at or alert.held_since or alert.changed_at
+    """Since when its condition holds: before it fired, by the rule's `for`."""
+    return min((at for at in (alert.held_since, alert.fired_at) if at is not None), default=alert.changed_at)
 
 
 def reading(value: Decimal | None, unit: str, *, burns: bool = False) -> str:

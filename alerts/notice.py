@@ -81,6 +81,8 @@ class NoticeAlert:
     lasted_s: float | None = None
     recovery_value: str = ""
     acknowledged_by: str = ""
+    fired_at: datetime | None = None
+    """When it began to fire; `since` is when its condition began to hold."""
     links: Mapping[str, str] = field(default_factory=dict)
     """`alert`, `runbook`, `silence`, `dashboard`, `acknowledge`: pages to open; opening one never acknowledges."""
 

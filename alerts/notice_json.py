@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.notice import Kind, Notice, NoticeAlert, Why
 
-INSTANTS = ("since", "resolved_at", "observed_at")
+INSTANTS = ("since", "resolved_at", "observed_at", "fired_at")
 
 
 def notice_text(notice: Notice) -> str:

@@ -8,13 +8,13 @@ happened by the time of each expectation. Alerts are evaluated all along, as a s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -38,7 +38,15 @@ from warehouse.rollup import roll_up
 from warehouse.store import Store
 from warehouse.writer import Writer
 
-Measure = Callable[[Store, Mapping[str, Pack], datetime], Sequence[Headroom]]
+
+class Measure(Protocol):
+    """Measures limits of packs: those of `only`, or all."""
+
+    def __call__(
+        self, store: Store, packs: Mapping[str, Pack], now: datetime, *, only: Collection[str] | None = None
+    ) -> Sequence[Headroom]: ...
+
+
 BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
 OFFSET = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
@@ -283,8 +291,8 @@ def run_script(
                     writer.write(batch)
                 roll_up(store, now, pack.zones())
                 due = [one for one in script.expect if one.at == at]
-                wanted = any(one.headroom is not None for one in due)
-                found = {row.limit_id: row for row in measure(store, packs, now)} if wanted else {}
+                wanted = {one.headroom.limit for one in due if one.headroom is not None}
+                found = {row.limit_id: row for row in measure(store, packs, now, only=wanted)} if wanted else {}
                 if beat is not None and at in beats:
                     standing = beat(now)
                 for one in due:

@@ -122,7 +122,8 @@ def _gathered(parts: Parts, alert: Alert, zone: ZoneInfo, csrf: str) -> AlertPag
     lines = {line.alert.key: line for line in joined(parts, [alert, *alerts], now)}
     line = lines.pop(alert.key)
     held_by = lines.get(held[alert.key].by.key) if alert.key in held else None
-    holds = [lines[key] for key, why in held.items() if why.by.key == alert.key and key in lines]
+    explained = [lines[key] for key, why in held.items() if why.by.key == alert.key and key in lines]
+    holds = [each for each in explained if alert_rows.is_held_untold(parts.state, each.alert.episode)]
     shown = {each.alert.key for each in [*holds, *([held_by] if held_by else [])]}
     beside = [
         each for each in lines.values() if each.fires and each.alert.platform == alert.platform and each.alert.key not in shown

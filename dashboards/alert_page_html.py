@@ -22,6 +22,7 @@ from roomleft.findings import AlertState
 from roomleft.packs_write import span_text
 from roomleft.rules import Rule
 from roomleft.rules_when import LEADING, All, Any_, Leaf
+from roomleft.wording import said_once
 
 if TYPE_CHECKING:
     from dashboards.alert_page import AlertPage
@@ -79,7 +80,7 @@ def _head(page: AlertPage) -> str:
     bits += [escape(each) for each in (line.component, line.subject) if each]
     summary = alert.annotations.get("summary") or alert.annotations.get("description") or alert.reason
     unknown = alert_words.unknown_words(alert, page.now, page.zone)
-    told = f"<p>{escape(summary)}</p>" if summary else ""
+    told = f"<p>{escape(said_once(summary))}</p>" if summary else ""
     told += f'<p class="strong">{escape(unknown)}</p>' if unknown else ""
     if impact := alert.annotations.get("impact"):
         told += f"<p>{escape(impact)}</p>"
@@ -90,12 +91,14 @@ def _head(page: AlertPage) -> str:
 def _facts(page: AlertPage) -> str:
     line, alert, now, zone = page.line, page.line.alert, page.now, page.zone
     value, against = alert_words.compared(alert)
-    facts: list[tuple[str, str]] = [("Since", f"{_when(line.began_at, page)}, {wording.age(now - line.began_at)}")]
+    facts: list[tuple[str, str]] = [
+        ("Since", f"{_when(line.began_at, page)}{alert_words.fired_words(alert, zone)}, {wording.age(now - line.began_at)}")
+    ]
     if alert.state is AlertState.RESOLVED and alert.resolved_at:
         lasted = (
             f", after {wording.seconds(line.lasted.total_seconds())}" if line.lasted is not None else ", without having fired"
         )
-        facts = [("Fired", _when(line.began_at, page)), ("Over", _when(alert.resolved_at, page) + lasted)]
+        facts = [("Fired", _when(alert.fired_at or line.began_at, page)), ("Over", _when(alert.resolved_at, page) + lasted)]
     label = "At recovery" if alert.state is AlertState.RESOLVED else "Value"
     window = alert.facts.get("window", "")
     if value or against:
@@ -162,6 +165,10 @@ def _chart(page: AlertPage) -> str:
         page.points, page.span, fired, page.deploys, page.zone, words=partial(alert_words.reading, alert), title=line.title
     )
     about = "What the rule compares; shaded while it fired" + (", dotted where something was deployed" if page.deploys else "")
+    if not any(each.value is not None for each in page.points) and not any(each.holds is not None for each in page.points):
+        return '<h2>The reading behind it</h2><p class="dim">There is no reading of this time to draw.</p>'
+    if not any(each.value is not None for each in page.points):
+        about = "Solid where the condition held, a thin line where it did not or nobody knew; shaded while it fired"
     return f'<h2>The reading behind it</h2><div class="card">{drawn}<div class="small dim">{escape(about)}.</div></div>'
 
 

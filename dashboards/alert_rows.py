@@ -13,6 +13,7 @@ from sqlalchemy import or_, select
 from alerts.acknowledgements import Acknowledgement, in_force
 from alerts.alert import Event
 from alerts.book import Book
+from alerts.notice import Withheld
 from roomleft.rules import Rule
 from roomleft.rules_when import leaves
 from warehouse.state import StateDb
@@ -156,6 +157,14 @@ def deliveries(state: StateDb, *, episode: str | None = None, since: datetime | 
         wanted = wanted.where(or_(table.episode == episode, table.notice_id.in_(notices)))
     with state.read() as connection:
         return [Delivery(**row) for row in connection.execute(wanted).mappings()]
+
+
+def is_held_untold(state: StateDb, episode: str) -> bool:
+    """Whether nobody was told of an episode, the newest word on it being that another alert explains it, or that there is none yet."""
+    known = deliveries(state, episode=episode) if episode else []
+    withheld = next((each for each in known if each.outcome == "withheld"), None)
+    told = any(each.outcome == "delivered" for each in known)
+    return not told and (withheld is None or withheld.reason in (Withheld.DEPENDENCY, Withheld.INHIBITED))
 
 
 def outbox(state: StateDb, *, channel: str | None = None, notice_ids: Sequence[str] | None = None, most: int = 200) -> list[Sent]:

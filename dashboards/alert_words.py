@@ -120,7 +120,15 @@ def is_unknown(alert: Alert) -> bool:
 
 def began_at(alert: Alert) -> datetime:
     """Since when its trouble has been so, as far as known."""
-    return alert.fired_at or alert.held_since or alert.unknown_since or alert.changed_at
+    known = [at for at in (alert.held_since, alert.fired_at) if at is not None]
+    return min(known) if known else alert.unknown_since or alert.changed_at
+
+
+def fired_words(alert: Alert, zone: ZoneInfo) -> str:
+    """`, fired 16:45`: when it fired, where that is another minute than since when it is so."""
+    if alert.fired_at is None or alert.fired_at - began_at(alert) < timedelta(minutes=1):
+        return ""
+    return f", fired {wording.clock(alert.fired_at, zone)}"
 
 
 def alert_path(episode: str, rule_id: str, fingerprint: str) -> str:

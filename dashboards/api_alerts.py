@@ -16,13 +16,13 @@ from alerts.alert import Alert
 from dashboards import alert_rows
 from dashboards.alert_lines import alert_lines, evaluated
 from dashboards.alert_page_html import plain_when
-from dashboards.alert_words import AlertLine, is_unknown
+from dashboards.alert_words import AlertLine, began_at, is_unknown
 from dashboards.answers import answer
 from dashboards.filters import parse
 from dashboards.pages.on_call_deliveries import COLUMNS, CSV_PATH, DAYS, deliveries_csv, shown
 from dashboards.parts import Parts
 from roomleft.errors import InputError
-from roomleft.findings import AlertState, Unknown
+from roomleft.findings import AlertState, Unknown, fingerprint
 from roomleft.rules import Rule
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -36,7 +36,7 @@ DESCRIBED_RULES = (
 )
 DESCRIBED_ALERTS = (
     "The shape of Prometheus' `/api/v1/alerts`: what is pending and what fires, and, with the state `unknown`, what nobody knows of. Own keys: "
-    "`ruleId`, `fingerprint`, `episode`, `firingSince`, `unit`, `limit`, `reason`, `observedAt`, `unknownSince`, `unknownWhy`, `acknowledgedBy`, `quiet`."
+    "`ruleId`, `fingerprint` (of all labels, as Alertmanager tells alerts apart), `key` (with `ruleId` the name of the alert's page), `episode`, `firingSince`, `unit`, `limit`, `reason`, `observedAt`, `unknownSince`, `unknownWhy`, `acknowledgedBy`, `quiet`."
 )
 DESCRIBED_DELIVERIES = (
     "Every attempt to tell somebody and its answer, and every notice withheld and why, newest first, of the last 30 days."
@@ -162,11 +162,12 @@ def alert_answer(line: AlertLine) -> dict[str, Any]:
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
         "state": _state(alert),
-        "activeAt": alert.held_since or alert.fired_at or alert.unknown_since or alert.changed_at,
+        "activeAt": began_at(alert),
         "value": number(alert.value),
         **({"keepFiringSince": alert.cleared_since} if alert.cleared_since and alert.state is AlertState.FIRING else {}),
         "ruleId": alert.rule_id,
-        "fingerprint": alert.fingerprint,
+        "fingerprint": fingerprint(alert.labels),
+        "key": alert.fingerprint,
         "episode": alert.episode,
         "title": line.title,
         "firingSince": alert.fired_at,

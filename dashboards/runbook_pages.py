@@ -15,7 +15,7 @@ from roomleft.settings import ROOT
 
 FOLDER = ROOT / "docs" / "runbooks"
 PREFIX = "docs/runbooks/"
-INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^()\s]+)\)")
+INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^()\s]+)\)|(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])")
 ITEM = re.compile(r"^\s*(?:[-*]|(\d+)\.)\s+(.*)$")
 MOST_BYTES = 200_000
 
@@ -55,7 +55,7 @@ def _file(folder: Path, path: str) -> Path | None:
 
 
 def html_of(text: str) -> str:
-    """Headings, paragraphs, lists, tables, code, bold and links. Everything else stays text; nothing of the file becomes a tag by itself."""
+    """Headings, paragraphs, lists, tables, code, bold, emphasis and links. Everything else stays text; nothing of the file becomes a tag by itself."""
     return "".join(_blocks(text.replace("\r\n", "\n").split("\n")))
 
 
@@ -122,11 +122,13 @@ def _inline(text: str) -> str:
     found, last = [], 0
     for match in INLINE.finditer(text):
         found.append(escape(text[last : match.start()]))
-        code, bold, words, href = match.groups()
+        code, bold, words, href, leaning = match.groups()
         if code is not None:
             found.append(f"<code>{escape(code)}</code>")
         elif bold is not None:
             found.append(f"<strong>{_inline(bold)}</strong>")
+        elif leaning is not None:
+            found.append(f"<em>{_inline(leaning)}</em>")
         else:
             found.append(_link(words, href))
         last = match.end()

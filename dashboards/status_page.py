@@ -31,10 +31,10 @@ from roomleft.packs import Pack
 from roomleft.timespan import midnight
 
 DAYS = 30
-CACHED_S = 30
+CACHED_S = 5
 WINDOW_S, MOST_READS, MOST_WRONG, REMEMBERED = 60.0, 60, 10, 4096
 """An address may read so many published pages, and name so many links that do not exist, in so long."""
-PUBLIC_HEADERS = {"cache-control": f"public, max-age={CACHED_S}", "referrer-policy": "no-referrer"}
+PUBLIC_HEADERS = {"cache-control": "no-cache", "referrer-policy": "no-referrer"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dashboards.alert_words import AlertLine
 from dashboards.health_words import STATUS_STATE
 from dashboards.plain_pages import NAV, glyph, plain_page
 from dashboards.status_links import StatusLink
+from roomleft.findings import Severity
+from roomleft.rules_when import BurnIs, HeadroomIs, HealthIs, MeterIs, OwnIs, SqlIs, leaves
 
 if TYPE_CHECKING:
     from dashboards.status_page import Day, Status
@@ -71,7 +73,11 @@ def _incidents(shown: Status, public: bool) -> str:
                 f'<li>{glyph(STATUS_STATE[part.status])} <span class="strong">{escape(part.title)}</span> {escape(STATUS_WORDS[part.status].lower())} <span class="dim">{escape(since)}</span></li>'
             )
     told = {part.component_id: part.title for part in shown.health.components}
-    for line in shown.alerts:
+    failing = {part.component_id for part in shown.health.components if part.status == "fail"}
+    present = _each_once([line for line in shown.alerts if says_now(line)])
+    for line in present:
+        if public and line.component in failing and _is_of_health(line):
+            continue
         if not public:
             rows.append(
                 f'<li>{glyph(line.glyph)} <a href="{line.path}">{escape(line.title)}</a> {escape(line.group)} <span class="dim">since {escape(wording.moment(line.began_at, shown.now, shown.zone))}</span></li>'
@@ -80,9 +86,43 @@ def _incidents(shown: Status, public: bool) -> str:
             rows.append(
                 f'<li>{glyph(line.glyph)} <span class="strong">{escape(told[line.component])}</span>: {escape(line.title)} <span class="dim">since {escape(wording.moment(line.began_at, shown.now, shown.zone))}</span></li>'
             )
+    others = sum(line.fires and not says_now(line) for line in shown.alerts)
+    more = (
+        ""
+        if public or not others
+        else (
+            f'<p class="dim">{wording.plural(others, "alert")} of other kinds {"fires" if others == 1 else "fire"}: budgets, cost, room left. '
+            '<a href="/on-call">On call</a> has them all.</p>'
+        )
+    )
     if not rows:
-        return "<h2>Now</h2><p>Nothing is wrong that we know of.</p>"
-    return f'<h2>Now</h2><ul class="plain card">{"".join(rows)}</ul>'
+        return f"<h2>Now</h2><p>Nothing is wrong that we know of.</p>{more}"
+    return f'<h2>Now</h2><ul class="plain card">{"".join(rows)}</ul>{more}'
+
+
+NOT_OF_NOW = (BurnIs, HeadroomIs, MeterIs, SqlIs, OwnIs)
+"""Conditions that speak of hours past, of what may come, or of money."""
+
+
+def says_now(line: AlertLine) -> bool:
+    """Whether an alert tells of something wrong at present: checks that fail, or users who are hurt now, which a critical reading says. That an error
+    budget burns tells of hours past."""
+    parts = list(leaves(line.rule.when)) if line.rule else []
+    if not parts or any(isinstance(part, NOT_OF_NOW) for part in parts):
+        return False
+    return _is_of_health(line) or line.alert.severity is Severity.CRITICAL
+
+
+def _is_of_health(line: AlertLine) -> bool:
+    return line.rule is not None and any(isinstance(part, HealthIs) for part in leaves(line.rule.when))
+
+
+def _each_once(lines: Sequence[AlertLine]) -> list[AlertLine]:
+    """Of alerts that would read the same the one that began first."""
+    found: dict[tuple[str, str, str], AlertLine] = {}
+    for line in sorted(lines, key=lambda each: each.began_at):
+        found.setdefault((line.title, line.component, line.group), line)
+    return list(found.values())
 
 
 def may_be_told(line: AlertLine) -> bool:

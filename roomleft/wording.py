@@ -57,6 +57,15 @@ def _cents(amount: Decimal) -> int:
     return 2 if amount == 0 or abs(amount) >= Decimal("0.01") else min(9, 1 - amount.adjusted())
 
 
+def said_once(text: str) -> str:
+    """A text without a lead that it says again: `Availability: Availability burns …` is `Availability burns …`."""
+    lead, between, rest = text.partition(": ")
+    while between and lead and rest.lower().startswith(lead.lower()):
+        text = rest
+        lead, between, rest = text.partition(": ")
+    return text
+
+
 def is_burn(unit: str, facts: Collection[str]) -> bool:
     """Whether an alert's readings, by their unit and the facts it knows, say how fast an error budget burns."""
     return unit in RATIO_UNITS and set(facts) >= BURN_FACTS

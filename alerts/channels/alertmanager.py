@@ -60,7 +60,7 @@ def alive_until(evaluated_at: datetime, interval: timedelta) -> datetime:
 def alert_of(alert: NoticeAlert, notice: Notice, until: datetime, now: datetime) -> dict[str, Any]:
     """One alert as Alertmanager reads it. `until`: when it lapses if it fires; one that is over ended when it was resolved."""
     over = alert.state == AlertState.RESOLVED or notice.kind is Kind.RESOLVED
-    started = min(alert.since, now)
+    started = min(alert.fired_at or alert.since, now)
     ended = max(started, min(alert.resolved_at or now, now)) if over else until
     annotations = {
         **alert.annotations,

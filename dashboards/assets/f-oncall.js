@@ -74,7 +74,7 @@
   }
 
   function end(told, button) {
-    if (!window.confirm("End the silence of " + told.words + "? What it hides is told again.")) return;
+    if (!window.confirm("End the silence of " + told.words + "? Whoever was told of what it hides is not told again; what nobody was told of yet is told.")) return;
     done(button, send("DELETE", "/api/v1/silences/" + told.id, {}), "Ended");
   }
 

@@ -18,16 +18,22 @@ def table_card(
     under: Any = None,
     marked: Collection[int] = (),
     name: str = "",
+    cards: bool = False,
 ) -> html.Div:
-    """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table."""
+    """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table. With `cards` each row is a card
+    on a phone, each cell beside its head."""
 
     def kind(column: int) -> str:
         return "num" if column in numbers else ""
 
+    def label(column: int) -> dict[str, str]:
+        return {"data-label": heads[column]} if cards and heads[column] else {}
+
     head = html.Tr([html.Th(each, scope="col", className=kind(n)) for n, each in enumerate(heads)])
     body = [
         html.Tr(
-            [html.Td(cell, className=kind(n)) for n, cell in enumerate(row)], className="marked" if number in marked else None
+            [html.Td(cell, className=kind(n), **label(n)) for n, cell in enumerate(row)],
+            className="marked" if number in marked else None,
         )
         for number, row in enumerate(rows)
     ]
@@ -36,7 +42,10 @@ def table_card(
             html.Div(
                 [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
             ),
-            html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="plain-table"), className="table-scroll"),
+            html.Div(
+                html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards" if cards else "plain-table"),
+                className="table-scroll",
+            ),
             html.Div(under, className="card-context table-under") if under else None,
         ],
         className="card flush",

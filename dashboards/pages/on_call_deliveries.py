@@ -87,16 +87,17 @@ def body(rows: Sequence[Delivery], sent: Sequence[Sent], rules: Mapping[str, Rul
     listed = kept[:MOST_ROWS]
     table = table_card(
         "Attempts, newest first",
-        ("At", "What", "To", "Try", "Outcome", "Answer, or why not"),
+        ("At", "What", "Platform", "To", "Try", "Outcome", "Answer, or why not"),
         [
             _row(own[0], notices.get(own[0].notice_id), rules, filters, now)
             if len(own) < FOLD
             else _folded(own, rules, filters, now)
             for own in alike(listed)
         ],
-        numbers={3},
+        numbers={4},
         note=f"the last {DAYS} days" + (f", the newest {MOST_ROWS} of {len(kept):,}" if len(kept) > MOST_ROWS else ""),
         name="deliveries",
+        cards=True,
     )
     return [*blocks, table]
 
@@ -148,7 +149,7 @@ def _waiting(waiting: Sequence[Sent], now: datetime, filters: Filters) -> html.D
         ]
         for each in waiting[:50]
     ]
-    return table_card("On their way", ("Notice", "To", "State", "Tries", "Next", "Last words"), rows, name="waiting")
+    return table_card("On their way", ("Notice", "To", "State", "Tries", "Next", "Last words"), rows, name="waiting", cards=True)
 
 
 def alike(rows: Sequence[Delivery]) -> list[list[Delivery]]:
@@ -186,6 +187,7 @@ def _folded(own: Sequence[Delivery], rules: Mapping[str, Rule], filters: Filters
     return [
         html.Span(f"{wording.moment(first.at, now, filters.zone)}:{first.at.astimezone(filters.zone):%S}", className="nowrap"),
         html.Details([html.Summary(wording.plural(len(own), "alert")), html.Div(names, className="folded-rows")]),
+        ", ".join(dict.fromkeys(_platform(each, None) for each in own)),
         first.receiver or "–",
         "–",
         badge(OUTCOMES[first.outcome]),
@@ -216,11 +218,18 @@ def _row(each: Delivery, sent: Sent | None, rules: Mapping[str, Rule], filters: 
             ],
             className="wrap",
         ),
+        _platform(each, sent),
         f"{each.receiver} by {each.channel}" if each.channel else each.receiver or "–",
         str(each.attempt) if each.attempt else "–",
         badge(OUTCOMES.get(each.outcome, each.outcome), KINDS.get(each.outcome, "")),
         html.Span(", ".join(part for part in told if part) or "–", className="wrap"),
     ]
+
+
+def _platform(each: Delivery, sent: Sent | None) -> str:
+    """Whose alerts it tells of."""
+    told = (str(sent.content.get("platform_title") or sent.content.get("platform") or "")) if sent else ""
+    return told or each.rule_id.partition(".")[0] or "–"
 
 
 def deliveries_csv(rows: Sequence[Delivery]) -> str:

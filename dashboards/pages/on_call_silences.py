@@ -64,7 +64,8 @@ def sentence(active: Sequence[SilenceNow], hidden: int) -> str:
 def _table(title: str, own: Sequence[SilenceNow], filters: Filters, now: datetime) -> html.Div:
     heads = ("What it matches", "When", "Ends", "Hides now", "By", "")
     return html.Div(
-        table_card(title, heads, [_row(each, filters, now) for each in own], name="silences"), className="section-title"
+        table_card(title, heads, [_row(each, filters, now) for each in own], name="silences", cards=True),
+        className="section-title",
     )
 
 

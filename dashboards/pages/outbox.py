@@ -2,102 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dash import html
 
+from alerts.channels.words import SHOWN, about_of, changed_of, facts_of, is_named_by, links_of, name_of
+from alerts.notice import Notice, NoticeAlert
+from alerts.notice_json import notice_of
 from dashboards import wording
 from dashboards.alert_rows import Sent
 from dashboards.alert_words import alert_path
 from dashboards.components import states
 from dashboards.components.marks import badge
 from dashboards.filters import Filters
-from roomleft.errors import InputError
-from roomleft.timespan import parse_instant
 
-MOST_ALERTS = 10
-FACTS = (
-    ("Value", "value"), ("Limit", "line"), ("Window", "window"), ("Why", "reason"), ("Room left", "room_left"), ("Runs out", "runs_out"),
-    ("Recovered at", "recovery_value"), ("Taken by", "acknowledged_by"), ("Unknown", "unknown"),
-)  # fmt: skip
+HEAD = (
+    "What a mail would say is kept here and leaves for nowhere. In `serve` receivers with other channels are set in alerting.yaml; "
+    "a demo tells nobody outside."
+)
+FROM_DEMO = "This comes from a demo: the platform is a stand-in."
 
 
 def body(sent: Sequence[Sent], filters: Filters, now: datetime) -> list[Any]:
     """Every notice that was kept here, newest first."""
     kept = [each for each in sent if filters.platform in (None, each.content.get("platform"))]
-    head = html.P(
-        "What would have been sent is kept here and leaves for nowhere. Receivers with other channels are set in alerting.yaml.",
-        className="page-sub",
-    )
+    head = html.P(HEAD, className="page-sub")
     if not kept:
         return [head, states.empty("Nothing was sent yet.")]
     return [head, *[letter(each, filters.zone, now) for each in kept]]
 
 
 def letter(sent: Sent, zone: ZoneInfo, now: datetime) -> html.Article:
-    """One notice as its receiver would read it, and why it was sent now."""
-    said = sent.content
-    alerts = list(said.get("alerts") or [])
-    count = int(said.get("count") or len(alerts))
-    changed = [html.Li(str(each)) for each in said.get("changed") or []]
+    """One notice as its mail would read, in the platform's zone, and what became of it."""
     kind = "bad" if sent.kind == "firing" else "good" if sent.kind == "resolved" else ""
+    try:
+        notice = notice_of(json.dumps(dict(sent.content)))
+    except ValueError:
+        notice = None
     state = "" if sent.state == "delivered" else f" · {sent.state}{f': {sent.words}' if sent.words else ''}"
+    title = name_of(notice) if notice is not None else str(sent.content.get("title") or sent.kind)
+    made = f"{wording.moment(sent.made_at, now, zone)} {wording.zone_name(zone, now)}"
     return html.Article(
         [
             html.Div(
-                [
-                    html.H2([badge(sent.kind, kind), " ", str(said.get("title") or sent.kind)]),
-                    html.Span(wording.moment(sent.made_at, now, zone), className="dim"),
-                ],
+                [html.H2([badge(sent.kind, kind), " ", title]), html.Span(made, className="dim")],
                 className="letter-head",
             ),
-            html.Div(f"To {sent.receiver} · why now: {sent.why}{state}", className="card-context"),
-            *[_alert(each, zone, now) for each in alerts[:MOST_ALERTS]],
-            html.Div(f"and {count - MOST_ALERTS} more", className="card-context") if count > MOST_ALERTS else None,
-            html.Div([html.Strong("Changed shortly before"), html.Ul(changed)], className="letter-alert") if changed else None,
+            html.Div(f"To {sent.receiver}{state}", className="card-context"),
+            *(_said(notice) if notice is not None else [html.Div(f"Why now: {sent.why}")]),
         ],
         className="card letter",
         **{"data-notice": sent.notice_id},
     )
 
 
-def _alert(alert: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> html.Div:
-    href = alert_path(str(alert.get("episode") or ""), str(alert.get("rule_id") or ""), str(alert.get("fingerprint") or ""))
-    facts: list[tuple[str, Any]] = []
-    if since := _instant(alert.get("since")):
-        facts.append(("Since", f"{wording.moment(since, now, zone)} {wording.zone_name(zone, now)}"))
-    facts += [(label, str(alert[name])) for label, name in FACTS if alert.get(name)]
-    if alert.get("lasted_s") is not None:
-        facts.append(("Lasted", wording.seconds(float(alert["lasted_s"]))))
-    if seen := _instant(alert.get("observed_at")):
-        facts.append(("Data until", wording.moment(seen, now, zone)))
-    links = alert.get("links") or {}
+def _said(notice: Notice) -> list[Any]:
+    shown = notice.alerts[:SHOWN]
+    parts: list[Any] = [_facts(about_of(notice)), *[_alert(each, notice) for each in shown]]
+    if notice.count > len(shown):
+        parts.append(html.Div(f"and {notice.count - len(shown)} more", className="card-context"))
+    if changed := changed_of(notice):
+        listed = html.Ul([html.Li(each) for each in changed])
+        parts.append(html.Div([html.Strong("Changed shortly before"), listed], className="letter-alert"))
+    if notice.demo:
+        parts.append(html.Div(FROM_DEMO, className="card-context"))
+    return parts
+
+
+def _alert(alert: NoticeAlert, notice: Notice) -> html.Div:
+    own = alert_path(alert.episode, alert.rule_id, alert.fingerprint)
+    # Where no public address is set a mail has no links; on this page they need none.
+    links = links_of(alert) or [("Open the alert", own), ("Acknowledge or silence", f"{own}#act")]
+    head = (
+        []
+        if is_named_by(notice, alert)
+        else [html.A(html.Strong(alert.title), href=own), html.Span(f" {alert.state}", className="dim")]
+    )
     return html.Div(
         [
-            html.A(html.Strong(str(alert.get("title") or alert.get("rule_id"))), href=href),
-            html.Span(f" {alert.get('state', '')}", className="dim"),
-            html.Div(str(alert["summary"])) if alert.get("summary") else None,
-            html.Dl([part for label, words in facts for part in (html.Dt(label), html.Dd(words))], className="letter-facts"),
-            html.Div(
-                [
-                    html.A(name.capitalize(), href=str(at), className="button")
-                    for name, at in links.items()
-                    if at and name != "alert"
-                ],
-                className="budget-acts",
-            )
-            if links
-            else None,
+            *head,
+            html.Div(alert.summary) if alert.summary and alert.summary != alert.title else None,
+            _facts(facts_of(alert, notice.zone)),
+            html.Div([html.A(words, href=at, className="button") for words, at in links], className="budget-acts"),
         ],
         className="letter-alert",
     )
 
 
-def _instant(told: Any) -> datetime | None:
-    try:
-        return parse_instant(str(told)) if told else None
-    except InputError:
-        return None
+def _facts(facts: Sequence[tuple[str, str]]) -> html.Dl:
+    return html.Dl([part for name, words in facts for part in (html.Dt(name), html.Dd(words))], className="letter-facts")

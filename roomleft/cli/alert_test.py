@@ -40,7 +40,10 @@ def run_alerts_test(receiver: str, as_json: bool) -> int:
     names = {each.name: each for each in alerting.receivers}
     if receiver not in names:
         where = str(settings.alerting_file)
-        raise InputError(f"there is no receiver {receiver[:100]!r}", where, nearest(receiver, names, "receivers"))
+        hint = nearest(receiver, names, "receivers")
+        if settings.demo:
+            hint += "; a demo has only its own receivers and reads no alerting.yaml: test yours with `serve`"
+        raise InputError(f"there is no receiver {receiver[:100]!r}", where, hint)
     wall = Clock()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     state = StateDb.open(settings.state_url, wall)
