@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from collectors.standin.feed import CursorUnknown
 from collectors.standin.standin import StandIn
 from roomleft.errors import InputError
 from roomleft.packs_standin import STREAMS, StandinShape
+from roomleft.settings import ROOT
 from tests.collectors.standin.conftest import Make, instant, read, read_bytes
 
 HOUR = timedelta(hours=1)
@@ -192,7 +194,10 @@ def test_switching_twice_is_switching_once_and_unknown_names_are_refused(make: M
         switch(platform, "nonsense", True)
 
 
-def test_every_fault_of_the_shape_is_tried_here_or_over_http(shape: StandinShape):
+def test_every_fault_of_the_shape_is_tried_here_or_over_http_or_fires_a_rule(shape: StandinShape):
     here = {*CHANGES, "samples_gap", "metrics_garbage", "clock_skew", "cursor_change", "duplicate_pages"}
     over_http = {"slow_health", "rate_limited", "broken", "hang", "garbage"}
-    assert here | over_http == set(shape.faults)
+    assert here | over_http <= set(shape.faults)
+    # What a rule names is tried by tests/packs/test_rules_fire.py: the rule must fire under it and resolve after it.
+    named = set(re.findall(r"fault: (\w+)", (ROOT / "packs" / "scribe.rules.yaml").read_text(encoding="utf-8")))
+    assert here | over_http | named == set(shape.faults) | named
