@@ -92,7 +92,7 @@ def _facts(page: AlertPage) -> str:
     line, alert, now, zone = page.line, page.line.alert, page.now, page.zone
     value, against = alert_words.compared(alert)
     facts: list[tuple[str, str]] = [
-        ("Since", f"{_when(line.began_at, page)}{alert_words.fired_words(alert, zone)}, {wording.age(now - line.began_at)}")
+        ("Since", f"{_when(line.began_at, page)}, {wording.age(now - line.began_at)}{alert_words.fired_words(alert, zone)}")
     ]
     if alert.state is AlertState.RESOLVED and alert.resolved_at:
         lasted = (
@@ -165,10 +165,12 @@ def _chart(page: AlertPage) -> str:
         page.points, page.span, fired, page.deploys, page.zone, words=partial(alert_words.reading, alert), title=line.title
     )
     about = "What the rule compares; shaded while it fired" + (", dotted where something was deployed" if page.deploys else "")
-    if not any(each.value is not None for each in page.points) and not any(each.holds is not None for each in page.points):
-        return '<h2>The reading behind it</h2><p class="dim">There is no reading of this time to draw.</p>'
     if not any(each.value is not None for each in page.points):
-        about = "Solid where the condition held, a thin line where it did not or nobody knew; shaded while it fired"
+        if not any(each.holds is not None for each in page.points):
+            why = "Nobody knew in this time whether its condition held: there is nothing to draw." if page.points else ""
+            return f"<h2>The reading behind it</h2>{f'<p class=dim>{why}</p>' if why else drawn}"
+        words = "There is no reading behind it. Solid where the condition held, a thin line where it did not or nobody knew; shaded while it fired."
+        return f'<h2>When it held</h2><div class="card">{drawn}<div class="small dim">{words}</div></div>'
     return f'<h2>The reading behind it</h2><div class="card">{drawn}<div class="small dim">{escape(about)}.</div></div>'
 
 

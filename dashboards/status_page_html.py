@@ -90,10 +90,8 @@ def _incidents(shown: Status, public: bool) -> str:
     more = (
         ""
         if public or not others
-        else (
-            f'<p class="dim">{wording.plural(others, "alert")} of other kinds {"fires" if others == 1 else "fire"}: budgets, cost, room left. '
-            '<a href="/on-call">On call</a> has them all.</p>'
-        )
+        else f'<p class="dim">{wording.plural(others, "more alert")} {"fires" if others == 1 else "fire"}, a warning or one on a budget, cost or room left: '
+        'see <a href="/on-call">On call</a>.</p>'
     )
     if not rows:
         return f"<h2>Now</h2><p>Nothing is wrong that we know of.</p>{more}"

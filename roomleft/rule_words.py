@@ -196,8 +196,8 @@ def render(
     try:
         made = filled(text, words_of(rule, labels, finding, now=now, since=since), now, _zone_of(rule))
     except Exception as error:
-        # Of what nobody can tell the label sets are not known either: that is no fault of the template.
-        untold = finding is not None and finding.holds is None and isinstance(error, UndefinedError)
+        # Of what nobody can tell, or what is not so, the label sets are not known either: that is no fault of the template.
+        untold = finding is not None and not finding.holds and isinstance(error, UndefinedError)
         if faults is not None and not untold:
             faults.append(f"{rule.where}: {_first_line(error)}")
         return finding.reason if finding is not None and finding.reason else rule.title
@@ -214,10 +214,22 @@ def annotations_of(
     faults: list[str] | None = None,
 ) -> dict[str, str]:
     """Every annotation of the rule, filled in."""
-    return {
-        name: render(text, rule, labels, finding, now=now, since=since, faults=faults) if is_template(text) else text
-        for name, text in rule.annotations.items()
-    }
+    found = {}
+    for name, text in rule.annotations.items():
+        failed: list[str] = []
+        made = render(text, rule, labels, finding, now=now, since=since, faults=failed) if is_template(text) else text
+        if name == "title" and (failed or not _labels_known(text, labels)):
+            made = rule.title  # a reason is no title
+        if faults is not None:
+            faults += failed
+        found[name] = made
+    return found
+
+
+def _labels_known(text: str, labels: Mapping[str, str]) -> bool:
+    """Whether an alert with these labels has those that a template reads as attributes."""
+    read = (name for of, name in _names_read(ENVIRONMENT.parse(text)) if _are_labels(of) and name not in OF_LABELS)
+    return not is_template(text) or all(name in labels for name in read)
 
 
 def words_of(

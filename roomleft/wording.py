@@ -60,7 +60,7 @@ def _cents(amount: Decimal) -> int:
 def said_once(text: str) -> str:
     """A text without a lead that it says again: `Availability: Availability burns …` is `Availability burns …`."""
     lead, between, rest = text.partition(": ")
-    while between and lead and rest.lower().startswith(lead.lower()):
+    while between and lead and rest.lower().startswith(lead.lower()) and not rest[len(lead) : len(lead) + 1].isalnum():
         text = rest
         lead, between, rest = text.partition(": ")
     return text

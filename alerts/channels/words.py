@@ -133,7 +133,7 @@ def about_of(notice: Notice) -> list[tuple[str, str]]:
     """What is to be known of the whole notice, as (name, words): whose it is, how grave, how many and the first three, and why it is sent now."""
     if not notice.alerts:
         return []
-    environments = _labels_of(notice, "environment") or ("demo, the platform is a stand-in" if notice.demo else "")
+    environments = _labels_of(notice, "environment") or ("demo" if notice.demo else "")
     count = count_of(notice)
     first = ", ".join(affected(notice)[:NAMED])
     found = [

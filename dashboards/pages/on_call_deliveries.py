@@ -187,7 +187,7 @@ def _folded(own: Sequence[Delivery], rules: Mapping[str, Rule], filters: Filters
     return [
         html.Span(f"{wording.moment(first.at, now, filters.zone)}:{first.at.astimezone(filters.zone):%S}", className="nowrap"),
         html.Details([html.Summary(wording.plural(len(own), "alert")), html.Div(names, className="folded-rows")]),
-        ", ".join(dict.fromkeys(_platform(each, None) for each in own)),
+        ", ".join(dict.fromkeys(_platform(each, None, rules) for each in own)),
         first.receiver or "–",
         "–",
         badge(OUTCOMES[first.outcome]),
@@ -218,7 +218,7 @@ def _row(each: Delivery, sent: Sent | None, rules: Mapping[str, Rule], filters: 
             ],
             className="wrap",
         ),
-        _platform(each, sent),
+        _platform(each, sent, rules),
         f"{each.receiver} by {each.channel}" if each.channel else each.receiver or "–",
         str(each.attempt) if each.attempt else "–",
         badge(OUTCOMES.get(each.outcome, each.outcome), KINDS.get(each.outcome, "")),
@@ -226,10 +226,11 @@ def _row(each: Delivery, sent: Sent | None, rules: Mapping[str, Rule], filters: 
     ]
 
 
-def _platform(each: Delivery, sent: Sent | None) -> str:
+def _platform(each: Delivery, sent: Sent | None, rules: Mapping[str, Rule]) -> str:
     """Whose alerts it tells of."""
     told = (str(sent.content.get("platform_title") or sent.content.get("platform") or "")) if sent else ""
-    return told or each.rule_id.partition(".")[0] or "–"
+    titled = rules[each.rule_id].facts.get("platform_title", "") if each.rule_id in rules else ""
+    return told or titled or each.rule_id.partition(".")[0] or "–"
 
 
 def deliveries_csv(rows: Sequence[Delivery]) -> str:

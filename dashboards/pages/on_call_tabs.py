@@ -55,7 +55,7 @@ def register(app: Dash, pages: Pages) -> None:
                 return on_call_silences.body(found, lines, filters, now)
             if tab == "outbox":
                 sent = await pages.read("outbox", lambda: alert_rows.outbox(parts.state, channel="outbox"))
-                return outbox.body(sent, filters, wall)
+                return outbox.body(sent, filters, wall, parts.rules)
             since = wall - timedelta(days=on_call_deliveries.DAYS)
             told = await pages.read("deliveries", lambda: alert_rows.deliveries(parts.state, since=since))
             sent = await pages.read("sent", lambda: alert_rows.outbox(parts.state, most=1000))

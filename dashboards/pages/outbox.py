@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dash import html
 
-from alerts.channels.words import SHOWN, about_of, changed_of, facts_of, is_named_by, links_of, name_of
+from alerts.channels.words import BOTH, SHOWN, about_of, changed_of, facts_of, is_named_by, links_of, name_of
 from alerts.notice import Notice, NoticeAlert
 from alerts.notice_json import notice_of
 from dashboards import wording
@@ -19,24 +19,26 @@ from dashboards.alert_words import alert_path
 from dashboards.components import states
 from dashboards.components.marks import badge
 from dashboards.filters import Filters
+from dashboards.runbook_pages import runbook_href
+from roomleft.rules import Rule
 
 HEAD = (
-    "What a mail would say is kept here and leaves for nowhere. In `serve` receivers with other channels are set in alerting.yaml; "
+    "Each notice as its mail would say it, kept here; it leaves for nowhere. In serve receivers with other channels are set in alerting.yaml; "
     "a demo tells nobody outside."
 )
 FROM_DEMO = "This comes from a demo: the platform is a stand-in."
 
 
-def body(sent: Sequence[Sent], filters: Filters, now: datetime) -> list[Any]:
+def body(sent: Sequence[Sent], filters: Filters, now: datetime, rules: Mapping[str, Rule]) -> list[Any]:
     """Every notice that was kept here, newest first."""
     kept = [each for each in sent if filters.platform in (None, each.content.get("platform"))]
     head = html.P(HEAD, className="page-sub")
     if not kept:
         return [head, states.empty("Nothing was sent yet.")]
-    return [head, *[letter(each, filters.zone, now) for each in kept]]
+    return [head, *[letter(each, filters.zone, now, rules) for each in kept]]
 
 
-def letter(sent: Sent, zone: ZoneInfo, now: datetime) -> html.Article:
+def letter(sent: Sent, zone: ZoneInfo, now: datetime, rules: Mapping[str, Rule]) -> html.Article:
     """One notice as its mail would read, in the platform's zone, and what became of it."""
     kind = "bad" if sent.kind == "firing" else "good" if sent.kind == "resolved" else ""
     try:
@@ -53,16 +55,16 @@ def letter(sent: Sent, zone: ZoneInfo, now: datetime) -> html.Article:
                 className="letter-head",
             ),
             html.Div(f"To {sent.receiver}{state}", className="card-context"),
-            *(_said(notice) if notice is not None else [html.Div(f"Why now: {sent.why}")]),
+            *(_said(notice, rules) if notice is not None else [html.Div(f"Why now: {sent.why}")]),
         ],
         className="card letter",
         **{"data-notice": sent.notice_id},
     )
 
 
-def _said(notice: Notice) -> list[Any]:
+def _said(notice: Notice, rules: Mapping[str, Rule]) -> list[Any]:
     shown = notice.alerts[:SHOWN]
-    parts: list[Any] = [_facts(about_of(notice)), *[_alert(each, notice) for each in shown]]
+    parts: list[Any] = [_facts(about_of(notice)), *[_alert(each, notice, rules) for each in shown]]
     if notice.count > len(shown):
         parts.append(html.Div(f"and {notice.count - len(shown)} more", className="card-context"))
     if changed := changed_of(notice):
@@ -73,10 +75,12 @@ def _said(notice: Notice) -> list[Any]:
     return parts
 
 
-def _alert(alert: NoticeAlert, notice: Notice) -> html.Div:
+def _alert(alert: NoticeAlert, notice: Notice, rules: Mapping[str, Rule]) -> html.Div:
     own = alert_path(alert.episode, alert.rule_id, alert.fingerprint)
     # Where no public address is set a mail has no links; on this page they need none.
-    links = links_of(alert) or [("Open the alert", own), ("Acknowledge or silence", f"{own}#act")]
+    runbook = runbook_href(rules[alert.rule_id].runbook) if alert.rule_id in rules else ""
+    here = [("Open the alert", own), (BOTH, f"{own}#act"), ("Runbook", runbook)]
+    links = links_of(alert) if set(alert.links) - {"runbook"} else [each for each in here if each[1]]
     head = (
         []
         if is_named_by(notice, alert)

@@ -29,6 +29,7 @@ def run_alerts_test(receiver: str, as_json: bool) -> int:
     from alerts.routes import channel_names
     from alerts.trial import trial_notice
     from jobs.deliver import Deliverer
+    from roomleft.alerting_file import DEMO
     from roomleft.cli.ask import located
     from roomleft.cli.doctor import alerting_of
     from roomleft.credentials import Credentials
@@ -41,7 +42,7 @@ def run_alerts_test(receiver: str, as_json: bool) -> int:
     if receiver not in names:
         where = str(settings.alerting_file)
         hint = nearest(receiver, names, "receivers")
-        if settings.demo:
+        if alerting is DEMO:
             hint += "; a demo has only its own receivers and reads no alerting.yaml: test yours with `serve`"
         raise InputError(f"there is no receiver {receiver[:100]!r}", where, hint)
     wall = Clock()

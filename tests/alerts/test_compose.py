@@ -75,7 +75,7 @@ def test_a_page_has_all_that_is_needed_at_night() -> None:
     )
     (told,) = notice.alerts
     assert (told.summary, told.value, told.line, told.window) == ("Pages load slowly.", "812\u202fms", "100\u202fms", "5 min")
-    assert (told.since, told.observed_at) == (NOON - 15 * MINUTE, NOON - timedelta(seconds=20))
+    assert (told.since, told.fired_at, told.observed_at) == (NOON - 20 * MINUTE, NOON - 15 * MINUTE, NOON - timedelta(seconds=20))
     assert told.links == {
         "alert": f"{URL}/alerts/episode-r1",
         "acknowledge": f"{URL}/alerts/episode-r1#act",

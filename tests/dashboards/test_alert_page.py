@@ -18,12 +18,15 @@ from alerts.acknowledgements import Acknowledgements
 from alerts.book import Book
 from alerts.silences import Silences
 from dashboards import alert_page_deeds
-from dashboards.alert_page_chart import Asked, chart, span_of, spread
+from dashboards.alert_page import AlertPage, _gathered
+from dashboards.alert_page_chart import Asked, Point, chart, span_of, spread
+from dashboards.alert_page_html import alert_html
+from dashboards.alert_rows import is_held_untold
 from dashboards.api import install_errors
 from dashboards.app import build_pages
 from dashboards.auth import Door
 from dashboards.on_call_routes import make_on_call
-from dashboards.runbook_pages import html_of, make_runbook_pages, runbook_href
+from dashboards.runbook_pages import FOLDER, html_of, make_runbook_pages, runbook_href
 from tests.dashboards.alert_world import RULES, SLOW, AlertWorld, alert_world, looked, withhold
 from tests.dashboards.sample_rows import BERLIN, NOW
 from warehouse.state import Scope, Sessions, SignIn, Tokens
@@ -93,7 +96,7 @@ def words(html: str) -> str:
 def test_it_says_what_somebody_who_was_woken_needs(shared: Site) -> None:
     said = words(shared.page("slow"))
     for each in (
-        "Firing", "critical", "Queries are slow", "readers wait", "today 12:48 UTC+1 Berlin, 12 min", "812 ms, limit 100 ms", "964 ms", "data team",
+        "Firing", "critical", "Queries are slow", "readers wait", "today 12:46 UTC+1 Berlin, 14 min, fired 12:48", "812 ms, limit 100 ms", "964 ms", "data team",
         "today 12:59, 20 s ago", "Acknowledge", "Silence 1 h", "Runbook", "It fires", "on_call by outbox: delivered", "A replica falls behind", "on_no_data: unknown",
     ):  # fmt: skip
         assert each in said, each
@@ -322,3 +325,48 @@ def test_runbooks_are_read_below_their_folder_only(tmp_path: Path) -> None:
         answer = client.get(path)
         assert answer.status_code == 404, path
         assert "secret</p>" not in answer.text
+
+
+def test_emphasis_and_links_between_runbooks_are_drawn() -> None:
+    assert html_of("1. See *[The disk](disk.md)*, 2 * 3 * 4, *now*.") == (
+        '<ol><li>See <em><a href="disk.md" rel="noreferrer">The disk</a></em>, 2 * 3 * 4, <em>now</em>.</li></ol>'
+    )
+
+
+def test_each_runbook_that_another_names_is_there_under_its_title() -> None:
+    seen = 0
+    for path in FOLDER.rglob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"see \*[^\[]", text), f"{path.name}: see *…* without a link"
+        for title, href in re.findall(r"\*\[([^\]]+)\]\(([^)]+)\)\*", text):
+            head = (path.parent / href).read_text(encoding="utf-8").splitlines()[0]
+            assert head == f"# {title}", f"{path.name}: {title}"
+            seen += 1
+    assert seen > 5
+
+
+def test_an_alert_that_was_told_of_is_not_said_to_tell_nobody(shared: Site) -> None:
+    alerts = shared.world.alerts
+    assert not is_held_untold(shared.world.state, alerts["slow"].episode)
+    assert is_held_untold(shared.world.state, alerts["cache"].episode)
+    assert not is_held_untold(shared.world.state, alerts["worlds"].episode), "withheld, but by a silence"
+
+
+def test_a_chart_without_readings_says_what_it_shows(tmp_path: Path) -> None:
+    at = [NOW - timedelta(minutes=each) for each in (2, 1, 0)]
+    site = Site(alert_world(tmp_path))
+    held = replace(page_of(site), points=[Point(each, None, None, True) for each in at])
+    assert "There is no reading behind it. Solid where" in alert_html(held)
+    unknown = alert_html(replace(held, points=[Point(each, None, None, None) for each in at]))
+    assert "there is nothing to draw" in unknown
+    assert "<svg" not in unknown
+    site.world.close()
+
+
+def page_of(site: Site) -> AlertPage:
+    return _gathered(site.world.parts, site.world.alerts["slow"], BERLIN, "")
+
+
+def test_the_fingerprint_over_http_is_unique_among_alerts(shared: Site) -> None:
+    told = shared.browser.get("/api/v1/alerts").json()["data"]["alerts"]
+    assert len({each["fingerprint"] for each in told}) == len(told) > len({each["key"] for each in told})

@@ -119,7 +119,7 @@ def test_rows_lead_to_the_alert_and_say_what_it_is(shown: Driven, world: AlertWo
     for each in (
         "Queries are slow",
         "scribe · critical",
-        "today 11:48, 12\u202fmin",
+        "today 11:46, 14\u202fmin",
         "812\u202fms",
         "limit 100\u202fms",
         "data team",
@@ -319,7 +319,11 @@ def test_the_outbox_shows_each_notice_and_why_now(shown: Driven, world: AlertWor
         "812 ms",
         "the mean of 5 min is above 100 ms",
         "2.4.1 deployed",
-        "20\u00a0Nov 11:48 UTC",
+        "Since 2026-11-20 11:48:00 UTC",
+        "Data up to 2026-11-20 11:59:40 UTC",
+        "Why now",
+        "Owner data team",
+        "Environment demo",
     ):
         assert each in said, each
 

@@ -18,6 +18,7 @@ from alerts.outbox import enqueue
 from roomleft.alerting import Receiver
 from roomleft.cli import main
 from roomleft.clock import Clock, FixedClock
+from roomleft.datadir import KIND_FILE
 from tests.alerts.channels.told import KEY, notice
 from tests.fixtures.hook import Hook
 from tests.fixtures.pagerduty import PagerDuty
@@ -176,7 +177,7 @@ def test_a_test_goes_through_each_channel_and_stands_in_the_ledger(
         ("pagerduty", "delivered", "202"), ("email", "delivered", "250"), ("slack", "delivered", "200"),
     ]  # fmt: skip
     assert [each.state for each in pagerduty.incidents] == ["resolved"]
-    assert smtp.mails[0]["Subject"] == "[TEST] [info] Roomleft: this is a test, and nothing is wrong"
+    assert smtp.mails[0]["Subject"] == "[TEST] Roomleft: this is a test, and nothing is wrong"
     hook.status = 404
     code, rows, _ = run(alerting, "alerts", "test", "oncall")
     assert (code, rows[2]["outcome"], rows[2]["reason"]) == (1, "refused", "it answered 404")
@@ -193,3 +194,12 @@ def test_a_receiver_that_is_not_there_is_named_with_the_nearest(run: Run) -> Non
     assert (code, rows) == (1, None)
     assert "there is no receiver 'oncal'" in said
     assert "oncall" in said
+
+
+def test_a_demo_says_that_it_has_only_its_own_receivers(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(exist_ok=True)
+    (folder / KIND_FILE).write_text("demo\n", encoding="utf-8")
+    code, _, said = run(PAGERDUTY, "alerts", "test", "pager")
+    assert code == 1
+    assert "a demo has only its own receivers" in " ".join(said.split())

@@ -175,3 +175,11 @@ def test_a_template_is_read_once_for_many_alerts(rule: Rule) -> None:
     for number in range(100):
         assert text(rule, {"n": str(number)}, FOUND) == {"summary": f"9\u202f% of {number}, once"}
     assert compiled.cache_info().misses == before + 1
+
+
+def test_an_alert_of_which_nothing_is_known_has_its_plain_title_and_no_fault(rule: Rule) -> None:
+    rule = replace(rule, annotations={"title": "{{ labels.source }} is silent", "summary": "{{ labels.source }}: nothing came"})
+    faults: list[str] = []
+    unknown = Finding({}, None, None, reason="no reading")
+    assert annotations_of(rule, {}, unknown, now=NOW, faults=faults) == {"title": rule.title, "summary": "no reading"}
+    assert faults == []

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from roomleft.wording import amount_text
+from roomleft.wording import amount_text, said_once
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_dollars_show_cents_or_the_first_figures_of_less(amount: str, said: str)
 
 def test_what_a_user_costs_says_so() -> None:
     assert amount_text(Decimal("3.66"), "usd_per_user") == "$3.66 a user"
+
+
+def test_a_lead_is_said_once() -> None:
+    assert said_once("Availability 99.9 %: Availability 99.9 % burns") == "Availability 99.9 % burns"
+    assert said_once("pool_use: pool_use fails: no answer") == "pool_use fails: no answer"
+    assert said_once("A: Apples are out") == "A: Apples are out"
+    assert said_once("Database: 3 checks fail") == "Database: 3 checks fail"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from alerts.channels.answer import Outcome
 from alerts.channels.mail import message_id
+from alerts.channels.mail_html import as_html
 from alerts.channels.sending import send
+from alerts.channels.words import as_text, headline, subject_of
 from alerts.notice import Kind
+from alerts.trial import trial_notice
 from roomleft.alerting import EmailChannel, Smtp
-from tests.alerts.channels.told import means, notice
+from tests.alerts.channels.told import ALERT, LINKS, NOTICE, means, notice
 from tests.fixtures.prometheus import free_port, program
 from tests.fixtures.smtp import Mailbox
 
@@ -181,3 +186,28 @@ def test_a_server_without_starttls_gets_nothing(smtp: Mailbox) -> None:
     assert answer.outcome is Outcome.REFUSED
     assert "STARTTLS" in answer.reason
     assert smtp.mails == []
+
+
+def test_a_mail_says_everything_of_a_good_page_and_once() -> None:
+    one = "https://room.example.org/alerts/1#act"
+    labels = {**ALERT.labels, "owner": "data team", "environment": "production"}
+    told = replace(
+        ALERT, labels=labels, annotations={"impact": "Orders come late."}, fired_at=ALERT.since + timedelta(minutes=2),
+        links={**LINKS, "acknowledge": one, "silence": one},
+    )  # fmt: skip
+    made = notice(alerts=tuple(replace(told, labels={**labels, "replica": f"r{n}"}) for n in range(4)), firing=4, count=4)
+    for body in (as_text(made), re.sub(r"<[^>]+>", " ", as_html(made))):
+        said = re.sub(r"[\s:]+", " ", body)
+        for words in (
+            "Platform Shop", "Environment production", "Severity critical", "Owner data team", "Affected 4 firing r0, r1, r2 …", "Why now first notification",
+            "Impact Orders come late.", "Since 2026-11-20 12 57 00 CET", "Fired 2026-11-20 12 59 00 CET", "Data up to", "Room left", "Runs out",
+            "Acknowledge or silence", "deploy 1.4.2",
+        ):  # fmt: skip
+            assert words in said, words
+    assert as_text(made).count(one) == 4
+
+
+def test_a_test_says_so_once() -> None:
+    made = trial_notice("ops", NOTICE.made_at)
+    assert headline(made) == "TEST · Roomleft: this is a test, and nothing is wrong"
+    assert subject_of(made) == "[TEST] Roomleft: this is a test, and nothing is wrong"
