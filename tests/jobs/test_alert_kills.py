@@ -39,6 +39,7 @@ def told(folder: Path) -> tuple[list[tuple[str, float]], list[tuple[str, ...]], 
         site.leave()
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_anywhere_changes_nothing_in_the_end(tmp_path: Path, point: str) -> None:
     assert killed(tmp_path, BEFORE, point)

@@ -90,6 +90,7 @@ def replayed(site: Site, world: World, since: datetime, **more: object) -> Repla
     return run_replay(site.store, RULES, world.stretches, since, site.clock.now() + S, site.clock.now() + S, **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_hours_of_live_evaluation_agree_exactly(site: Site, seed: int) -> None:
     chance = random.Random(seed)

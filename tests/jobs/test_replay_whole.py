@@ -45,6 +45,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     world.close()
 
 
+@pytest.mark.peers
 def test_two_hours_of_every_kind_of_rule_agree_exactly(watched: Watched, tmp_path: Path) -> None:
     chance = random.Random(11)
     Chance(11, minutes=130).fill(watched)

@@ -77,7 +77,7 @@ def test_words_the_command_line_does_not_know(tell: Callable[..., Told], words: 
         (("status",), "no warehouse yet"),
         (("sql", "SELECT 1"), "no warehouse yet"),
         (("start-over", "scribe", "usage"), "no warehouse yet"),
-        (("check", "absent"), "no pack here"),
+        (("check", "absent"), "no such file or folder"),
         (("check", "."), "no pack here"),
         (("import", "absent.csv", *USAGE), "no such file"),
         (("import", ".", *USAGE), "a folder"),
