@@ -27,7 +27,7 @@ from warehouse.rows import as_rows
 FRESH = timedelta(minutes=3)
 """Limits are measured at least each minute: a row older than this says that measuring has stalled."""
 REACH = timedelta(minutes=15)
-UNITS = {"fraction_left": "ratio", "burn_rate": "ratio", "p_breach": "ratio"}
+UNITS = {"fraction_left": "fraction", "burn_rate": "ratio", "p_breach": "ratio"}
 STATES = ("unknown", "ok", "tight", "exhausted")
 
 

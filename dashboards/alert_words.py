@@ -76,8 +76,8 @@ class AlertLine:
 
     @property
     def needs_somebody(self) -> bool:
-        """It fires, and nobody has taken it on or silenced it."""
-        return self.fires and self.taken is None and not self.quiet
+        """It fires, is more than for information, and nobody has taken it on or silenced it."""
+        return self.fires and self.alert.severity != Severity.INFO and self.taken is None and not self.quiet
 
     @property
     def title(self) -> str:
@@ -179,7 +179,8 @@ def reading(alert: Alert, value: Decimal | float | None) -> str:
     """A reading of an alert with its unit; how fast a budget burns as so many times (`18.6 ×`)."""
     if value is not None and is_burn(alert.unit, alert.facts):
         return times_text(Decimal(str(value)))
-    return value_words(value, alert.unit)
+    left = " left" if value is not None and alert.unit == "fraction" else ""
+    return value_words(value, alert.unit) + left
 
 
 def compared(alert: Alert) -> tuple[str, str]:

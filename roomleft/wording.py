@@ -20,6 +20,7 @@ SHORT_UNITS = {
     "hours": "h",
     "days": "d",
     "ratio": "",
+    "fraction": "",
     "score": "",
 }
 RATIO_UNITS = frozenset({"ratio", "fraction"})
