@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -215,8 +215,3 @@ def _event(row: Row[Any]) -> Event:
     found["value"] = None if found["value"] is None else Decimal(found["value"])
     found["severity"], found["what"] = Severity(found["severity"]), Happened(found["what"])
     return Event(**found)
-
-
-def newest_first(events: Iterable[Event]) -> list[Event]:
-    """Events as a timeline shows them."""
-    return sorted(events, key=lambda event: (event.at, event.id or 0), reverse=True)

@@ -30,10 +30,10 @@ from roomleft.wording import (
     date_text,
     is_burn,
     number_text,
-    range_text,
     said_once,
     span_text,
     times_text,
+    window_text,
 )
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Words:
             resolved_at=alert.resolved_at if resolved else None,
             value=reading(alert.worst if resolved else alert.value, alert.unit, burns=burns),
             line=times_text(alert.line) if burns and alert.line is not None else reading(alert.line, alert.unit),
-            window=_window(facts.get("window", ""), now, zone),
+            window=window_text(facts.get("window", ""), now, zone),
             reason=said_once(alert.reason),
             room_left=room_left(facts, alert.unit),
             runs_out=runs_out(facts, now, zone),
@@ -225,15 +225,6 @@ def tells_no_data(alert: Alert) -> bool:
 def began(alert: Alert) -> datetime:
     """Since when its condition holds: before it fired, by the rule's `for`."""
     return min((at for at in (alert.held_since, alert.fired_at) if at is not None), default=alert.changed_at)
-
-
-def _window(text: str, now: datetime, zone: ZoneInfo) -> str:
-    """`5 min` as it is; `start/end` as the days it goes over: `1 Nov – 1 Dec`."""
-    start, _, end = text.partition("/")
-    try:
-        return range_text(parse_instant(start), parse_instant(end), now, zone) if end else text
-    except InputError:
-        return text
 
 
 def reading(value: Decimal | None, unit: str, *, burns: bool = False) -> str:

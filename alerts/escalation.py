@@ -8,7 +8,6 @@ an acknowledgement has run out it begins anew. Where PagerDuty alone speaks to a
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from alerts.alert import Alert
 from alerts.groups import Group, Told, name_of
@@ -43,14 +42,6 @@ def keep_time(look: Look, group: Group) -> None:
         told = group.told_of(alert)
         if told is not None and told.paused is None:
             group.told[name_of(alert)] = replace(told, paused=look.now)
-
-
-def next_step_at(group: Group, steps: list[Escalation]) -> datetime | None:
-    """When the next step is due if nothing changes; None if none is left."""
-    waiting, ordered = _waiting(group), sorted(steps, key=lambda step: step.after)
-    if not waiting or group.escalated >= len(ordered):
-        return None
-    return min(told.since for _, told in waiting) + ordered[group.escalated].after
 
 
 def _waiting(group: Group) -> list[tuple[Alert, Told]]:

@@ -236,11 +236,6 @@ def counted(lines: Sequence[AlertLine]) -> Mapping[str, int]:
     return Counter(line.group for line in lines)
 
 
-def rule_age(alert: Alert, now: datetime) -> timedelta | None:
-    """How old the data behind it is."""
-    return now - alert.observed_at if alert.observed_at else None
-
-
 def matchers_of(labels: Mapping[str, str]) -> list[Matcher]:
     """What a silence of one alert matches: its name, and the labels that tell it from others."""
     own = [name for name in sorted(labels) if name not in OWN_PLACE]

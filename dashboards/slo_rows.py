@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
 from alerts.book import Book
-from alerts.episodes import Episode
+from alerts.episodes import Episode, mean_time_to_recover
 from analytics.slo_budgets import BURN_WINDOWS, Budget, Spent, allowed_of, budget_over_time, budgets, spent_in
 from analytics.slo_burns import Burn, Looking, burns
 from dashboards.parts import Parts
@@ -185,7 +185,7 @@ def recoveries(parts: Parts, now: datetime, platform: str | None = None) -> list
                 slug,
                 len(lasted),
                 timedelta(seconds=median(lasted)) if lasted else None,
-                timedelta(seconds=mean(lasted)) if lasted else None,
+                mean_time_to_recover(those),
                 sum(one.ended is None for one in those),
             )
         )

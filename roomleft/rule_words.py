@@ -23,7 +23,7 @@ from roomleft.packs_yaml import nearest
 from roomleft.rule_templates import ENVIRONMENT, LONGEST, Amount, Missing, filled, instant_of, percent
 from roomleft.rules import Rule
 from roomleft.rules_when import AbsentIs, All, Any_, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, SeriesIs, SourceIs, leaves
-from roomleft.wording import range_text
+from roomleft.wording import window_text
 
 log = logging.getLogger(__name__)
 ALWAYS = (
@@ -246,7 +246,7 @@ def words_of(
     if (share := facts.get("fraction_left")) and "room_left" in words:
         words["room_left"] = percent(share)
     if "window" in words:
-        words["window"] = _window(facts.get("window", ""), now, _zone_of(rule))
+        words["window"] = window_text(facts.get("window", ""), now, _zone_of(rule)) or Missing()
     words |= {
         "alert": rule.alert,
         "title": rule.title,
@@ -281,12 +281,6 @@ def _typed(name: str, text: str) -> object:
         return instant_of(text) if text and name in INSTANTS else text or Missing()
     except (InvalidOperation, InputError):
         return text
-
-
-def _window(text: str, now: datetime, zone: tzinfo) -> object:
-    """A window in words: a span as it is, `start/end` as the days it goes over."""
-    start, _, end = text.partition("/")
-    return range_text(instant_of(start), instant_of(end), now, zone) if end else text or Missing()
 
 
 class Written:

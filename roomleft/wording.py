@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from roomleft.money import MINUS, usd
+from roomleft.timespan import parse_instant
 
 NARROW = "\u202f"
 SHORT_UNITS = {
@@ -113,3 +114,9 @@ def range_text(low: datetime, high: datetime | None, now: datetime, zone: tzinfo
     if ":" not in first + last and (a.year, a.month) == (b.year, b.month):
         return f"{a.day}\u2013{last}"
     return f"{first} \u2013 {last}"
+
+
+def window_text(text: str, now: datetime, zone: tzinfo = UTC) -> str:
+    """A window in words: a span (`5 min`) as it is, `start/end` as the days it goes over."""
+    start, _, end = text.partition("/")
+    return range_text(parse_instant(start), parse_instant(end), now, zone) if end else text

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from roomleft.cli.ask import located
+from roomleft.cli.ask import located, own_state
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, print_json, print_table
-from roomleft.clock import Clock
 from roomleft.errors import InputError, RoomleftError
 from warehouse.state import Scope, StateDb, Tokens
 
@@ -20,11 +19,8 @@ def state() -> Iterator[StateDb]:
     """The state database of the data folder in force; a running server may have it open too."""
     settings, _ = located()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    db = StateDb.open(settings.state_url, Clock())
-    try:
+    with own_state(settings) as db:
         yield db
-    finally:
-        db.close()
 
 
 def run_token_add(name: str, scopes: Sequence[str]) -> None:

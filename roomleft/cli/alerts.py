@@ -85,23 +85,18 @@ def _asked(body: dict[str, Any], since: str, until: str, show: Callable[[float, 
         return _streamed(client.http, {**body, **_span(since, until, now)}, show)
     from roomleft.app.replaying import ReplayBody, Replaying
     from roomleft.app.ruling import Ruling
-    from roomleft.cli.ask import own_store
+    from roomleft.cli.ask import own_state, own_store
     from roomleft.cli.packs_here import packs_in_force
     from roomleft.clock import Clock
-    from warehouse.state import StateDb
 
     clock = Clock()
-    state = StateDb.open(settings.state_url, clock)
-    try:
-        with own_store(settings) as store:
-            packs = packs_in_force(settings, store)
-            ruling = Ruling(settings, packs, store)
-            ruling.begin()
-            every = timedelta(seconds=settings.measure_every_s)
-            replaying = Replaying(store, state, packs, ruling, clock.now, every)
-            return replaying.run(ReplayBody.model_validate({**body, **_span(since, until, clock.now())}), show)
-    finally:
-        state.close()
+    with own_state(settings) as state, own_store(settings) as store:
+        packs = packs_in_force(settings, store)
+        ruling = Ruling(settings, packs, store)
+        ruling.begin()
+        every = timedelta(seconds=settings.measure_every_s)
+        replaying = Replaying(store, state, packs, ruling, clock.now, every)
+        return replaying.run(ReplayBody.model_validate({**body, **_span(since, until, clock.now())}), show)
 
 
 def _streamed(http: Any, body: dict[str, Any], show: Callable[[float, str], None]) -> dict[str, Any]:

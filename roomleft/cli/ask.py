@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, print_json, print_table
@@ -17,6 +17,9 @@ from roomleft.datadir import RunningServer, find
 from roomleft.errors import InputError
 from roomleft.settings import Settings, load_settings
 from roomleft.timespan import parse_instant
+
+if TYPE_CHECKING:
+    from warehouse.state import StateDb
 
 SHOWN = (
     "limit_id", "platform", "kind", "amount", "unit", "used", "remaining", "fraction_left", "state", "reason", "burn_rate", "exhausts_at",
@@ -49,6 +52,18 @@ def own_store(settings: Settings) -> Iterator[Any]:
         yield store
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def own_state(settings: Settings) -> Iterator[StateDb]:
+    """The state database, on the wall's clock; a running server may have it open too."""
+    from warehouse.state import StateDb
+
+    db = StateDb.open(settings.state_url, Clock())
+    try:
+        yield db
+    finally:
+        db.close()
 
 
 def run_status(as_json: bool) -> int:

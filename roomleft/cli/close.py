@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
 from roomleft.book_periods import book_period
-from roomleft.cli.ask import located
+from roomleft.cli.ask import located, own_state
 from roomleft.cli.client import Client
 from roomleft.cli.output import print_json, print_table
 from roomleft.errors import InputError
@@ -94,14 +94,8 @@ def _books() -> Iterator[Books]:
     if server is not None:
         yield _Served(Client(server))
         return
-    from roomleft.clock import Clock
-    from warehouse.state import StateDb
-
-    state = StateDb.open(settings.state_url, Clock())
-    try:
+    with own_state(settings) as state:
         yield _Own(state)
-    finally:
-        state.close()
 
 
 class _Served:

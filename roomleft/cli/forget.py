@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from roomleft.cli.ask import located, own_store
+from roomleft.cli.ask import located, own_state, own_store
 from roomleft.cli.client import Client
 from roomleft.cli.output import err, print_json
 
@@ -36,13 +36,7 @@ def _forgotten(user: str) -> Any:
         return Client(server, timeout_s=PATIENCE_S).post("/api/v1/users/forget", json={"user": user})
     from dataclasses import asdict
 
-    from roomleft.clock import Clock
     from warehouse.forget import forget
-    from warehouse.state import StateDb
 
-    with own_store(settings) as store:
-        state = StateDb.open(settings.state_url, Clock())
-        try:
-            return asdict(forget(store, state, user, "command line", settings.data_dir))
-        finally:
-            state.close()
+    with own_store(settings) as store, own_state(settings) as state:
+        return asdict(forget(store, state, user, "command line", settings.data_dir))

@@ -148,7 +148,7 @@ def _minute(instant: Any) -> str:
 
 @contextmanager
 def _silences() -> Iterator[Deeds]:
-    from roomleft.cli.ask import located
+    from roomleft.cli.ask import located, own_state
 
     settings, server = located()
     if server is not None:
@@ -156,14 +156,8 @@ def _silences() -> Iterator[Deeds]:
 
         yield _Served(Client(server))
         return
-    from roomleft.clock import Clock
-    from warehouse.state import StateDb
-
-    state = StateDb.open(settings.state_url, Clock())
-    try:
+    with own_state(settings) as state:
         yield _Own(state)
-    finally:
-        state.close()
 
 
 class _Served:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +22,7 @@ from collectors.takers import taker_for
 from jobs.take import SourceReader
 from roomleft.clock import FixedClock
 from tests.collectors.litellm.logged import MARKER, NOW, line, row, shop
+from tests.fixtures.loopback import answering
 from tests.fixtures.spend_logs import add_spend_logs, create_spend_logs
 from warehouse.store import Store
 from warehouse.writer import Batch, Writer
@@ -88,12 +88,8 @@ def proxy() -> Iterator[Proxy]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    played.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield played
-    server.shutdown()
-    server.server_close()
+    with answering(Handler) as played.url:
+        yield played
 
 
 @pytest.fixture

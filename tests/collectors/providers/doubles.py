@@ -4,14 +4,15 @@ may hold, times of another form, a page token they never gave."""
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fixtures.loopback import answering
 
 OPENAI_KEY, ANTHROPIC_KEY, ELEVENLABS_KEY = "sk-admin-open", "sk-ant-admin-anthropic", "eleven-key"
 MOST = {"1m": 1440, "1h": 168, "1d": 31}
@@ -154,16 +155,8 @@ def provider_double() -> Iterator[Double]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with answering(Handler) as double.url:
         yield double
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _exact(value: Any) -> str:
