@@ -177,3 +177,14 @@ class Headroom:
     freshness: Freshness
     observed_at: datetime | None
     as_of: datetime
+    about_to: datetime | None = None
+    """Until when `p_breach` speaks: the window's end, or 30 days on."""
+    order_by: datetime | None = None
+    """The last moment to order the next step: its lead time before the middle exhaustion date."""
+    ends_p10: Decimal | None = None
+    """What will have been used at `about_to` (of a stock: the level then), in the limit's unit; with `ends_p50` and `ends_p90`."""
+    ends_p50: Decimal | None = None
+    ends_p90: Decimal | None = None
+    no_date: str | None = None
+    """A `roomleft.outlook.NoDate`: why there is no date."""
+    forecast_run: str | None = None

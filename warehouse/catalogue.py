@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 TABLES = {
     "ai_usage": "one AI call, or one pre-aggregated row (requests > 1, period_end)",
+    "anomalies": "a reading that its series' past does not explain",
     "business_days": "users, revenue and satisfaction of a tier on a day",
     "charges": "a bill line",
     "cost_entries": "one priced revision of an event: a cost delta and its state",
@@ -15,7 +16,8 @@ TABLES = {
     "evaluations": "one evaluation of the alert rules",
     "fences": "one row per kind of exclusive work on DuckLake",
     "forecast_claims": "what a forecast said would happen, and how likely",
-    "forecast_points": "a forecast value for one instant",
+    "forecast_paths": "the sampled futures of a forecast",
+    "forecast_points": "a forecast value for one day",
     "forecast_runs": "one fitting of a forecast model to a target",
     "forecast_scores": "how a forecast's claim came out",
     "headroom": "what one limit had left at one time",

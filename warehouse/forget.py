@@ -36,7 +36,8 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "deploys": ("deploy_id", "title", "version"),
     "charges": ("line", "description"),
     "headroom": ("subject", "reason", "basis"),
-    "forecast_runs": ("reason",),
+    "forecast_runs": ("words", "details"),
+    "anomalies": ("causes",),
     "evaluations": ("words",),
 }
 IDS: tuple[str, ...] = ("ai_usage", "cost_entries")

@@ -192,6 +192,13 @@ HEADROOM = _schema(
         "window_end": INSTANT,
         "observed_at": INSTANT,
         "stored_at": INSTANT,
+        "about_to": INSTANT,
+        "order_by": INSTANT,
+        "ends_p10": AMOUNT,
+        "ends_p50": AMOUNT,
+        "ends_p90": AMOUNT,
+        "no_date": pa.string(),
+        "forecast_run": pa.string(),
     },
 )
 """A limit's room left, as the measure job stores it."""
@@ -222,3 +229,104 @@ def series_id(platform: str, component: str, name: str, labels: Mapping[str, str
     # Lengths go in too, so that no text in a label can imitate the border between two.
     text = UNIT_SEPARATOR.join(f"{len(word)}:{word}" for word in words)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+FORECAST_RUNS = _schema(
+    {
+        "run_id": pa.string(),
+        "target": pa.string(),
+        "platform": pa.string(),
+        "made": pa.string(),
+        "model": pa.string(),
+        "unit": pa.string(),
+        "zone": pa.string(),
+        "shape": pa.string(),
+        "fitted_at": INSTANT,
+        "days": pa.int64(),
+        "no_date": pa.string(),
+        "provisional": pa.bool_(),
+        "words": pa.string(),
+        "details": pa.string(),
+    },
+    {"history_from": INSTANT, "history_to": INSTANT},
+)
+"""One fitting of the forecaster to a target."""
+
+FORECAST_POINTS = _schema(
+    {
+        "run_id": pa.string(),
+        "target": pa.string(),
+        "about_at": INSTANT,
+        "about_to": INSTANT,
+        **{name: pa.float64() for name in ("p05", "p10", "p50", "p90", "p95")},
+    },
+    {},
+)
+"""What a run says of one day."""
+
+FORECAST_PATHS = _schema(
+    {
+        "run_id": pa.string(),
+        "target": pa.string(),
+        "fitted_at": INSTANT,
+        "first_day": pa.date32(),
+        "draws": pa.int64(),
+        "days": pa.int64(),
+        "futures": pa.binary(),
+        "past": pa.binary(),
+    },
+    {},
+)
+"""A run's sampled futures; kept for the newest runs only."""
+
+FORECAST_CLAIMS = _schema(
+    {
+        "claim_id": pa.string(),
+        "run_id": pa.string(),
+        "target": pa.string(),
+        "platform": pa.string(),
+        "made": pa.string(),
+        "subject": pa.string(),
+        "metric": pa.string(),
+        "claim": pa.string(),
+        "horizon_days": pa.int64(),
+        "about_from": INSTANT,
+        "about_to": INSTANT,
+        "said_at": INSTANT,
+    },
+    {name: pa.float64() for name in ("amount", "probability", "low", "middle", "high", "naive", "scale")},
+)
+"""One thing said about the future, to be scored when it is past."""
+
+FORECAST_SCORES = _schema(
+    {
+        "claim_id": pa.string(),
+        "run_id": pa.string(),
+        "target": pa.string(),
+        "claim": pa.string(),
+        "measure": pa.string(),
+        "outcome": pa.float64(),
+        "score": pa.float64(),
+        "scored_at": INSTANT,
+    },
+    {},
+)
+"""How a claim came out, by one measure."""
+
+ANOMALIES = _schema(
+    {
+        "anomaly_id": pa.string(),
+        "platform": pa.string(),
+        "target": pa.string(),
+        "form": pa.string(),
+        "unit": pa.string(),
+        "about_at": INSTANT,
+        "about_to": INSTANT,
+        **{name: pa.float64() for name in ("value", "expected", "low", "high", "p_value")},
+        "known_as": pa.string(),
+        "causes": pa.string(),
+        "found_at": INSTANT,
+    },
+    {},
+)
+"""A reading that its series' past does not explain."""

@@ -6,6 +6,7 @@ from warehouse.state.database import StateDb
 from warehouse.state.job_runs import JobRun, JobRuns, Outcome
 from warehouse.state.leases import PROCESS, Lease, Leases
 from warehouse.state.models_alerting import AlertRow
+from warehouse.state.models_reports import RecipientRow
 from warehouse.state.principals import Principal, Role, Scope
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.state.sign_in import Sessions, SignIn
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Principal",
     "Pseudonyms",
+    "RecipientRow",
     "Role",
     "Scope",
     "Sessions",

@@ -1,0 +1,1 @@
+"""Forecasts: daily histories in, futures out, and what the futures say of limits."""
