@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help demo test check peers bench chaos install install-dev clean
+.PHONY: help demo test check peers bench bench-forecast chaos install install-dev clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make check   lint, format, types, import contracts, packs'
 	@echo 'make peers   the slow tests against other programs (Prometheus, node exporter, LiteLLM, OpenTelemetry, DuckLake, the browser, kills, connect from a shell)'
 	@echo 'make bench   measure ingest, queries and pages    make chaos   kill it, fill it, starve it'
+	@echo 'make bench-forecast [DATA=DIR]  how good the forecasts and anomalies are, how fast; PEERS=1 PYTHON=EXE: beside statsforecast'
 	@echo 'make clean   remove the virtual environment and every cache (never var/, where data lives)'
 
 demo: install
@@ -45,6 +46,12 @@ peers: install-dev
 
 bench: install-dev
 	$(PY) -m tests.benchmarks $(ARGS)
+
+# DATA names a folder laid out like shared/data. With PEERS=1, PYTHON names an interpreter that has statsforecast, which is timed beside us;
+# the environment itself is made with PYTHON only while there is none, as everywhere here.
+bench-forecast: install-dev
+	PEERS="$(PEERS)" BENCH_PYTHON="$(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTHON))" \
+	$(PY) -m tests.benchmarks.forecast $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 chaos: install-dev
 	$(PY) -m tests.chaos $(ARGS)

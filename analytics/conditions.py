@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytics.conditions_absent import USAGE, absent_board, usage_board
+from analytics.conditions_anomalies import Anomalies, anomaly_board
 from analytics.conditions_answers import Answers
 from analytics.conditions_asked import (
     ASK_FOR_S,
@@ -45,6 +46,7 @@ from roomleft.rules import Rule
 from roomleft.rules_when import (
     AbsentIs,
     All,
+    AnomalyIs,
     Any_,
     BurnIs,
     HeadroomIs,
@@ -171,6 +173,8 @@ class Looking:
                 return usage_board(when, rule, self.scene, offset, self.sources(offset), self.reasons)
             case AbsentIs():
                 return absent_board(when, rule, self._desks[self.offset(rule), reach_of(when)], self.reasons)
+            case AnomalyIs():
+                return anomaly_board(when, rule, self.anomalies, self.scene, self.offset(rule))
             case MeterIs() | SqlIs() if self._reaches_back(when, rule):
                 return self.reached_back(when, rule)
             case MeterIs() | BurnIs() | SqlIs() | OwnIs():
@@ -305,6 +309,11 @@ class Looking:
             platforms = sorted({rule.platform for _, rule in self.leaves(HeadroomIs, MeterIs, SqlIs)})
             self._measured[offset_us] = Measured.read(self.scene, offset_us, platforms)
         return self._measured[offset_us]
+
+    @cached_property
+    def anomalies(self) -> Anomalies:
+        """The stored anomalies of the rules' platforms."""
+        return Anomalies.read(self.scene, sorted({rule.platform for _, rule in self.leaves(AnomalyIs)}))
 
     def answers(self, offset_us: int) -> Answers:
         """The answers of the health checks that rules name, and of those that say whether sources could be read."""

@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from analytics.ahead import groundless
 from analytics.conditions_board import ABSENT, HOLDS, NOT, UNTOLD, Board, Labels, Told, Truth, untold
 from analytics.conditions_reading import Mask, limit_reaches_back, unless_half_read
 from analytics.conditions_tape import NEVER, Floats, Ints, Rows, instant_of, micros, span_us
 from analytics.conditions_view import Scene
-from analytics.conditions_words import Line, exact
-from analytics.wording import HALF_READ, amount_text, date_text, range_text, says_why_no_pace, span_text
+from analytics.conditions_words import SIDE_WORDS, Line, exact
+from analytics.wording import (
+    HALF_READ,
+    NARROW,
+    amount_text,
+    chance_text,
+    date_text,
+    monthly_text,
+    number_text,
+    range_text,
+    span_text,
+)
 from roomleft.findings import Unknown
 from roomleft.limits import Limit
 from roomleft.rules import Rule
@@ -28,6 +39,8 @@ FRESH = timedelta(minutes=3)
 """Limits are measured at least each minute: a row older than this says that measuring has stalled."""
 REACH = timedelta(minutes=15)
 UNITS = {"fraction_left": "fraction", "burn_rate": "ratio", "p_breach": "ratio"}
+DATED = ("exhausts_within", "order_within")
+"""Questions about a date."""
 STATES = ("unknown", "ok", "tight", "exhausted")
 
 
@@ -153,21 +166,32 @@ class Asked:
             assert self.leaf.state is not None, "it is what is asked"
             holds = np.where(state == 0, UNTOLD, np.where(state == STATES.index(self.leaf.state), HOLDS, NOT)).astype(np.int8)
             return holds, holds.copy()
-        if self.question == "exhausts_within":
-            assert self.leaf.exhausts_within is not None, "it is what is asked"
-            holds = self._runs_out(newest, at, span_us(self.leaf.exhausts_within), state)
+        if self.question in DATED:
+            holds = self._near(newest, at, state)
             return holds, holds.copy()
         column = self.table[self.question].combine_chunks().cast(pa.float64())
         values: Floats = np.append(column.to_numpy(zero_copy_only=False).astype(np.float64), np.nan)[newest]
+        if self.question == "p_breach":
+            values[state == STATES.index("exhausted")] = 1.0
         values[state == 0] = np.nan
         return Line.of(getattr(self.leaf, self.question), None).truth(values)
 
-    def _runs_out(self, newest: Rows, at: Ints, within: int, state: np.ndarray) -> Truth:
-        dates = np.append(micros(self.table[f"exhausts_{self.leaf.percentile}"]), NEVER)[newest]
-        paceless = np.array([says_why_no_pace(basis) or not basis for basis in self.table["basis"].to_pylist()] + [True])[newest]
-        told = np.where(dates != NEVER, np.where(dates - at <= within, HOLDS, NOT), np.where(paceless, UNTOLD, NOT))
+    @property
+    def date(self) -> str:
+        """The column of the date that is asked about."""
+        return "order_by" if self.question == "order_within" else f"exhausts_{self.leaf.percentile}"
+
+    def _near(self, newest: Rows, at: Ints, state: np.ndarray) -> Truth:
+        within: timedelta = getattr(self.leaf, self.question)
+        dates = np.append(micros(self.table[self.date]), NEVER)[newest]
+        told = zip(self.table["basis"].to_pylist(), self.table["no_date"].to_pylist(), strict=True)
+        untold = np.array([groundless(basis, why) for basis, why in told] + [True])[newest]
+        near = np.where(dates != NEVER, np.where(dates - at <= span_us(within), HOLDS, NOT), np.where(untold, UNTOLD, NOT))
         over = state == STATES.index("exhausted")
-        return np.where(state == 0, UNTOLD, np.where(over, HOLDS, told)).astype(np.int8)
+        found = np.where(state == 0, UNTOLD, np.where(over, HOLDS, near)).astype(np.int8)
+        if self.question == "order_within":
+            found[[limit.next_step is None or limit.next_step.lead_time is None for limit in self.limits]] = NOT
+        return found
 
     def told(self, limit: Limit, row: Mapping[str, Any], at: datetime, *, truth: int, is_old: bool) -> Told:
         """What a row says, in words."""
@@ -183,9 +207,13 @@ class Asked:
         if self.question == "state":
             words = f"{limit.title} is {row['state']}" + (f": {row['reason']}" if row["reason"] else "")
             return Told(words, row["used"], row["amount"], **{**given, "unit": limit.unit})
-        if self.question == "exhausts_within":
+        if self.question in DATED:
             return self._told_date(limit, row, at, given)
         line, value = self.line(limit), row[self.question]
+        if self.question == "p_breach":
+            return Told(
+                chance_words(limit, line, 1.0 if value is None else value, holds=truth == HOLDS), value, line.amount, **given
+            )
         amount = value if isinstance(value, Decimal) else exact(value)
         words = f"{limit.title}: {self.question.replace('_', ' ')} {line.words(amount, holds=truth == HOLDS)}"
         used = amount_text(row["used"], limit.unit) if row["used"] is not None else ""
@@ -194,21 +222,32 @@ class Asked:
         return Told(words, value, line.amount, **given)
 
     def _told_date(self, limit: Limit, row: Mapping[str, Any], at: datetime, given: Mapping[str, Any]) -> Told:
-        assert self.leaf.exhausts_within is not None, "it is what is asked"
-        line = Decimal(str(self.leaf.exhausts_within.total_seconds()))
-        date = row[f"exhausts_{self.leaf.percentile}"]
-        unit = {"unit": "seconds"}
+        line = Decimal(str(getattr(self.leaf, self.question).total_seconds()))
+        date, unit = row[self.date], {"unit": "seconds"}
         if row["state"] == "exhausted":
             return Told(f"{limit.title} has run out: {row['reason']}", Decimal(0), line, **{**given, **unit})
         if date is None:
-            return Told(f"{limit.title} is not expected to run out", None, line, **{**given, **unit})
+            orders = self.question == "order_within"
+            words = "needs nothing ordered yet" if orders else "is not expected to run out"
+            return Told(f"{limit.title} {words}", None, line, **{**given, **unit})
         left = max(Decimal(str((date - at).total_seconds())), Decimal(0))
+        if self.question == "order_within":
+            step = limit.next_step.what if limit.next_step else "the next step"
+            when = f"by {date_text(date, at)}, in {span_text(date - at)}" if date > at else "now"
+            return Told(f"{limit.title}: order {when}: {step}", left, line, **{**given, **unit})
         words = f"{limit.title} runs out {date_text(date, at)}, in {span_text(date - at)}"
         return Told(words, left, line, **{**given, **unit})
 
     def _lacks(self, row: Mapping[str, Any]) -> str:
-        asked = {"exhausts_within": "no date", "p_breach": "no probability", "burn_rate": "no burn rate"}
+        asked = {"exhausts_within": "no date", "order_within": "no date", "p_breach": "no chance", "burn_rate": "no burn rate"}
         return f"{asked.get(self.question, 'nothing')} can be told" + (f": {row['basis']}" if row["basis"] else "")
+
+
+def chance_words(limit: Limit, line: Line, chance: float, *, holds: bool) -> str:
+    """`AI budget: 82 % chance of running out before it refills, at or above 80 %`."""
+    by = "before it refills" if limit.window is not None and limit.window.span is None else "within 30 days"
+    share = f"{number_text(100 * line.amount)}{NARROW}%"
+    return f"{limit.title}: {chance_text(chance)} chance of running out {by}, {SIDE_WORDS[line.side, holds]} {share}"
 
 
 def facts_of(limit: Limit, row: Mapping[str, Any], at: datetime) -> dict[str, str]:
@@ -223,10 +262,17 @@ def facts_of(limit: Limit, row: Mapping[str, Any], at: datetime) -> dict[str, st
     if row["burn_rate"] is not None:
         facts["burn_rate"] = f"{row['burn_rate']:.2f}"
     if row["p_breach"] is not None:
-        facts["p_breach"] = f"{row['p_breach']:.3f}"
+        facts |= {"p_breach": f"{row['p_breach']:.3f}", "chance": chance_text(row["p_breach"])}
     if row["exhausts_p50"] is not None:
         facts["exhausts_at"] = row["exhausts_p50"].isoformat()
         facts["exhausts_range"] = range_text(row["exhausts_p10"] or row["exhausts_p50"], row["exhausts_p90"], at)
+    if row["order_by"] is not None:
+        facts["order_by"] = row["order_by"].isoformat()
+    if limit.next_step is not None:
+        facts["next_step"] = limit.next_step.what
+        if limit.next_step.cost_usd_per_month is not None:
+            facts["next_step_usd_per_month"] = f"{limit.next_step.cost_usd_per_month:f}"
+            facts["next_step_cost"] = monthly_text(limit.next_step.cost_usd_per_month)
     if row["window_start"] is not None and row["window_end"] is not None:
         facts["window"] = f"{row['window_start'].isoformat()}/{row['window_end'].isoformat()}"
         if limit.window is not None and limit.window.span is None:

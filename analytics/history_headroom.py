@@ -1,6 +1,7 @@
-"""Headroom of the past, worked out anew where none was stored: from what meters read then, and without a pace.
+"""Headroom of the past, worked out anew where none was stored: from what meters read then, without a pace and without a forecast.
 
-Without a pace nobody knows when something would have run out, nor how likely; a limit is then tight by what is left of it alone.
+Without them nobody knows when something would have run out, nor how likely; a limit is then tight by what is left of it alone. Only what had
+run out is certain, as it is live. Where rows were stored they hold what was foreseen then, and a replay reads the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from analytics.conditions_board import ABSENT, HOLDS, NOT, UNTOLD, Board, Labels, Told, Truth, untold
-from analytics.conditions_headroom import STATES, UNITS, Asked, Measured, headroom_board, limits_of
+from analytics.conditions_headroom import DATED, STATES, UNITS, Asked, Measured, chance_words, headroom_board, limits_of
 from analytics.conditions_tape import Floats, Instants, instant_of, us
 from analytics.conditions_view import Scene
 from analytics.conditions_words import Line, exact
@@ -140,19 +141,24 @@ def _asked(leaf: HeadroomIs, asked: Asked, found: Recomputed) -> tuple[Truth, Tr
         assert leaf.state is not None, "it is what is asked"
         holds = np.where(found.state == 0, UNTOLD, np.where(found.state == STATES.index(leaf.state), HOLDS, NOT)).astype(np.int8)
         return holds, holds
-    if asked.question in ("exhausts_within", "p_breach"):
-        over = found.state == STATES.index("exhausted")
-        holds = np.where(over & (asked.question == "exhausts_within"), HOLDS, UNTOLD).astype(np.int8)
+    over = found.state == STATES.index("exhausted")
+    if asked.question in DATED:
+        orders = asked.question == "order_within"
+        nothing_to_order = orders and (found.limit.next_step is None or found.limit.next_step.lead_time is None)
+        holds = np.where(nothing_to_order, NOT, np.where(over, HOLDS, UNTOLD)).astype(np.int8)
         return holds, holds
+    if asked.question == "p_breach":
+        # What has run out is certain; of everything else no forecast of then is known.
+        return Line.of(getattr(leaf, asked.question), None).truth(np.where(over, 1.0, np.nan))
     values: Floats = getattr(found, asked.question)
     return Line.of(getattr(leaf, asked.question), None).truth(values)
 
 
 def _lacks(question: str, limit: Limit) -> list[str]:
-    if question == "exhausts_within":
+    if question in DATED:
         return ["when it would have run out is not known where no headroom was stored"]
     if question == "p_breach":
-        return ["no probability is known where no headroom was stored"]
+        return ["no chance is known where no headroom was stored"]
     if question == "burn_rate" and limit.window is not None and limit.window.span is not None:
         return ["no burn rate of a rolling window is known where no headroom was stored"]
     return ["tight by what is left alone, as no pace is known"] if question == "state" else []
@@ -167,9 +173,12 @@ def _told(leaf: HeadroomIs, asked: Asked, found: Recomputed, i: int, truth: int,
         return Told(f"{limit.title}: {why}", unknown=Unknown.NO_DATA, **given)
     used, amount = exact(round(float(found.used[i]), 9)), exact(round(float(found.amount[i]), 9))
     facts |= {"used": amount_text(used, limit.unit), "amount": amount_text(amount, limit.unit)}
-    if asked.question in ("state", "exhausts_within"):
+    if asked.question in ("state", *DATED):
         words = f"{limit.title} is {facts['state']}: {facts['used']} of {facts['amount']}"
         return Told(words, used, amount, **{**given, "unit": limit.unit})
+    if asked.question == "p_breach":
+        line = asked.line(limit)
+        return Told(chance_words(limit, line, 1.0, holds=truth == HOLDS), 1.0, line.amount, **given)
     line, value = asked.line(limit), exact(round(float(getattr(found, asked.question)[i]), 9))
     words = f"{limit.title}: {asked.question.replace('_', ' ')} {line.words(value, holds=truth == HOLDS)}"
     return Told(words, value, line.amount, **given)

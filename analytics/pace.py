@@ -1,4 +1,4 @@
-"""How fast readings move: the recent past, as three rates a day. A forecaster may put a better Pace in its place; headroom does not mind.
+"""How fast readings move: the recent past, as three rates a day. How a forecast's outlook and a pace live together: `analytics.ahead`.
 
 Three kinds of past, by what the limit is:
 - a calendar window fills: what was used on each of the last 14 complete days of the window's zone;

@@ -8,7 +8,7 @@ happened by the time of each expectation. Alerts are evaluated all along, as a s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,8 @@ from analytics.packtest_rows import Rows, SeriesName, parse_series, parse_values
 from analytics.pricing import new_rates, rates_table
 from roomleft.clock import FixedClock
 from roomleft.errors import RoomleftError
-from roomleft.limits import Headroom
+from roomleft.limits import Headroom, Limit, Reading
+from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
 from roomleft.packs_faults import note_validation_errors
 from roomleft.packs_fields import Exact, Span, Strict, Words
@@ -32,6 +33,7 @@ from roomleft.packs_yaml import Document, nearest, read_yaml
 from roomleft.rule_files import load_rules
 from roomleft.rules import Rule
 from roomleft.rules_shelf import rules_beside
+from roomleft.rules_when import Bound
 from roomleft.slos import slos_of
 from roomleft.timespan import parse_span
 from warehouse.rollup import roll_up
@@ -43,7 +45,13 @@ class Measure(Protocol):
     """Measures limits of packs: those of `only`, or all."""
 
     def __call__(
-        self, store: Store, packs: Mapping[str, Pack], now: datetime, *, only: Collection[str] | None = None
+        self,
+        store: Store,
+        packs: Mapping[str, Pack],
+        now: datetime,
+        *,
+        only: Collection[str] | None = None,
+        foresee: Callable[[Pack, Limit, Reading, datetime], Outlook] | None = None,
     ) -> Sequence[Headroom]: ...
 
 
@@ -110,7 +118,10 @@ class Load(Strict):
 
 
 class Wanted(Strict):
-    """What the headroom of a limit must be; `reason` need only be contained. Fractions may differ by 0.0005, other figures by `within`."""
+    """What the headroom of a limit must be; `reason` need only be contained. Fractions may differ by 0.0005, dates by 12 hours, other figures by `within`.
+
+    `p_breach` (a side of a line), `order_by` and `no_date` are a forecast's, which is then made of the readings so far.
+    """
 
     limit: str
     state: Literal["ok", "tight", "exhausted", "unknown"] | None = None
@@ -120,11 +131,19 @@ class Wanted(Strict):
     fraction_left: Exact | None = None
     burn_rate: Exact | None = None
     runs_out: Offset | None = None
+    p_breach: Bound | None = None
+    order_by: Offset | None = None
+    no_date: NoDate | None = None
     reason: str | None = None
     subject: str | None = None
     basis: str | None = None
     lower_bound: bool | None = None
     within: Exact = Decimal("0.000001")
+
+    @property
+    def of_a_forecast(self) -> bool:
+        """Whether it waits for what a forecast says."""
+        return self.p_breach is not None or self.order_by is not None or self.no_date is not None
 
 
 class Expectation(Strict):
@@ -291,8 +310,10 @@ def run_script(
                     writer.write(batch)
                 roll_up(store, now, pack.zones())
                 due = [one for one in script.expect if one.at == at]
-                wanted = {one.headroom.limit for one in due if one.headroom is not None}
-                found = {row.limit_id: row for row in measure(store, packs, now, only=wanted)} if wanted else {}
+                asked = [one.headroom for one in due if one.headroom is not None]
+                wanted = {one.limit for one in asked}
+                ahead = _forecast(store, pack, wanted) if any(one.of_a_forecast for one in asked) else None
+                found = {row.limit_id: row for row in measure(store, packs, now, only=wanted, foresee=ahead)} if wanted else {}
                 if beat is not None and at in beats:
                     standing = beat(now)
                 for one in due:
@@ -303,6 +324,12 @@ def run_script(
         finally:
             writer.close()
     return ScriptResult(script.name, tuple(failures))
+
+
+def _forecast(store: Store, pack: Pack, limits: Collection[str]) -> Callable[[Pack, Limit, Reading, datetime], Outlook]:
+    from analytics.forecasting.at_once import AtOnce  # slow to import, and seldom needed
+
+    return AtOnce(store, pack, limits)
 
 
 def _compare(after: timedelta, wanted: Wanted, found: Headroom, begin: datetime) -> Iterator[str]:
@@ -319,10 +346,16 @@ def _compare(after: timedelta, wanted: Wanted, found: Headroom, begin: datetime)
         slack = Decimal("0.0005") if name == "fraction_left" else wanted.within
         if want is not None and (have is None or abs(Decimal(str(have)) - want) > slack):
             yield f"{at}: {name} is {have}, not {want}"
-    if wanted.runs_out is not None:
-        out = found.exhausts_p50
-        if out is None or abs(out - (begin + wanted.runs_out)) > timedelta(hours=12):
-            yield f"{at}: it runs out {out}, not within 12 h of {begin + wanted.runs_out}"
+    if wanted.p_breach is not None and (found.p_breach is None or not wanted.p_breach.holds(found.p_breach)):
+        yield f"{at}: p_breach is {found.p_breach}, not {wanted.p_breach.side} {wanted.p_breach.line}"
+    if wanted.no_date is not None and found.no_date != wanted.no_date:
+        yield f"{at}: no_date is {found.no_date}, not {wanted.no_date}"
+    for words, out, want_at in (
+        ("it runs out", found.exhausts_p50, wanted.runs_out),
+        ("order_by is", found.order_by, wanted.order_by),
+    ):
+        if want_at is not None and (out is None or abs(out - (begin + want_at)) > timedelta(hours=12)):
+            yield f"{at}: {words} {out}, not within 12 h of {begin + want_at}"
 
 
 def _span_words(span: timedelta) -> str:

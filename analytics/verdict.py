@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from analytics.wording import NARROW, date_text, number_word, range_text, says_why_no_pace
+from analytics.ahead import LIKELY, groundless
+from analytics.wording import chance_text, date_text, number_word, range_text
 from roomleft.limits import Headroom, Limit, State
 from roomleft.money import MINUS, usd
 
 HORIZON = timedelta(days=30)
-LIKELY = 0.5
+WEEK = timedelta(days=7)
+"""A next step that must be ordered sooner than this needs somebody."""
+SOONEST = 0.1
+"""Nobody is needed before the chance that something runs out has grown to this."""
 NOTHING, NOTHING_ELSE = "Nothing", "Nothing else"
 Row = tuple[Headroom, Limit]
 
@@ -39,7 +43,10 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
     coming = sorted((row for row in known if _will(row[0], now)), key=lambda row: (_when(row[0]), row[0].limit_id))
     if len(unknown) == len(rows):
         return Verdict(f"Nothing can be said: {_all_unknown(len(rows))}.")
-    said = _sentence(len(out), coming, known, now, zone)
+    due = sorted(
+        (row for row in known if row not in coming and _is_due(row[0], now)), key=lambda row: (row[0].order_by, row[0].limit_id)
+    )
+    said = _sentence(len(out), coming, due, known, now, zone)
     if unknown:
         missing = f"{_limits(len(unknown)).capitalize()} cannot be told: {_its(len(unknown))} data is missing or old."
         # Silence is not health: "nothing needs you" must not come first, nor speak of limits that cannot be read.
@@ -47,23 +54,42 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
         said = f"{missing} {said.replace(NOTHING, NOTHING_ELSE, 1)}" if quiet else f"{said} {missing}"
     # The worst state first: what has run out comes before what will.
     gone = min(out, key=lambda row: (row[0].fraction_left or 0.0, row[0].limit_id), default=None)
-    first = gone or (coming[0] if coming else None)
+    first = gone or next(iter((*coming, *due)), None)
     return Verdict(said, _parts(*first, now, zone) if first else ())
 
 
-def _sentence(out: int, coming: Sequence[Row], known: Sequence[Row], now: datetime, zone: tzinfo) -> str:
+def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequence[Row], now: datetime, zone: tzinfo) -> str:
+    ordering = _ordering(due, now, zone, "more") if due else ""
+    more = f" {ordering[0].upper()}{ordering[1:]}." if due else ""
     if out and coming:
-        return f"{_limits(out).capitalize()} {_have(out)} run out; {number_word(len(coming))} more {_how(coming)}."
+        return f"{_limits(out).capitalize()} {_have(out)} run out; {number_word(len(coming))} more {_how(coming, out > 0)}.{more}"
     if coming:
-        return f"{_limits(len(coming)).capitalize()} {_how(coming)}."
+        return f"{_limits(len(coming)).capitalize()} {_how(coming)}.{more}"
     if not _dated(known):
         return _undated(out, sum(row[0].state is State.TIGHT for row in known))
+    if due:
+        gone = f"{_limits(out)} {_have(out)} run out; " if out else ""
+        others = [row for row in known if row not in due]
+        said = f"{gone}{_ordering(due, now, zone, 'more' if out else '')}; nothing else needs you before {_until(others, now, zone)}."
+        return said[0].upper() + said[1:]
     if out:
         return f"{_limits(out).capitalize()} {_have(out)} run out; nothing else needs you before {_until(known, now, zone)}."
     tight = sum(row[0].state is State.TIGHT for row in known)
     if tight:
         return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; none should run out before {_until(known, now, zone)}."
     return f"{NOTHING} needs you before {_until(known, now, zone)}."
+
+
+def _ordering(due: Sequence[Row], now: datetime, zone: tzinfo, more: str) -> str:
+    """`one limit needs its next step ordered by 28 Nov`."""
+    many = f"{number_word(len(due))} more" if more else _limits(len(due))
+    by = due[0][0].order_by
+    when = f"by {date_text(by, now, zone)}" if by is not None and by > now else "now"
+    return f"{many} {'needs its next step' if len(due) == 1 else 'need their next steps'} ordered {when}"
+
+
+def _is_due(row: Headroom, now: datetime) -> bool:
+    return row.order_by is not None and row.order_by - now <= WEEK
 
 
 def _undated(out: int, tight: int) -> str:
@@ -86,33 +112,43 @@ def _when(row: Headroom) -> float:
     return row.exhausts_p50.timestamp() if row.exhausts_p50 else float("inf")
 
 
-def _how(coming: Sequence[Row]) -> str:
-    refills = sum(limit.window is not None for _, limit in coming)
+def _how(coming: Sequence[Row], more: bool = False) -> str:
+    refills = sum(limit.window is not None and limit.window.span is None for _, limit in coming)
     many = len(coming) > 1
-    if refills == len(coming):
-        before = f"before {'they refill' if many else 'it refills'}"
-    elif refills == 0:
-        before = "within 30 days"
-    else:
+    mixed = 0 < refills < len(coming)
+    before = f"before {'they refill' if many else 'it refills'}" if refills else "within 30 days"
+    if mixed:
         before = "before they refill or within 30 days"
-    if all(row.p_breach is not None for row, _ in coming):
-        return f"probably will {before}" if before.startswith("before") else f"probably will run out {before}"
-    return (
-        f"will run out {before} at the present pace"
-        if not before.startswith("before they refill or")
-        else f"will run out {before}, at the present pace"
-    )
+    by_chance = sum(row.p_breach is not None for row, _ in coming)
+    if by_chance == len(coming):
+        return f"probably will{'' if more else ' run out'} {before}"
+    if by_chance:
+        return f"probably will{'' if more else ' run out'}, or would at the present pace, {before}"
+    return f"will run out {before}{',' if mixed else ''} at the present pace"
 
 
 def _dated(known: Sequence[Row]) -> bool:
-    """Whether any pace was known: without one no date can be promised."""
-    return not known or any(not says_why_no_pace(row.basis) for row, _ in known)
+    """Whether anything is known of the future of any: without it no date can be promised."""
+    return not known or any(row.p_breach is not None or not groundless(row.basis, row.no_date) for row, _ in known)
 
 
 def _until(known: Sequence[Row], now: datetime, zone: tzinfo) -> str:
-    soonest = min((row.exhausts_p10 for row, _ in known if row.exhausts_p10 is not None), default=None)
-    horizon = now + HORIZON
-    return date_text(min(soonest, horizon) if soonest else horizon, now, zone)
+    """Until when nobody is needed: the first day at which something may run out, or a next step must be ordered; 30 days at most."""
+    dates = [date for row, limit in known for date in (_may_run_out(row, limit), row.order_by) if date is not None and date > now]
+    return date_text(min([*dates, now + HORIZON]), now, zone)
+
+
+def _may_run_out(row: Headroom, limit: Limit) -> datetime | None:
+    """When the chance that it has run out reaches a tenth. The dates of a window mean "if so", so they are weighed with its chance."""
+    early, middle, late = row.exhausts_p10, row.exhausts_p50, row.exhausts_p90
+    if row.p_breach is None or limit.window is None or early is None or middle is None or late is None:
+        return early
+    share = SOONEST / row.p_breach if row.p_breach > 0 else 1.0
+    if share > 0.9:
+        return None
+    if share <= 0.5:
+        return early + (middle - early) * max(0.0, (share - 0.1) / 0.4)
+    return middle + (late - middle) * ((share - 0.5) / 0.4)
 
 
 def _parts(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> tuple[str, ...]:
@@ -124,25 +160,17 @@ def _parts(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> tuple[st
         parts.append(date_text(at, now, zone))
         if row.exhausts_p10 is not None:
             parts.append(range_text(row.exhausts_p10, row.exhausts_p90, now, zone))
-    if row.p_breach is not None:
-        parts.append(chance_text(row.p_breach))
+    if row.p_breach is not None and row.state is not State.EXHAUSTED:
+        parts.append(f"{chance_text(row.p_breach)} likely")
     step = limit.next_step
     if step is not None:
         parts.append(step.what)
         if step.cost_usd_per_month:
             cost = step.cost_usd_per_month
             parts.append(f"{usd(abs(cost), 0)} a month" if cost > 0 else f"{MINUS}{usd(abs(cost), 0)} a month")
-        if step.lead_time is not None and at is not None and row.state is not State.EXHAUSTED:
-            order_by = at - step.lead_time
-            parts.append(f"order by {date_text(order_by, now, zone)}" if order_by > now else "order now")
+    if row.order_by is not None:
+        parts.append(f"order by {date_text(row.order_by, now, zone)}" if row.order_by > now else "order now")
     return tuple(part for part in parts if part)
-
-
-def chance_text(chance: float) -> str:
-    """`38 %`; never 0 or 100."""
-    if chance < 0.01:
-        return f"<{NARROW}1{NARROW}%"
-    return f">{NARROW}99{NARROW}%" if chance > 0.99 else f"{100 * chance:.0f}{NARROW}%"
 
 
 def _limits(count: int) -> str:

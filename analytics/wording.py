@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from roomleft.money import usd
 from roomleft.wording import NARROW, SHORT_UNITS, amount_text, date_text, number_text, number_word, range_text, span_text
 
 __all__ = [
@@ -9,7 +12,9 @@ __all__ = [
     "NARROW",
     "SHORT_UNITS",
     "amount_text",
+    "chance_text",
     "date_text",
+    "monthly_text",
     "number_text",
     "number_word",
     "range_text",
@@ -20,6 +25,21 @@ __all__ = [
 
 HALF_READ = "no pace: history is still being read"
 """The basis of a headroom that was measured before its platform's history had once been read and rolled up to its end."""
+
+
+def chance_text(chance: float) -> str:
+    """`38 %`; never 0 or 100."""
+    if chance < 0.01:
+        return f"<{NARROW}1{NARROW}%"
+    return f">{NARROW}99{NARROW}%" if chance > 0.99 else f"{100 * chance:.0f}{NARROW}%"
+
+
+def monthly_text(usd_per_month: Decimal) -> str:
+    """What a next step costs: `$120 a month`, `saves $700 a month`, `no cost`."""
+    if not usd_per_month:
+        return "no cost"
+    whole = usd(abs(usd_per_month), 0 if usd_per_month == usd_per_month.to_integral_value() else 2)
+    return f"{'saves ' if usd_per_month < 0 else ''}{whole} a month"
 
 
 def says_why_no_pace(basis: str) -> bool:

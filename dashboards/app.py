@@ -11,13 +11,17 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
-from dashboards import drawer, exports, exports_cost, fault_tray, notices
+from dashboards import drawer, exports, exports_cost, exports_reports, fault_tray, notices
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.filters import Filters, parse
 from dashboards.pages import (
     allocation,
     budgets,
+    capacity,
+    capacity_forecasts,
+    capacity_record,
+    capacity_tabs,
     cost,
     cost_rows,
     cost_tabs,
@@ -27,6 +31,7 @@ from dashboards.pages import (
     overview,
     platform_home,
     prices,
+    reports,
     slos,
     sources,
 )
@@ -62,6 +67,8 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     pages = Pages(parts, Snapshots())
     exports.add_routes(server, parts)
     exports_cost.add_routes(server, parts)
+    exports_reports.add_routes(server, parts)
+    capacity_record.add_routes(server, parts)
     app = Dash(
         "roomleft",
         server=server,
@@ -81,6 +88,10 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     for page in (
         overview,
         budgets,
+        capacity,
+        capacity_forecasts,
+        capacity_record,
+        capacity_tabs,
         cost,
         allocation,
         cost_rows,
@@ -90,6 +101,7 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         on_call_tabs,
         platform_home,
         prices,
+        reports,
         slos,
         sources,
         drawer,
@@ -115,11 +127,14 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
 
     for path in (
         "/budgets",
+        "/capacity",
+        "/capacity/{rest:path}",
         "/cost",
         "/cost/{rest:path}",
         "/slos",
         "/sources",
         "/prices",
+        "/reports",
         "/platforms",
         "/platforms/{rest:path}",
         "/on-call",
@@ -135,6 +150,12 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
         return overview.layout()
     if path == budgets.PATH:
         return budgets.layout()
+    if path == capacity_tabs.PATH:
+        return capacity.layout()
+    if path == capacity_tabs.FORECASTS:
+        return capacity_forecasts.layout()
+    if path == capacity_tabs.TRACK_RECORD:
+        return capacity_record.layout()
     if path == cost.PATH:
         return cost.layout()
     if path == cost_rows.PATH:
@@ -147,6 +168,8 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
         return prices.layout()
     if (tab := on_call.tab_of(path)) is not None:
         return on_call_tabs.layout(tab) if tab else on_call.layout()
+    if path == reports.PATH:
+        return reports.layout()
     if path == slos.PATH:
         return slos.layout()
     if path == sources.PATH:

@@ -12,8 +12,8 @@ from warehouse.state import Scope
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-PUBLIC = frozenset({"/healthz", "/readyz", "/sign-in", "/api/v1/pagerduty"})
-"""The last checks a signature of its own."""
+PUBLIC = frozenset({"/healthz", "/readyz", "/sign-in", "/api/v1/pagerduty", "/unsubscribe"})
+"""The last two check a signature of their own."""
 PUBLIC_BELOW = "/s/"
 """Published status pages: the secret in the address is what lets somebody in."""
 
@@ -40,10 +40,14 @@ RULES: Sequence[Rule] = (
     Rule(frozenset({"POST"}), "/v1/metrics", Scope.INGEST),
     Rule(frozenset({"POST"}), "/v1/litellm", Scope.INGEST),
     Rule(frozenset({"POST"}), "/api/v1/sql", Scope.READ),  # a question, through the gate that only lets one SELECT pass
+    Rule(frozenset({"POST"}), "/api/v1/reports/preview", Scope.READ),  # keeps nothing
     Rule(frozenset({"POST"}), "/sign-out", Scope.READ),
     Rule(frozenset({"POST"}), "/api/v1/alerts/replay", Scope.ADMIN),  # takes a core for a while
     Rule(frozenset({"POST", "DELETE"}), "/api/v1/alerts/*", Scope.RESPOND),
     Rule(frozenset({"POST"}), "/alerts/*", Scope.RESPOND),
+    Rule(frozenset({"POST"}), "/api/v1/anomalies/*", Scope.RESPOND),
+    Rule(frozenset({"POST"}), "/api/v1/expected-events", Scope.RESPOND),
+    Rule(frozenset({"DELETE"}), "/api/v1/expected-events/*", Scope.RESPOND),
     Rule(frozenset({"POST"}), "/api/v1/silences", Scope.RESPOND),
     Rule(frozenset({"DELETE"}), "/api/v1/silences/*", Scope.RESPOND),
     Rule(frozenset({"GET", "HEAD", "POST", "WEBSOCKET"}), "/_dash-*", Scope.READ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboards import limit_words, meter_words, reads, wording
+from dashboards import capacity_words, limit_words, meter_words, reads, wording
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import graph
@@ -52,6 +52,11 @@ def details(row: LimitRow, filters: Filters, now: datetime, meter: str = "") -> 
     made_of = limit_words.amount_made_of(row)
     step = limit_words.next_step(limit.next_step)
     lead = f", takes {wording.age(limit.next_step.lead_time)}" if limit.next_step and limit.next_step.lead_time else ""
+    order, due = capacity_words.order_words(row, now, zone)
+    # A window's date holds only if it runs out at all.
+    date = limit_words.runs_out(row, now, zone)
+    out = date.plain() if headroom.p_breach is None else ", ".join(part for part in date if part)
+    if_so = capacity_words.about_date(row, now, zone) if headroom.p_breach is not None and not row.is_remote else ""
     entries: list[tuple[str, Any]] = [
         (
             "Limit",
@@ -66,19 +71,22 @@ def details(row: LimitRow, filters: Filters, now: datetime, meter: str = "") -> 
         ("Window", window_words(limit.window)),
         ("Reading" if row.is_floor else "Used", [("at least " if headroom.lower_bound else ""), used]),
         ("Left", limit_words.left(row).plain()),
-        ("Runs out", limit_words.runs_out(row, now, zone).plain()),
+        ("Runs out", if_so or out),
         ("Pace", f"{limit_words.pace(row)} of an even use" if headroom.burn_rate is not None else "–"),
         ("Why", headroom.reason or "–"),
         ("Grounds", headroom.basis or "–"),
         ("Worst user", headroom.subject or "–") if limit.per_user else ("Of", headroom.subject or "the whole platform"),
         ("Next step", f"{step.plain()}{lead}"),
+        *([("Order", html.Strong(order) if due else order)] if order else []),
         ("Owner", limit.owner or "nobody named"),
         ("Meter", [html.Span(limit.meter_id, className="mono"), f": {meter}" if meter else ""]),
         ("Data", [age(headroom.observed_at, now, prefix="newest "), ", ", FRESHNESS_WORDS[headroom.freshness]]),
         ("Measured", [age(headroom.as_of, now), " ago"]),
     ]
-    if headroom.p_breach is not None:
-        entries.insert(6, ("Chance", wording.chance(headroom.p_breach)))
+    if chance := capacity_words.chance_words(row):
+        until = capacity_words.until_words(row, now, zone)
+        likely = capacity_words.likely_end(row)
+        entries.insert(5, ("Chance", [f"{chance} {until}", html.Br(), likely] if likely else f"{chance} {until}"))
     if headroom.window_start and headroom.window_end and limit.window and limit.window.span is None:
         words = f"{wording.moment(headroom.window_start, now, zone)}–{wording.moment(headroom.window_end, now, zone)}"
         entries.insert(2, ("This window", words))

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Sequence
+from datetime import timedelta
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
@@ -16,10 +17,12 @@ from dashboards.limit_rows import LimitRow
 from dashboards.pages.overview import CSV_PATH, shown
 from dashboards.parts import Parts
 
+DAY = timedelta(days=1)
 COLUMNS = (
     "limit_id", "platform", "kind", "title", "owner", "state", "reason", "amount", "unit", "used", "remaining", "fraction_left", "burn_rate",
     "exhausts_p10", "exhausts_p50", "exhausts_p90", "p_breach", "window_start", "window_end", "subject", "basis", "lower_bound", "assumed",
-    "freshness", "observed_at", "as_of", "next_step", "next_step_usd_per_month",
+    "freshness", "observed_at", "as_of", "next_step", "next_step_usd_per_month", "order_by", "next_step_lead_time_days", "about_to",
+    "ends_p10", "ends_p50", "ends_p90", "no_date", "forecast_run",
 )  # fmt: skip
 
 
@@ -55,6 +58,7 @@ def _values(row: LimitRow) -> list[object]:
         "assumed": limit.assumed,
         "next_step": step.what if step else None,
         "next_step_usd_per_month": step.cost_usd_per_month if step else None,
+        "next_step_lead_time_days": step.lead_time / DAY if step and step.lead_time is not None else None,
     }
     return [own[name] if name in own else getattr(headroom, name) for name in COLUMNS]
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from dashboards.limit_rows import LimitRow
 from dashboards.reads import limits
+from roomleft.limits import NextStep
 from roomleft.packs import Pack
 from warehouse.store import Store
 
 FIRST = ("limit_id", "platform", "kind", "amount", "unit", "used", "remaining", "fraction_left", "state", "reason", "burn_rate")
-MORE = ("subject", "basis", "lower_bound", "freshness", "observed_at", "window_start", "window_end")
+MORE = (
+    "subject", "basis", "lower_bound", "freshness", "observed_at", "window_start", "window_end", "about_to", "order_by", "no_date", "forecast_run",
+)  # fmt: skip
 
 
 def headroom_rows(
@@ -21,7 +24,7 @@ def headroom_rows(
 ) -> list[dict[str, Any]]:
     """One dict for each limit in force, worst first, in the form promised to programs (docs/commands.md), and a little more.
 
-    `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
+    `ends`: what will have been used at `about_to`. `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
     """
     return [plain_row(row) for row in limits(store, packs, now, slack)]
 
@@ -29,14 +32,11 @@ def headroom_rows(
 def plain_row(row: LimitRow) -> dict[str, Any]:
     """One limit in that form."""
     told = asdict(row.headroom)
-    dates = None
-    if told["exhausts_p50"] is not None:
-        dates = {"p10": told["exhausts_p10"], "p50": told["exhausts_p50"], "p90": told["exhausts_p90"]}
     return {
         **{name: told[name] for name in FIRST},
         "kind": str(told["kind"]),
         "state": str(told["state"]),
-        "exhausts_at": dates,
+        "exhausts_at": _spread(told, "exhausts"),
         "p_breach": told["p_breach"],
         "as_of": told["as_of"],
         "title": row.limit.title,
@@ -44,4 +44,19 @@ def plain_row(row: LimitRow) -> dict[str, Any]:
         "since": None if row.began_before else row.since,
         **{name: told[name] for name in MORE},
         "freshness": str(told["freshness"]),
+        "ends": _spread(told, "ends"),
+        "next_step": _step(row.limit.next_step),
     }
+
+
+def _spread(told: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The early, middle and late value; None where the middle one is not known."""
+    found = {share: told[f"{name}_{share}"] for share in ("p10", "p50", "p90")}
+    return found if found["p50"] is not None else None
+
+
+def _step(step: NextStep | None) -> dict[str, Any] | None:
+    if step is None:
+        return None
+    lead_time_s = None if step.lead_time is None else step.lead_time.total_seconds()
+    return {"what": step.what, "cost_usd_per_month": step.cost_usd_per_month, "lead_time_s": lead_time_s}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from roomleft.limits import WORST_FIRST, Direction, Freshness, Headroom, Kind, Limit, State
+from roomleft.outlook import NoDate
 
 STALE_AFTER = timedelta(minutes=3)
 """A row older than this was not measured lately: what it says may no longer be so."""
@@ -16,6 +17,8 @@ STALE_AFTER = timedelta(minutes=3)
 FULL = 1.25
 """What a headroom bar's whole width stands for: 125 % of the limit. More is clamped."""
 STOCK_HORIZON = timedelta(days=30)
+REMOTE = 0.05
+"""Below this chance a date is dim: it holds only in the unlikely case that the limit runs out at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ class LimitRow:
         return max(0.0, float(used / amount))
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is known to be unlikely that it runs out: its dates are dim."""
+        chance = self.headroom.p_breach
+        return chance is not None and chance < REMOTE and self.state is not State.EXHAUSTED
+
+    @property
     def horizon(self) -> datetime | None:
         """To when the fan looks ahead: the window's end; 30 days for a stock; None for a rolling window."""
         window = self.limit.window
@@ -63,12 +72,33 @@ class LimitRow:
         return None if window.span is not None else self.headroom.window_end
 
     def fan(self) -> tuple[float, float, float] | None:
-        """Where use probably is at the horizon: its p10, p50, p90 as shares of the limit. None where there are no grounds.
+        """Where use probably will be when its chance is settled: p10, p50, p90 as shares of the limit. None where there are no grounds.
 
-        Derived from the stored exhaustion times: reaching the limit at t means a pace of (1 − used) / (t − now).
+        With a forecast: what it says will have been used. Without one, of a ceiling, derived from the stored exhaustion times: reaching the limit
+        at t means a pace of (1 − used) / (t − now).
         """
+        if self.used_share is None or self.state is State.UNKNOWN:
+            return None
+        return self._foreseen() or self._at_this_pace()
+
+    def _foreseen(self) -> tuple[float, float, float] | None:
+        row = self.headroom
+        ends = [row.ends_p10, row.ends_p50, row.ends_p90]
+        if None in ends or row.amount <= 0:
+            return None
+        shares = [self._share(end) for end in ends if end is not None]
+        # Of a floor the lowest reading fills the bar most.
+        low, middle, high = sorted(shares)
+        return low, middle, high
+
+    def _share(self, used: Decimal) -> float:
+        if self.is_floor:
+            return float(self.headroom.amount / used) if used > 0 else FULL
+        return max(0.0, float(used / self.headroom.amount))
+
+    def _at_this_pace(self) -> tuple[float, float, float] | None:
         now, used, horizon, row = self.headroom.as_of, self.used_share, self.horizon, self.headroom
-        if used is None or horizon is None or horizon <= now or self.is_floor:
+        if used is None or horizon is None or horizon <= now or self.is_floor or row.p_breach is not None:
             return None
 
         def at_horizon(reaches: datetime | None) -> float | None:
@@ -111,7 +141,10 @@ def believed(headroom: Headroom, now: datetime, slack: timedelta = timedelta(0))
     if now - headroom.as_of <= STALE_AFTER + slack:
         return headroom
     minutes = int((now - headroom.as_of).total_seconds() // 60)
-    return replace(headroom, state=State.UNKNOWN, reason=f"not measured for {minutes} min; it was {headroom.state}")
+    return replace(
+        headroom, state=State.UNKNOWN, reason=f"not measured for {minutes} min; it was {headroom.state}", exhausts_p10=None,
+        exhausts_p50=None, exhausts_p90=None, p_breach=None, order_by=None, no_date=str(NoDate.STALE),
+    )  # fmt: skip
 
 
 def limit_rows(
@@ -174,12 +207,18 @@ def sorted_by(rows: Sequence[LimitRow], order: str) -> list[LimitRow]:
             rows, key=lambda row: row.headroom.fraction_left if row.headroom.fraction_left is not None else float("inf")
         )
     if order == "runs-out":
-        return sorted(rows, key=lambda row: row.headroom.exhausts_p50.timestamp() if row.headroom.exhausts_p50 else float("inf"))
+        return sorted(rows, key=_runs_out_at)
     if order == "platform":
         return sorted(rows, key=lambda row: (row.limit.platform, row.limit.title))
     if order == "age":
         return sorted(rows, key=lambda row: row.headroom.observed_at.timestamp() if row.headroom.observed_at else float("-inf"))
     return list(rows)
+
+
+def _runs_out_at(row: LimitRow) -> tuple[bool, float]:
+    """Dates that hold only in an unlikely case come after all others."""
+    date = row.headroom.exhausts_p50
+    return row.is_remote, date.timestamp() if date else float("inf")
 
 
 def amount_of(value: Decimal | None) -> float | None:

@@ -6,15 +6,20 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from analytics.ahead import groundless
 from analytics.health import since_text
-from analytics.wording import says_why_no_pace
 from dashboards import wording
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Kind, NextStep, State
 from roomleft.money import MINUS
+from roomleft.outlook import NoDate
 
 DASH = "–"
 FAR = timedelta(days=60)
+HARDLY = 0.01
+"""Below this chance a window is said to last: a date that holds once in a hundred times would only mislead."""
+YET = frozenset({NoDate.NO_DATA, NoDate.TOO_SHORT, NoDate.HALF_READ})
+"""Reasons for no date that time will mend."""
 TIME_UNITS = wording.SECOND_UNITS | {"ms", "minutes", "hours"}
 """An error budget in these is said as time left; in others as a share of the budget."""
 
@@ -71,15 +76,19 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
         if row.since is None:
             return Words("below the floor" if row.is_floor else "has run out", refill)
         return Words(f"{'below' if row.is_floor else 'out'} {began(row, now, zone)}", refill)
-    if h.exhausts_p50 is not None:
+    lasts = h.p_breach is not None and h.p_breach < HARDLY and row.limit.window is not None
+    if h.exhausts_p50 is not None and not lasts:
         if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
             spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
         else:
             spread = f"from {wording.when(h.exhausts_p10, now, zone)}" if h.exhausts_p10 is not None else ""
         middle = wording.when(h.exhausts_p50, now, zone)
         return Words(middle, "" if spread == middle else spread)
-    if h.exhausts_p10 is not None:
-        return Words(f"not before {_dated(h.exhausts_p10, now, zone)}", "and only if it speeds up")
+    if h.exhausts_p10 is not None and not lasts:
+        only_if = "and only if it speeds up" if h.p_breach is None else f"10{wording.THIN}% by then"
+        return Words(f"not before {_dated(h.exhausts_p10, now, zone)}", only_if)
+    if h.p_breach is None and groundless(h.basis, h.no_date):
+        return Words(f"no date{' yet' if h.no_date in YET else ''}", h.basis)
     if _refills(row) and h.window_end is not None:
         if h.window_end - now < timedelta(hours=48):
             return Words(
@@ -87,9 +96,7 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
             )
         last = wording.day(h.window_end - timedelta(seconds=1), now, own)
         return Words(f"after {last}", f"resets {wording.day(h.window_end, now, own)}")
-    if says_why_no_pace(h.basis):
-        return Words("no date", h.basis)
-    return Words("not at this pace")
+    return Words("not at this pace" if h.p_breach is None else "not in 30 d")
 
 
 def _dated(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -136,6 +143,14 @@ def pace(row: LimitRow) -> str:
     return f"{rate:,.0f}×" if rate >= 99.5 or rate == 0 else f"{rate:.1f}×"
 
 
+def chance(row: LimitRow) -> str:
+    """`72 %`, `< 1 %`; `out` of what has run out, a dash where nothing tells."""
+    if row.state is State.EXHAUSTED:
+        return "out"
+    known = row.state is not State.UNKNOWN and row.headroom.p_breach is not None
+    return wording.chance(row.headroom.p_breach or 0.0) if known else DASH
+
+
 def next_step(step: NextStep | None) -> Words:
     """`+$99/mo` `1 deployment`; a dash where the pack names none."""
     if step is None:
@@ -153,7 +168,8 @@ def bar(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
     if share is None or row.state is State.UNKNOWN:
         return f"{row.limit.title}: unknown, {row.headroom.reason}"
     assumed = ", assumed limit" if row.limit.assumed else ""
+    likely = "" if row.headroom.p_breach is None or row.state is State.EXHAUSTED else f", {chance(row)} chance of running out"
     return (
         f"{row.limit.title}: {wording.percent(share, 0)} used, {left(row).plain()} left, {row.state.value}{assumed}; "
-        f"{runs_out(row, now, zone).plain()}"
+        f"{runs_out(row, now, zone).plain()}{likely}"
     )

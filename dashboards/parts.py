@@ -9,6 +9,7 @@ from typing import Protocol
 
 from alerts.alert import Alert
 from analytics.catalogue import Catalogue
+from analytics.forecasting.forecasts import Forecasts
 from roomleft.alerting import Alerting
 from roomleft.clock import Pacer
 from roomleft.errors import InputError, RoomleftError
@@ -23,6 +24,7 @@ from warehouse.store import Store
 from warehouse.writer import Writer
 
 from .alert_rows import Firing
+from .mailer import Mailer, NoMailer
 from .readiness import Readiness
 
 SLACK = timedelta(seconds=30)
@@ -165,6 +167,10 @@ class Parts:
     """The stretches in [since, until) in which alerts of a platform (None: of all) fired, or nobody knew."""
     look: Callable[[Mapping[str, Rule], datetime], Mapping[str, Looked]] = _nothing_found
     """What rules' conditions say of the stored data at an instant: for the chart that explains an alert."""
+    forecasts: Forecasts | None = None
+    """The newest forecasts; None in a server that makes none."""
+    mailer: Mailer = field(default_factory=NoMailer)
+    """Whoever makes reports and lets them go by mail."""
 
     @property
     def slack(self) -> timedelta:

@@ -22,6 +22,8 @@ NAVIGATION = (
     ("/slos", "SLOs"),
     ("/cost", "Cost"),
     ("/budgets", "Budgets"),
+    ("/capacity", "Capacity"),
+    ("/reports", "Reports"),
 )
 """Only what exists."""
 ON_CALL = "/on-call"

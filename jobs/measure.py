@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from analytics.ahead import groundless
 from analytics.headroom import headroom
 from analytics.meters import Meters, priced_per, rolled_over
 from analytics.pace import changes_by_the_minute, pace_of
@@ -19,7 +20,8 @@ from analytics.wording import HALF_READ
 from jobs.schedule import Did, Job
 from roomleft.errors import RoomleftError
 from roomleft.limits import Headroom, Limit, Pace, Reading, State
-from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
+from roomleft.metrics import EXHAUSTION_SECONDS, HEADROOM_FRACTION_LEFT, HEADROOM_STATE, ORDER_SECONDS, P_BREACH
+from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
 from warehouse.store import Store, Transaction
 from warehouse.tables import HEADROOM
@@ -35,6 +37,12 @@ CATCHING_UP = "no pace: what came in meanwhile is still being read"
 FAILED = "no pace, as it failed: "
 NOTICEABLE = 0.001
 """A fraction left that moved by less than this is no change."""
+LIKELIER = 0.01
+"""Nor is a chance that did."""
+MOVED = 0.02
+"""Nor a date that moved by less than an hour, or by less than this share of the way there."""
+Foresee = Callable[[Pack, Limit, Reading, datetime], Outlook]
+"""What the newest forecast says of a limit with this amount and this reading at an instant; an outlook without a date says why there is none."""
 
 
 class Published:
@@ -65,6 +73,24 @@ class Paces:
     whole: set[tuple[str, str]] = field(default_factory=set)
     """Those of which an earlier process found so: they lag, but what they have is no half of a history."""
     published: Published = field(default_factory=Published)
+    foresee: Foresee | None = None
+    """Where forecasts are read off; None: there are none, and dates are those of the present pace."""
+    failing: set[str] = field(default_factory=set)
+    """Limits whose forecast failed when it was last asked for."""
+
+    def ahead(self, pack: Pack, limit: Limit, reading: Reading, now: datetime) -> Outlook | None:
+        """What is foreseen of a limit. Never raises: a forecast that fails costs a date, not the measurement."""
+        if self.foresee is None or reading.amount is None:
+            return None
+        try:
+            outlook = self.foresee(pack, limit, reading, now)
+        except Exception:
+            if limit.limit_id not in self.failing:
+                log.exception("the forecast of %s failed", limit.limit_id)
+            self.failing.add(limit.limit_id)
+            return Outlook.none(NoDate.FAILED)
+        self.failing.discard(limit.limit_id)
+        return outlook
 
     def of(self, meters: Meters, limit: Limit) -> Pace:
         """The pace of a limit as of the meters' instant; none while its platform's history is still being read. Raises StoreError."""
@@ -115,15 +141,16 @@ def measure(
     paces: Paces | None = None,
     slack: timedelta = timedelta(0),
     only: Collection[str] | None = None,
+    foresee: Foresee | None = None,
 ) -> list[Headroom]:
     """The headroom of every limit, in the packs' order; rows that changed or are a minute old are stored.
 
     `slack` is how much older than its meter allows a reading may be, on a clock that runs faster than the work can. `only` measures no other
-    limits than these ids.
+    limits than these ids. `foresee` says where forecasts are read off, where no `paces` do.
 
     A meter that fails makes its own limit `unknown`, with the error as the reason; the rest go on. Raises StoreError if storing fails.
     """
-    paces = paces or Paces()
+    paces = paces or Paces(foresee=foresee)
     rows: list[Headroom] = []
     for pack in packs.values():
         meters = Meters(store, pack, now)
@@ -187,7 +214,7 @@ def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> H
     except Exception as error:
         log.exception("the pace of %s failed", limit.limit_id)
         pace = Pace.none(f"{FAILED}{error}")
-    return headroom(sized, reading, pace, meters.now)
+    return headroom(sized, reading, pace, meters.now, paces.ahead(meters.pack, sized, reading, meters.now))
 
 
 def _failed(what: str) -> Reading:
@@ -205,16 +232,39 @@ def _is_due(row: Headroom, before: Mapping[str, Any] | None) -> bool:
     if row.state is State.UNKNOWN and row.reason != before["reason"]:
         # Why nothing can be told is all that such a row says.
         return True
-    if (row.fraction_left is None) != (before["fraction_left"] is None):
+    if _differ(row.fraction_left, before["fraction_left"], NOTICEABLE) or _differ(row.p_breach, before["p_breach"], LIKELIER):
         return True
-    return row.fraction_left is not None and abs(row.fraction_left - before["fraction_left"]) >= NOTICEABLE
+    return row.no_date != before["no_date"] or _moved(row.exhausts_p50, before["exhausts_p50"], row.as_of)
+
+
+def _differ(one: float | None, other: float | None, by: float) -> bool:
+    if one is None or other is None:
+        return one is not other
+    return abs(one - other) >= by
+
+
+def _moved(date: datetime | None, before: datetime | None, now: datetime) -> bool:
+    if date is None or before is None:
+        return date is not before
+    return abs(date - before) >= max(HOUR, abs(date - now) * MOVED)
 
 
 def _publish(rows: Iterable[Headroom]) -> None:
     for row in rows:
         # Prometheus has no "unknown" for a gauge; NaN is its word for a number that cannot be told.
-        HEADROOM_FRACTION_LEFT.labels(row.limit_id, row.platform).set(
-            math.nan if row.fraction_left is None else row.fraction_left
-        )
+        names = (row.limit_id, row.platform)
+        HEADROOM_FRACTION_LEFT.labels(*names).set(math.nan if row.fraction_left is None else row.fraction_left)
         for state in State:
-            HEADROOM_STATE.labels(row.limit_id, row.platform, str(state)).set(1 if row.state is state else 0)
+            HEADROOM_STATE.labels(*names, str(state)).set(1 if row.state is state else 0)
+        P_BREACH.labels(*names).set(math.nan if row.p_breach is None else row.p_breach)
+        for quantile, date in (("0.1", row.exhausts_p10), ("0.5", row.exhausts_p50), ("0.9", row.exhausts_p90)):
+            EXHAUSTION_SECONDS.labels(*names, quantile).set(_seconds_left(row, date))
+        ORDER_SECONDS.labels(*names).set((row.order_by - row.as_of).total_seconds() if row.order_by else math.nan)
+
+
+def _seconds_left(row: Headroom, date: datetime | None) -> float:
+    if row.state is State.EXHAUSTED:
+        return 0.0
+    if date is not None:
+        return max((date - row.as_of).total_seconds(), 0.0)
+    return math.nan if row.state is State.UNKNOWN or groundless(row.basis, row.no_date) else math.inf

@@ -18,7 +18,7 @@ from roomleft.limits import Limit, Pace
 from roomleft.packs import Pack
 from roomleft.rule_words import Written
 from roomleft.rules import Rule
-from roomleft.rules_when import HeadroomIs, leaves
+from roomleft.rules_when import FORESEEN, HeadroomIs, leaves
 from roomleft.slos import slos_of
 from warehouse.store import Store
 
@@ -42,6 +42,12 @@ def watch(store: Store, packs: Mapping[str, Pack], rules: Mapping[str, Rule], ev
     """Measures the limits that the rules ask for, and evaluates the rules, when called with an instant. Raises StoreError."""
     slos, remembered, paces = slos_of(packs), Remembered(), ScriptPaces()
     limits = limits_asked(rules, packs)
+    asked = [leaf for rule in rules.values() for leaf in leaves(rule.when) if isinstance(leaf, HeadroomIs)]
+    if any(leaf.question in FORESEEN for leaf in asked):
+        from analytics.forecasting.at_once import AtOnce  # slow to import, and seldom needed
+
+        foreseen = {slug: AtOnce(store, pack, limits) for slug, pack in packs.items()}
+        paces.foresee = lambda pack, limit, reading, now: foreseen[pack.slug](pack, limit, reading, now)
     clock = FixedClock(datetime.min)
     standing: list[Alert] = []
     before: list[datetime] = []

@@ -129,14 +129,13 @@ class Pace:
     """How fast a reading moves, per day of 24 hours in the reading's unit (negative: it falls).
 
     The three rates are the 10th, 50th and 90th percentile of the rates seen. `basis` says in words where they come from.
-    None anywhere means there are no grounds; `basis` then says why. This is the door the forecaster comes in by.
+    None anywhere means there are no grounds; `basis` then says why. Its dates are no probabilities: those are an `Outlook`'s.
     """
 
     per_day_p10: float | None
     per_day_p50: float | None
     per_day_p90: float | None
     basis: str
-    p_breach: float | None = None
 
     @classmethod
     def none(cls, why: str) -> Pace:

@@ -62,6 +62,34 @@ HEADROOM_FRACTION_LEFT = Gauge(
 HEADROOM_STATE = Gauge(
     "roomleft_headroom_state", "1 for the state a limit is in.", ["limit_id", "platform", "state"], registry=REGISTRY
 )
+P_BREACH = Gauge(
+    "roomleft_p_breach",
+    "Chance that a limit runs out before it refills, or within 30 days: 0 to 1; NaN where no forecast tells.",
+    ["limit_id", "platform"],
+    registry=REGISTRY,
+)
+EXHAUSTION_SECONDS = Gauge(
+    "roomleft_exhaustion_seconds",
+    "Until a limit runs out: early (0.1), middle (0.5) and late (0.9). +Inf where it is not expected to; NaN where nothing tells.",
+    ["limit_id", "platform", "quantile"],
+    registry=REGISTRY,
+)
+ORDER_SECONDS = Gauge(
+    "roomleft_order_by_seconds",
+    "Until the last moment to order a limit's next step; negative once that is past, NaN where there is none.",
+    ["limit_id", "platform"],
+    registry=REGISTRY,
+)
+OF_LIMITS = (HEADROOM_FRACTION_LEFT, HEADROOM_STATE, P_BREACH, EXHAUSTION_SECONDS, ORDER_SECONDS)
+"""The metrics that each limit has."""
+FORECAST_SECONDS = Gauge(
+    "roomleft_forecast_seconds",
+    "How long the newest forecast took (fit), its worker's CPU time (worker_cpu), and the newest replay (replay).",
+    ["part"],
+    registry=REGISTRY,
+)
+FORECAST_AGE = Gauge("roomleft_forecast_age_seconds", "How old the newest forecast is.", registry=REGISTRY)
+FORECAST_CLAIMS = Counter("roomleft_forecast_claims", "Claims about the future that were stored.", registry=REGISTRY)
 OUTBOX_WAITING = Gauge("roomleft_outbox_waiting", "Notices that are still to be delivered.", registry=REGISTRY)
 OUTBOX_OLDEST_SECONDS = Gauge(
     "roomleft_outbox_oldest_seconds",

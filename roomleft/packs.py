@@ -17,7 +17,7 @@ from roomleft.errors import PackError
 from roomleft.limits import Limit, NextStep
 from roomleft.packs_check import check_references
 from roomleft.packs_faults import note_validation_errors
-from roomleft.packs_fields import Ident, Slug, Strict, Words, Zone
+from roomleft.packs_fields import Country, Ident, Slug, Strict, Words, Zone
 from roomleft.packs_meters import Meter
 from roomleft.packs_money import Alternative, CostItem, Costs, CostTier, ProviderPrices
 from roomleft.packs_otlp import OtlpSpec
@@ -87,6 +87,8 @@ class Pack(Strict):
     title: Words
     summary: Words
     zone: Zone = "UTC"
+    country: Country | None = None
+    started_on: date | None = None
     source: SourceSpec = SourceSpec()
     sources: list[SourceEntry] = []
     otlp: OtlpSpec = OtlpSpec()

@@ -27,6 +27,7 @@ def check_references(document: Document, data: Map, folder: Path) -> None:
         check.meters,
         check.limits,
         check.signals,
+        check.reports,
         check.sources,
         check.risks,
         check.money,
@@ -264,9 +265,38 @@ class _Check:
             self._known(item.get("threshold"), set(self.threshold_map), "threshold", ("signals", index, "threshold"))
         for index, item in _numbered(self.data.get("advice")):
             self._known(item.get("pulls_against"), self.limit_ids, "limit", ("advice", index, "pulls_against"))
+            self._known(item.get("limit"), self.limit_ids, "limit", ("advice", index, "limit"))
+            self._known(item.get("of"), set(self.meter_map), "meter", ("advice", index, "of"))
+            self._advice_unit(index, item)
         tiers = self._ids("tiers", "name")
         for index, item in _numbered(self.data.get("personas")):
             self._known(item.get("tier"), tiers, "tier", ("personas", index, "tier"))
+
+    def _advice_unit(self, index: int, item: Map) -> None:
+        """A quantile of a forecast is in the unit of its meter; shares are of a limit in that unit."""
+        meter = self.meter_map.get(str(item.get("of")))
+        if not isinstance(meter, dict):
+            return
+        if item.get("statistic") in ("p50", "p95") and _differ(meter.get("unit"), item.get("unit")):
+            todo = f"the meter {item['of']} is in {meter.get('unit')}"
+            self.document.add(f"a threshold in {item.get('unit')}", ("advice", index, "unit"), todo)
+        bound = next((each for each in _maps(self.data.get("limits")) if each.get("id") == item.get("limit")), {})
+        if item.get("statistic") == "share_of_limit" and _differ(meter.get("unit"), bound.get("unit")):
+            todo = f"the meter {item['of']} is in {meter.get('unit')}, the limit in {bound.get('unit')}"
+            self.document.add("a share of a limit in another unit", ("advice", index, "limit"), todo)
+
+    def reports(self) -> None:
+        capacity = self._map("reports").get("capacity")
+        if not isinstance(capacity, dict):
+            return
+        horizons, series = capacity.get("horizons"), capacity.get("series")
+        for key, names in series.items() if isinstance(series, dict) else ():
+            place = ("reports", "capacity", "series", key)
+            if isinstance(horizons, dict):
+                self._known(key, set(horizons), "horizon", place)
+            for number, name in enumerate(_list(names)):
+                self._known(name, set(self.meter_map), "meter", (*place, number))
+        self._known(capacity.get("tier_users"), set(self.meter_map), "meter", ("reports", "capacity", "tier_users"))
 
     def sources(self) -> None:
         servers = {str(item.get("name")) for item in _maps(self.data.get("sources")) if item.get("kind") == "prometheus-server"}

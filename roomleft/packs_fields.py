@@ -152,6 +152,8 @@ Percent = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, lt=100)]
 Fraction = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, lt=1)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Zone = Annotated[str, BeforeValidator(_zone)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+"""A country by its ISO 3166 code, or one of its states: `DE`, `US-CA`."""
 Unit = Annotated[str, BeforeValidator(_unit)]
 Words = Annotated[str, Field(min_length=1, max_length=400)]
 Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]

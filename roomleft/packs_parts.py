@@ -273,11 +273,19 @@ class Score(Strict):
 
 
 class Advice(Strict):
-    """A recommendation of a report: when it applies, what it says, and its figures."""
+    """A recommendation of a report: when it applies, what it says, and its figures.
+
+    `when` is for people. A capacity report works out the same: the `statistic` of the forecast of the meter `of`, within `horizon`, is above `threshold`.
+    `p50` and `p95` are the highest of any day; `growth_percent` is of the middle forecast against now; `share_of_limit` is what the middle
+    forecast adds up to (of a level: its highest), in per cent of the amount of `limit`.
+    """
 
     id: Ident
     report: Literal["capacity", "cost"]
     when: Words
+    of: Ident | None = None
+    statistic: Literal["p50", "p95", "growth_percent", "share_of_limit"] | None = None
+    limit: Ident | None = None
     threshold: Exact
     unit: Unit
     horizon: Span | None = None
@@ -290,6 +298,19 @@ class Advice(Strict):
     priority: Literal["low", "medium", "high"] | None = None
     pulls_against: Ident | None = None
 
+    @model_validator(mode="after")
+    def _can_be_worked_out(self) -> Self:
+        if (self.of is None) != (self.statistic is None):
+            raise PydanticCustomError("advice", "of and statistic need each other", {"todo": "give both, or neither"})
+        if self.of is not None and self.horizon is None:
+            raise PydanticCustomError("advice", "a forecast needs a horizon", {"todo": "add horizon, for example 30d"})
+        if (self.statistic == "share_of_limit") != (self.limit is not None):
+            todo = "give limit with statistic: share_of_limit, and only with it"
+            raise PydanticCustomError("advice", "a share is of a limit", {"todo": todo})
+        if self.statistic in ("growth_percent", "share_of_limit") and self.unit != "percent":
+            raise PydanticCustomError("advice", "{s} is in percent", {"s": self.statistic, "todo": "set unit: percent"})
+        return self
+
 
 class CostReport(Strict):
     """The cost report: how many days it looks back on."""
@@ -298,10 +319,13 @@ class CostReport(Strict):
 
 
 class CapacityReport(Strict):
-    """The capacity report: how much history it reads, and how far it forecasts each thing."""
+    """The capacity report: how much history it reads, how far it forecasts each thing, and by the meters of which `series` (AI requests and cost need
+    none). `tier_users` is the meter of daily users that cost tiers are compared with."""
 
     history: Span
     horizons: Annotated[dict[Ident, Span], Field(min_length=1)]
+    series: dict[Ident, Annotated[list[Ident], Field(min_length=1)]] = {}
+    tier_users: Ident | None = None
 
 
 class Reports(Strict):

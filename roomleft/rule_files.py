@@ -28,6 +28,7 @@ from roomleft.rules_when import (
     LEAVES,
     AbsentIs,
     All,
+    AnomalyIs,
     Any_,
     BurnIs,
     HeadroomIs,
@@ -44,7 +45,7 @@ from roomleft.slos import Slo, slos_of_packs
 
 MODELS: Mapping[str, type[Leaf]] = {
     "headroom": HeadroomIs, "meter": MeterIs, "series": SeriesIs, "health": HealthIs, "source": SourceIs, "burn": BurnIs, "absent": AbsentIs,
-    "sql": SqlIs, "own": OwnIs,
+    "anomaly": AnomalyIs, "sql": SqlIs, "own": OwnIs,
 }  # fmt: skip
 ASKING: Mapping[str, Mapping[str, Any]] = {
     "headroom": {"state": "tight"}, "meter": {"below": "0.5"}, "series": {"below": "0.5"}, "burn": {"pairs": "ticket"}, "sql": {"below": "0.5"},

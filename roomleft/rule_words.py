@@ -22,7 +22,20 @@ from roomleft.metrics import TEMPLATE_FAILURES
 from roomleft.packs_yaml import nearest
 from roomleft.rule_templates import ENVIRONMENT, LONGEST, Amount, Missing, filled, instant_of, percent
 from roomleft.rules import Rule
-from roomleft.rules_when import AbsentIs, All, Any_, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, SeriesIs, SourceIs, leaves
+from roomleft.rules_when import (
+    AbsentIs,
+    All,
+    AnomalyIs,
+    Any_,
+    BurnIs,
+    HeadroomIs,
+    HealthIs,
+    Leaf,
+    MeterIs,
+    SeriesIs,
+    SourceIs,
+    leaves,
+)
 from roomleft.wording import window_text
 
 log = logging.getLogger(__name__)
@@ -33,8 +46,9 @@ ALWAYS = (
 """What every template may name."""
 OF_KIND: Mapping[type[Leaf], tuple[str, ...]] = {
     HeadroomIs: (
-        "limit_id", "limit_title", "state", "used", "amount", "fraction_left", "room_left", "burn_rate", "p_breach", "exhausts_at",
-        "exhausts_range", "window", "refills_at", "next_step",
+        "limit_id", "limit_title", "state", "used", "amount", "fraction_left", "room_left", "burn_rate", "p_breach", "chance",
+        "exhausts_at", "exhausts_range", "order_by", "window", "refills_at", "next_step", "next_step_cost",
+        "next_step_usd_per_month",
     ),
     MeterIs: ("meter_title", "used", "covers", "lower_bound"),
     SeriesIs: ("series", "window"),
@@ -45,6 +59,7 @@ OF_KIND: Mapping[type[Leaf], tuple[str, ...]] = {
         "budget_percent", "exhausts_in",
     ),
     AbsentIs: ("series",),
+    AnomalyIs: ("target", "expected", "cause", "began_at", "p_value"),
 }  # fmt: skip
 """What templates may name beside that, by the kinds of condition that the rule is made of."""
 OF_LABELS = ("get", "items", "keys", "values")
@@ -161,7 +176,7 @@ class _Sampled:
     def word(self, name: str, labels: Collection[str]) -> object:
         if name == "labels":
             return dict.fromkeys(labels, "sample")
-        if name in ("since", "observed_at", "exhausts_at", "window_end"):
+        if name in ("since", "observed_at", "exhausts_at", "order_by", "refills_at", "window_end"):
             return SAMPLE_AT if self._full or name == "since" else Missing()
         if name in (
             "value",
@@ -172,6 +187,7 @@ class _Sampled:
             "burn_rate",
             "p_breach",
             "fraction_left",
+            "next_step_usd_per_month",
             "budget_left",
             "objective",
         ):
@@ -269,8 +285,18 @@ def words_of(
     return words
 
 
-NUMBERS = ("fraction_left", "burn_rate", "p_breach", "bad", "total", "factor", "budget_percent", "short_burn_rate")
-INSTANTS = ("since", "observed_at", "exhausts_at", "refills_at")
+NUMBERS = (
+    "fraction_left",
+    "burn_rate",
+    "p_breach",
+    "next_step_usd_per_month",
+    "bad",
+    "total",
+    "factor",
+    "budget_percent",
+    "short_burn_rate",
+)
+INSTANTS = ("since", "observed_at", "exhausts_at", "order_by", "refills_at")
 
 
 def _typed(name: str, text: str) -> object:

@@ -12,7 +12,20 @@ from roomleft.packs import Pack
 from roomleft.packs_meters import ACCUMULATING, COMPOSED
 from roomleft.packs_yaml import Document, Place, nearest
 from roomleft.rules_lines import CHANCE, FRACTION_LEFT, Range, impossible, reading_range
-from roomleft.rules_when import AbsentIs, Bound, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, OwnIs, SeriesIs, SourceIs, SqlIs
+from roomleft.rules_when import (
+    AbsentIs,
+    AnomalyIs,
+    Bound,
+    BurnIs,
+    HeadroomIs,
+    HealthIs,
+    Leaf,
+    MeterIs,
+    OwnIs,
+    SeriesIs,
+    SourceIs,
+    SqlIs,
+)
 from roomleft.slos import Slo, pairs_asked
 
 OWN = "roomleft"
@@ -127,6 +140,8 @@ class Names:
                 self._burn(leaf, place)
             case AbsentIs():
                 self._absent(leaf, place)
+            case AnomalyIs():
+                self._anomaly(leaf, place)
             case OwnIs():
                 self._own(leaf, place)
             case SqlIs():
@@ -151,6 +166,12 @@ class Names:
             over = spec.window.rolling if spec.window is not None else None
             possible = reading_range(pack, spec.meter, over) if spec.amount_per is None else Range()
             self._line(leaf.used, (*place, "used"), possible, spec.unit)
+        if leaf.order_within is not None and all(spec.next_step is None or spec.next_step.lead_time is None for spec in fitting):
+            self.document.add(
+                "a limit whose next step has no lead time has no date to order by",
+                (*place, "order_within"),
+                "give the limit's next_step a lead_time, or ask exhausts_within",
+            )
         if leaf.burn_rate is not None:
             if all(spec.window is None for spec in fitting):
                 self.document.add(
@@ -211,6 +232,13 @@ class Names:
             return
         if not any(source.kind in OPEN_SOURCES for source in self.pack.sources):
             self.known(leaf.absent, {*series_of(self.pack), "usage"}, "series", (*place, "absent"), "series of the pack")
+
+    def _anomaly(self, leaf: AnomalyIs, place: Place) -> None:
+        platform = self.around.platform
+        if leaf.target not in (None, "*") and not str(leaf.target).startswith(f"{platform}/"):
+            self.document.add(
+                f"'{leaf.target}' is no series of {platform}", (*place, "target"), f'write {platform}/ai_cost, or "*" for all'
+            )
 
     def _own(self, leaf: OwnIs, place: Place) -> None:
         known = own_metrics()

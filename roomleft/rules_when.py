@@ -17,8 +17,10 @@ from pydantic_core import PydanticCustomError
 from roomleft.packs_fields import Exact, Ident, Service, Span, Strict, Unit
 
 SIDES = ("above", "below", "at_least", "at_most")
-ASKS = ("state", "fraction_left", "used", "remaining", "burn_rate", "p_breach", "exhausts_within")
+ASKS = ("state", "fraction_left", "used", "remaining", "burn_rate", "p_breach", "exhausts_within", "order_within")
 """What can be asked of a limit's headroom."""
+FORESEEN = ("p_breach", "order_within")
+"""Those of them that a forecast answers."""
 
 
 class Bound(Strict):
@@ -96,7 +98,8 @@ class HeadroomIs(Strict):
     """The stored headroom of a limit of the rule's platform; `*`: of every limit (of a `kind`, if given), one finding each.
 
     Exactly one of the others: the `state` it must be in; bounds on `fraction_left`, `used`, `remaining`, `burn_rate` or `p_breach`; or
-    `exhausts_within`: the middle date (p50; `percentile` picks p10 or p90) is that near.
+    `exhausts_within`: the middle date (p50; `percentile` picks p10 or p90) is that near; or `order_within`: the last moment to order its
+    next step is that near, or past.
     """
 
     headroom: Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9_]{0,59})$")]
@@ -108,6 +111,7 @@ class HeadroomIs(Strict):
     burn_rate: Bound | None = None
     p_breach: Bound | None = None
     exhausts_within: Span | None = None
+    order_within: Span | None = None
     percentile: Literal["p10", "p50", "p90"] = "p50"
 
     @model_validator(mode="after")
@@ -204,6 +208,20 @@ class AbsentIs(Strict):
     for_longer_than: Span = timedelta(minutes=10)
 
 
+class AnomalyIs(Strict):
+    """A cost or latency of the platform is now as its past does not explain, and nothing announced explains it: one finding for each series.
+
+    `target`: one series (`shop/ai_cost#model=x`); without it the totals, and `"*"` the parts too. `form`: `page`, by the mean of three readings, or
+    `screen`, by each reading. `side`: only more, or only less, than expected. `p_below`: only what is rarer still.
+    """
+
+    anomaly: Literal["cost", "latency"]
+    target: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    form: Literal["page", "screen"] = "page"
+    side: Literal["above", "below"] | None = None
+    p_below: Annotated[Exact, Field(gt=0, lt=1)] | None = None
+
+
 class SqlIs(_Line):
     """A query file beside the pack that gives rows of labels and a column `value`: one finding a row. No row: nothing holds."""
 
@@ -233,7 +251,7 @@ class Any_(Strict):
     any: Annotated[list[When], Field(min_length=2, max_length=10)]
 
 
-LEAVES = ("headroom", "meter", "series", "health", "source", "burn", "absent", "sql", "own")
+LEAVES = ("headroom", "meter", "series", "health", "source", "burn", "absent", "anomaly", "sql", "own")
 LEADING = (*LEAVES, "all", "any")
 
 
@@ -243,7 +261,7 @@ def _leading(value: Any) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-Leaf = HeadroomIs | MeterIs | SeriesIs | HealthIs | SourceIs | BurnIs | AbsentIs | SqlIs | OwnIs
+Leaf = HeadroomIs | MeterIs | SeriesIs | HealthIs | SourceIs | BurnIs | AbsentIs | AnomalyIs | SqlIs | OwnIs
 When = Annotated[
     Annotated[HeadroomIs, Tag("headroom")]
     | Annotated[MeterIs, Tag("meter")]
@@ -252,6 +270,7 @@ When = Annotated[
     | Annotated[SourceIs, Tag("source")]
     | Annotated[BurnIs, Tag("burn")]
     | Annotated[AbsentIs, Tag("absent")]
+    | Annotated[AnomalyIs, Tag("anomaly")]
     | Annotated[SqlIs, Tag("sql")]
     | Annotated[OwnIs, Tag("own")]
     | Annotated[All, Tag("all")]
@@ -293,6 +312,8 @@ def brings(when: Leaf | All | Any_) -> frozenset[str]:
             return frozenset({"check"} if when.check is None else ())
         case SourceIs():
             return frozenset({"source"} if when.source == "*" else ())
+        case AnomalyIs():
+            return frozenset({"target"} if when.target in (None, "*") else ())
         case SeriesIs() | AbsentIs() | OwnIs():
             return frozenset(when.by)
         case _:

@@ -40,6 +40,7 @@ class Keep:
     slo_1m: timedelta = timedelta(days=400)
     headroom: timedelta = timedelta(days=90)
     evaluations: timedelta = timedelta(days=90)
+    anomalies: timedelta = timedelta(days=400)
     cursors: int = 100
 
     def __post_init__(self) -> None:
@@ -151,6 +152,7 @@ def _deletions(now: datetime, keep: Keep, sealed: dict[str, datetime]) -> list[t
             " GROUP BY limit_id, platform, subject, epoch_us(as_of) // 3600000000)",
             {"before": utc_day(now - keep.headroom)},
         ),
+        ("anomalies", "DELETE FROM anomalies WHERE about_to < $before", {"before": utc_day(now - keep.anomalies)}),
         (
             "evaluations",
             "DELETE FROM evaluations WHERE evaluated_at < $before",

@@ -7,8 +7,9 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
@@ -16,36 +17,57 @@ from hashlib import sha256
 
 from alerts.channels.answer import Answer, Means, Outcome
 from alerts.channels.mail_html import as_html
+from alerts.channels.variables import Variables
 from alerts.channels.words import as_text, line, subject_of
 from alerts.notice import Notice
 from roomleft.alerting import EmailChannel, Smtp
 
 LONGEST_ID = 34
+NO_SERVER = "alerting.yaml has no smtp section"
 
 
 def send(notice: Notice, channel: EmailChannel, means: Means) -> Answer:
     """Hand one message to the server. 4yz is worth another attempt, 5yz is not; recipients refused beside accepted ones are named."""
     smtp = means.smtp
     if smtp is None:
-        return Answer(Outcome.REFUSED, reason="alerting.yaml has no smtp section")
+        return Answer(Outcome.REFUSED, reason=NO_SERVER)
     mail = message(notice, channel.to, smtp.sender, means)
-    return _spoken(smtp, means, lambda server: server.send_message(mail, smtp.sender, channel.to), len(channel.to))
+    return hand_over(mail, channel.to, smtp, means.variables, means.timeout_s)
 
 
 def reach(means: Means) -> Answer:
     """Connect and sign in as for sending, and send nothing: delivered if a mail could be handed over now."""
     assert means.smtp is not None, "ask only where a mail server is configured"
-    return _spoken(means.smtp, means, None, 0)
+    return _spoken(means.smtp, means.variables, means.timeout_s, None, 0, Outcome.REFUSED)
+
+
+def hand_over(
+    mail: EmailMessage,
+    to: Sequence[str],
+    smtp: Smtp,
+    variables: Variables,
+    timeout_s: float,
+    *,
+    of_us: Outcome = Outcome.REFUSED,
+) -> Answer:
+    """Connect, sign in, and hand one message over for the addresses `to`. `of_us`: what a 5yz means that is about us rather than the
+    message or its addresses (greeting, sign-in, sender): somebody may put that right later. Raises MissingVariable."""
+    return _spoken(smtp, variables, timeout_s, lambda server: server.send_message(mail, smtp.sender, to), len(to), of_us)
 
 
 def _spoken(
-    smtp: Smtp, means: Means, hand: Callable[[smtplib.SMTP], dict[str, tuple[int, bytes]]] | None, recipients: int
+    smtp: Smtp,
+    variables: Variables,
+    timeout_s: float,
+    hand: Callable[[smtplib.SMTP], dict[str, tuple[int, bytes]]] | None,
+    recipients: int,
+    of_us: Outcome,
 ) -> Answer:
-    password = means.variables.need(smtp.password_env) if smtp.password_env else None
+    password = variables.need(smtp.password_env) if smtp.password_env else None
     handing = False
     refused: dict[str, tuple[int, bytes]] = {}
     try:
-        with _connected(smtp, means.timeout_s) as server:
+        with _connected(smtp, timeout_s) as server:
             _signed_in(server, smtp, password)
             if hand is not None:
                 handing = True
@@ -53,9 +75,12 @@ def _spoken(
     except smtplib.SMTPRecipientsRefused as error:
         return _judged(*max(error.recipients.values(), key=lambda said: 400 <= said[0] < 500), "every recipient was refused")
     except smtplib.SMTPResponseException as error:  # authentication, greeting, sender and data
-        return _judged(error.smtp_code, error.smtp_error, "the mail server refused it")
+        judged = _judged(error.smtp_code, error.smtp_error, "the mail server refused it")
+        if judged.outcome is Outcome.REFUSED and not isinstance(error, smtplib.SMTPDataError):
+            return replace(judged, outcome=of_us)
+        return judged
     except smtplib.SMTPNotSupportedError as error:
-        return Answer(Outcome.REFUSED, reason=f"the mail server cannot do this: {error}")
+        return Answer(of_us, reason=f"the mail server cannot do this: {error}")
     except ssl.SSLError as error:
         why = error.reason or type(error).__name__
         return Answer(Outcome.RETRY, reason=f"no trusted TLS connection to the mail server: {why}")

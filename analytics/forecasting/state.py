@@ -19,7 +19,8 @@ Bools = npt.NDArray[np.bool_]
 class PanelState:
     """A fitted panel. n series, t days of history, h steps ahead, o backtest origins.
 
-    Fitted values live on the series' own scale: `log(value + offset)` where `logged`, else the value itself.
+    Fitted values live on the series' own scale: `log(value + offset)` where `logged`, else the value itself. Every number but `history` and `errors` is
+    finite, whatever came in; where `no_date` is NO_DATA or NOT_FINITE nothing was known, and the forecast is a 0 that stands for nothing.
     """
 
     names: tuple[str, ...]
@@ -37,10 +38,12 @@ class PanelState:
     naive: Floats
     """(n, h) the seasonal naive forecast, in the series' unit."""
     scale: Floats
-    """(n,) a typical one-step error on the fitted scale, above 0: what `errors` are divided by."""
+    """(n,) the mean absolute seasonal difference of the last half year on the fitted scale, above 0: what `errors` are divided by."""
     errors: npt.NDArray[np.float32]
     """(n, o, h) whole error paths of the backtest, (actual − forecast made at that origin) / scale on the fitted scale; NaN where not known.
-    The same column is the same instant in every series, so that shocks that all share stay together."""
+    The same column is the same instant in every series, so that shocks that all share stay together. A forecast at an origin was made and weighted from
+    what was known by then; only whether a series is logged, repeats last week, or has drivers was settled once for all origins. Where history is too short for eight
+    whole paths, the newest columns are paths cut short by its end."""
     origins: npt.NDArray[np.int64]
     """(o,) the day, counted from the first of the history, after which that column's forecasts were made."""
     nonnegative: Bools

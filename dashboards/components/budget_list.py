@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from dash import html
 
+from analytics.ahead import LIKELY
 from analytics.credits import Drawn
-from dashboards import limit_words, wording
+from dashboards import capacity_words, limit_words, wording
 from dashboards.budget_amounts import amount_said, one_of
 from dashboards.budget_rows import BudgetRow
 from dashboards.components.headroom_bar import headroom_bar
@@ -21,7 +22,7 @@ from dashboards.limit_rows import LimitRow
 from roomleft.limits import Direction, Freshness, Headroom, Kind, Limit, State
 from roomleft.timespan import Period, Window
 
-HEADS = ("", "Budget", "Room left", "Used", "Left", "Period", "Runs out", "Pace", "Owner", "Age")
+HEADS = ("", "Budget", "Room left", "Used", "Left", "Period", "Runs out", "Chance", "Owner", "Age")
 CLASSES = ("c-state", "c-limit", "c-bar", "b-used", "b-left", "b-period", "b-out", "b-pace", "b-owner", "c-age")
 FEW = Decimal("0.1")
 PERIOD_WORDS = {
@@ -76,7 +77,7 @@ def _budget(each: BudgetRow, filters: Filters, now: datetime, rule: str) -> html
             link(limit.title, filters.href(budget=row.key), "limit-link", title=limit.title),
         ],
         marks=_marks(each, now, zone),
-        bar=headroom_bar(row, now, zone),
+        bar=[headroom_bar(row, now, zone), html.Div(_likely(row, now, zone), className="b-likely dim")],
         used=[
             html.Span(f"{bound}{used}", className="strong"),
             html.Span(f"of {exact(headroom.amount, limit.unit)} {unit}".strip(), className="dim"),
@@ -86,8 +87,8 @@ def _budget(each: BudgetRow, filters: Filters, now: datetime, rule: str) -> html
             html.Span(period_words(limit.window)),
             html.Span(reset_words(limit.window, headroom.window_end, now), className="dim"),
         ],
-        out=[html.Span(out.strong), html.Span(out.dim, className="dim")],
-        pace=limit_words.pace(row),
+        out=[html.Span(out.strong, className="dim" if row.is_remote else ""), html.Span(out.dim, className="dim")],
+        pace=_chance(row),
         owner=limit.owner,
         observed=age(headroom.observed_at, now),
         rule=rule,
@@ -110,7 +111,7 @@ def _row(
         owner or "–",
         observed,
     )
-    dim = {"b-owner", "c-age", "b-pace"}
+    dim = {"b-owner", "c-age"}
     labels = dict(zip(CLASSES, HEADS, strict=True))
     return html.Div(
         [
@@ -120,6 +121,23 @@ def _row(
         className=f"budget-row {state.value}{rule}",
         role="row",
     )
+
+
+def _likely(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
+    """`likely $38–46k by 1 Dec`; empty without a forecast."""
+    likely = capacity_words.likely_end(row)
+    by = capacity_words.until_words(row, now, zone).replace("before it refills on", "by")
+    return f"{likely} {by}" if likely else ""
+
+
+def _chance(row: LimitRow) -> list[Any]:
+    """The chance that it runs out, and under it the pace against an even use of the period."""
+    pace = limit_words.pace(row)
+    likely = (row.headroom.p_breach or 0.0) >= LIKELY and row.state is not State.EXHAUSTED
+    return [
+        html.Span(limit_words.chance(row), className="strong" if likely else ""),
+        html.Span("" if pace == limit_words.DASH else f"pace {pace}", className="dim"),
+    ]
 
 
 def _left(row: LimitRow) -> list[Any]:
@@ -155,6 +173,11 @@ def _marks(each: BudgetRow, now: datetime, zone: ZoneInfo) -> list[Any]:
     if made_of := limit_words.amount_made_of(each.row):
         found.append(html.Span(f"{made_of} = {amount_said(headroom.amount, limit.unit)}", className="dim"))
     found.append(html.Span(freshness_words(headroom), className="dim"))
+    order, due = capacity_words.order_words(each.row, now, zone)
+    if limit.next_step is not None and (order or each.row.state is not State.OK):
+        step = limit_words.next_step(limit.next_step)
+        words = f"next step {step.strong}: {step.dim}" if step.strong else f"next step: {step.dim}"
+        found += [html.Span(words, className="dim"), html.Span(order, className="strong" if due else "dim") if order else None]
     if headroom.reason and each.row.state is not State.OK:
         found.append(html.Span(headroom.reason, className="dim"))
     return found
@@ -283,7 +306,7 @@ def _credit(each: Drawn, filters: Filters, now: datetime) -> html.Div:
             html.Span(ends, className="dim"),
         ],
         out=[html.Span(out), html.Span("at the recent pace" if each.runs_out_at and each.left_usd else "", className="dim")],
-        pace=f"{exact(each.per_day_usd, 'usd')} a day" if each.per_day_usd is not None else "–",
+        pace=html.Span(f"{exact(each.per_day_usd, 'usd')} a day" if each.per_day_usd is not None else "–", className="dim"),
         owner=spec.owner,
         observed=age(each.last_at, now),
     )

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dash import html
 
-from dashboards import limit_words, wording
+from analytics.ahead import LIKELY
+from dashboards import capacity_words, limit_words, wording
 from dashboards.components.headroom_bar import headroom_bar
 from dashboards.components.marks import age, glyph, link
 from dashboards.filters import Filters
@@ -65,13 +66,15 @@ def chips(rows: Sequence[LimitRow], filters: Filters, *, csv_href: str) -> html.
 
 def limit_table(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
     """The rows as they come, a darker rule wherever the state changes."""
-    by_chance = any(row.headroom.p_breach is not None for row in rows)
+    # What has run out needs no forecast to be certain.
+    by_chance = any(row.headroom.p_breach is not None and row.state is not State.EXHAUSTED for row in rows)
     names = ("", "Limit", "Room left", "Left", "Runs out", "Chance" if by_chance else "Pace", "Next step", "Owner", "Age")
     classes = ("c-state", "c-limit", "c-bar", "c-left", "c-out", "c-pace", "c-step", "c-owner", "c-age")
     titles = {
-        "Runs out": "Most likely date, then its 80 % range",
+        "Runs out": "Middle date, then its 80 % range; of a window: if it runs out at all",
         "Pace": "Use against an even use of the window: at 1× it just lasts",
         "Chance": "Chance of running out before the window ends; stocks within 30 days",
+        "Next step": "What more room costs a month, by when it must be ordered, and what it is",
         "Age": "Age of the newest data behind the row",
     }
     head = html.Div(
@@ -96,8 +99,11 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
     left, out, step = limit_words.left(row), limit_words.runs_out(row, now, zone), limit_words.next_step(row.limit.next_step)
     unit, made_of = wording.unit_word(row.limit.unit), limit_words.amount_made_of(row)
     pressing = row.state in (State.EXHAUSTED, State.TIGHT) or row.headroom.exhausts_p50 is not None
-    pace = _chance(row) if by_chance else limit_words.pace(row)
+    pressing = pressing and not row.is_remote
+    pace = limit_words.chance(row) if by_chance else limit_words.pace(row)
+    order, due = capacity_words.order_words(row, now, zone)
     fast = row.headroom.burn_rate is not None and row.headroom.burn_rate >= 1
+    loud = (row.headroom.p_breach or 0.0) >= LIKELY if by_chance else fast and row.state is not State.OK
     named = " · ".join(
         part for part in (row.limit.title, row.headroom.subject, "assumed amount" if row.limit.assumed else "") if part
     )
@@ -129,24 +135,40 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
             title=out.plain(),
         ),
         html.Div(
-            html.Span(pace, className="strong" if fast and row.state is not State.OK else "dim"), className="c-pace", role="cell"
+            html.Span(pace, className="strong" if loud else "dim"), className="c-pace", role="cell", title=_chance_title(row, now)
         ),
         html.Div(
-            [html.Span(step.strong), html.Span(step.dim, className="dim")], className="c-step", role="cell", title=step.plain()
+            [
+                html.Span(step.strong),
+                html.Span(order, className="due" if due else "") if order else None,
+                html.Span(step.dim, className="dim"),
+            ],
+            className="c-step",
+            role="cell",
+            title=", ".join(part for part in (step.plain(), order) if part),
         ),
         html.Div(row.limit.owner or "–", className="c-owner dim", role="cell", title=row.limit.owner or None),
         html.Div(age(row.headroom.observed_at, now), className="c-age dim", role="cell"),
         html.Div(
-            " · ".join(part for part in (row.limit.platform, step.strong) if part and part != "–"),
+            " · ".join(
+                part for part in (pace if by_chance else "", row.limit.platform, step.strong) if part and part not in ("–", "out")
+            ),
             className="c-foot dim",
             role="cell",
         ),
-        html.Div(step.dim if row.state is not State.OK else "", className="c-note dim", role="cell"),
+        html.Div(
+            ", ".join(part for part in (step.dim, order) if part) if row.state is not State.OK or due else "",
+            className="c-note dim",
+            role="cell",
+        ),
     ]
     return html.Div(cells, className=f"limit-row {row.state.value}{rule}", role="row")
 
 
-def _chance(row: LimitRow) -> str:
-    if row.state is State.EXHAUSTED:
-        return "out"
-    return "–" if row.headroom.p_breach is None else wording.chance(row.headroom.p_breach)
+def _chance_title(row: LimitRow, now: datetime) -> str | None:
+    """What the chance speaks of, and what will have been used by then."""
+    if row.headroom.p_breach is None or row.state in (State.EXHAUSTED, State.UNKNOWN):
+        return None
+    zone = row.limit.window.zone if row.limit.window is not None else ZoneInfo("UTC")
+    parts = (f"{capacity_words.chance_words(row)} {capacity_words.until_words(row, now, zone)}", capacity_words.likely_end(row))
+    return "; ".join(part for part in parts if part)

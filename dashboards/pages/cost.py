@@ -10,10 +10,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
+from analytics.anomalies.finding import Anomaly
 from analytics.catalogue import PriceList
 from analytics.ledger import Costs
 from analytics.ledger_cost import INFRASTRUCTURE, OTHERS
 from dashboards import reads, wording
+from dashboards.anomaly_rows import recent
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import graph
@@ -21,8 +23,9 @@ from dashboards.components.marks import age, badge, link
 from dashboards.cost_asked import FILTERS, Answered, compared_with, span_words, unmet_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
 from dashboards.figures.cost_chart import OTHER, colours, cost_chart, groups
+from dashboards.figures.odd_bands import odd_bands
 from dashboards.filters import Filters, bucket_edges, parse
-from dashboards.pages import cost_tabs
+from dashboards.pages import cost_tabs, unusual
 from dashboards.pages.cost_bar import filter_bar, narrowed
 from dashboards.pages.cost_notes import ahead, left_out, nothing, stale_note, sure_marks
 from dashboards.shell import Id as Shell
@@ -38,6 +41,7 @@ class Id(StrEnum):
 
     FILTERS = "cost-filters"
     TOTAL = "cost-total"
+    UNUSUAL = "cost-unusual"
     GROUPS = "cost-groups"
 
 
@@ -47,6 +51,7 @@ def layout() -> list[Any]:
         *cost_tabs.head(),
         html.Div(states.skeleton(30), id=Id.FILTERS, className="filter-bar cost-bar"),
         html.Div(states.skeleton(438), id=Id.TOTAL),
+        html.Div(id=Id.UNUSUAL),
         html.Div(states.skeleton(300), id=Id.GROUPS, style={"marginTop": 12}),
     ]
 
@@ -59,6 +64,7 @@ def total_block(
     now: datetime,
     tone: Tones,
     stale: Sequence[PriceList] = (),
+    odd: Sequence[Anomaly] = (),
 ) -> html.Div:
     """AI and infrastructure and what they come to, against the period before, and the chart. `stale`: lists of prices long not compared."""
     told = found.now
@@ -76,6 +82,7 @@ def total_block(
         context.append(" · the first bar begins with the range")
     if filling and told.edges:
         context.append(f" · the pale last bar is still filling, {wording.age(now - told.edges[-1])} so far")
+    odd_bands(figure, odd, filters.zone, tone)
     head = html.Div(
         [
             html.H2(["AI usage and infrastructure", html.Span("US dollars", className="unit")]),
@@ -335,7 +342,29 @@ def register(app: Dash, pages: Pages) -> None:
             stale = await pages.read(
                 ("stale lists", filters.platform, filters.range), lambda: reads.stale_lists(parts, used, filters.platform, now)
             )
-            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme), stale)
+            odd = unusual.shown(await unusual_now(filters, now)) if filters.platform else ()
+            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme), stale, odd)
+
+        return await pages.guard(make)
+
+    async def unusual_now(filters: Filters, now: datetime) -> Sequence[Anomaly]:
+        since, until = filters.span(now)
+        found: Sequence[Anomaly] = await pages.read(
+            ("unusual", filters.platform, filters.range, filters.zone.key),
+            lambda: [each for each in recent(parts, since, until, platform=filters.platform) if each.metric == "cost"],
+        )
+        return found
+
+    @app.callback(
+        Output(Id.UNUSUAL, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show_unusual(search: str | None, _tick: int | None, path: str | None) -> Any:
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            if filters.ahead(now):
+                return None
+            return unusual.unusual_block(await unusual_now(filters, now), parts.packs, now, filters.zone)
 
         return await pages.guard(make)
 

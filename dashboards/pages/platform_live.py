@@ -15,6 +15,7 @@ from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
 
 from analytics import signals
 from dashboards import reads, wording
+from dashboards.anomaly_rows import recent
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph
@@ -22,6 +23,7 @@ from dashboards.components.signal_card import signal_card
 from dashboards.figures.chart import Line
 from dashboards.figures.series import line_chart
 from dashboards.filters import Filters, parse
+from dashboards.pages.unusual import unusual_block
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones, tones
 from roomleft.packs import Pack
@@ -29,6 +31,7 @@ from roomleft.packs_parts import Signal
 
 NOW_SPAN = timedelta(minutes=5)
 CHART_SPAN = timedelta(minutes=60)
+UNUSUAL_SPAN = timedelta(days=1)
 CHART_RANGE = "1h"
 STEP_S = 60
 PUSH_EVERY_S = 1.0
@@ -39,11 +42,12 @@ class Id(StrEnum):
     """Ids of this tab."""
 
     BODY = "live-body"
+    UNUSUAL = "live-unusual"
 
 
 def layout() -> list[Any]:
     """Skeletons."""
-    return [html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.BODY)]
+    return [html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.BODY), html.Div(id=Id.UNUSUAL)]
 
 
 def slug_of(path: str | None) -> str | None:
@@ -205,6 +209,24 @@ def register(app: Dash, pages: Pages) -> None:
     )
     async def poll(_tick: int | None, search: str | None, theme: str | None, path: str | None) -> Any:
         return await body(path, search, theme)
+
+    @app.callback(
+        Output(Id.UNUSUAL, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
+    )
+    async def show_unusual(search: str | None, _tick: int | None, path: str | None) -> Any:
+        slug = slug_of(path)
+        if slug is None or slug not in parts.packs:
+            return no_update
+        filters, now = parse(path, search), parts.clock.now()
+
+        async def make() -> Any:
+            found = await pages.read(
+                ("unusual latency", slug),
+                lambda: [each for each in recent(parts, now - UNUSUAL_SPAN, now, platform=slug) if each.metric == "latency"],
+            )
+            return unusual_block(found, parts.packs, now, filters.zone)
+
+        return await pages.guard(make)
 
     @app.callback(persistent=True, websocket=True)
     async def push() -> None:

@@ -15,14 +15,19 @@ from dashboards.alert_rows import firings_between
 from dashboards.api import close_api, install_errors, make_api
 from dashboards.api_acknowledge import make_acknowledge_api
 from dashboards.api_allocation import make_allocation_api
+from dashboards.api_anomalies import make_anomaly_api
 from dashboards.api_budgets import make_budget_api
+from dashboards.api_capacity import make_capacity_api
 from dashboards.api_economics import make_economics_api
+from dashboards.api_forecasts import make_forecast_api
 from dashboards.api_forget import make_forget_api
 from dashboards.api_ledger import make_ledger_api
 from dashboards.api_litellm import make_litellm
 from dashboards.api_otlp import make_otlp
 from dashboards.api_pagerduty import make_pagerduty_api
 from dashboards.api_prices import make_price_api
+from dashboards.api_recipients import make_recipient_api
+from dashboards.api_report_archive import make_report_archive_api
 from dashboards.api_reports import make_report_api
 from dashboards.api_reprice import make_reprice_api
 from dashboards.api_silences import make_silence_api
@@ -37,6 +42,7 @@ from dashboards.parts import Parts, slack_of
 from dashboards.quarantine import make_quarantine
 from dashboards.readiness import Check, Readiness
 from jobs.alert import ALERT
+from jobs.anomaly import Anomalies, anomaly_job
 from jobs.crossing import Crossing
 from jobs.measure import MEASURE, SETTLED_AFTER, Paces, measure_job
 from jobs.price import PRICE, price, price_job
@@ -47,20 +53,23 @@ from jobs.scrape_lease import ScrapeLease
 from roomleft import __version__
 from roomleft.app.alerting import Alerting
 from roomleft.app.deciding import Deciding
+from roomleft.app.forecasting import Forecasting
 from roomleft.app.pricing import catalogue_of
 from roomleft.app.replaying import Replaying, make_replay_api
+from roomleft.app.reporting import Reporting, forget_old_reports
 from roomleft.app.ruling import Ruling, rules_folder
 from roomleft.app.source_states import source_states
 from roomleft.app.telling import Telling
 from roomleft.app.watching import Watching
 from roomleft.clock import Clock
 from roomleft.credentials import Credentials
-from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
+from roomleft.metrics import OF_LIMITS
 from roomleft.packs_shelf import PacksInUse, load_in_force
 from roomleft.settings import Settings
 from warehouse.state import Leases, Outcome, Sessions, SignIn, StateDb, Tokens
 from warehouse.state.alerting_retention import forget_old_alerting
 from warehouse.state.closed_periods import ClosedPeriods
+from warehouse.state.expected_events import ExpectedEvents
 from warehouse.state.pseudonyms import Pseudonyms
 from warehouse.store import Store
 from warehouse.writer import Writer
@@ -75,6 +84,7 @@ class App:
     watching: Watching
     crossing: Crossing
     telling: Telling
+    forecasting: Forecasting
     tokens: Tokens
     sign_in: SignIn
     asgi: ASGIApp
@@ -89,6 +99,7 @@ class App:
     def stop(self) -> None:
         """Stop the jobs and scrapes, drain the writer, close both stores."""
         self.watching.stop()
+        self.forecasting.stop()
         self.schedule.stop()
         self.telling.stop()
         self.crossing.stop()
@@ -119,7 +130,8 @@ def build(settings: Settings, clock: Clock) -> App:
         store.close()
         state.close()
         raise
-    paces = Paces()
+    forecasting = Forecasting(packs, store, state)
+    paces = Paces(foresee=forecasting.forecasts.foresee)
     crossing = Crossing(
         store, packs, clock, lambda: zones_of(packs), paces=paces, slack=slack_of(clock), refresh=deciding.refresh
     )
@@ -138,10 +150,14 @@ def build(settings: Settings, clock: Clock) -> App:
     alerting = Alerting(settings, clock, packs, store, state, ruling)
     jobs = _jobs(settings, packs, (store, state), clock, deciding, paces, (catalogue, ClosedPeriods(state)))
     telling = Telling(settings, clock, packs, store, state, ruling)
-    schedule = Schedule([*jobs, alerting.job, *telling.jobs, *watching.jobs()], state, clock)
+    reporting = Reporting(settings, clock, packs, store, state, lambda: ruling.alerting)
+    reporting.forecasts = forecasting.forecasts
+    schedule = Schedule([*jobs, alerting.job, *telling.jobs, *reporting.jobs, *forecasting.jobs, *watching.jobs()], state, clock)
     crossing.on_measured = lambda: schedule.soon(ALERT) if alerting.may_wake() else None
     watching.schedule = schedule
+    reporting.sources = lambda: source_states(watching, store, schedule.status(), clock.now())
     readiness = Readiness(_readiness(watching, store, clock, schedule))
+    forecasting.may_begin = readiness.ready
 
     def decided() -> None:
         deciding.refresh()
@@ -157,7 +173,7 @@ def build(settings: Settings, clock: Clock) -> App:
         state,
         schedule.status,
         readiness,
-        sources=lambda: source_states(watching, store, schedule.status(), clock.now()),
+        sources=reporting.sources,
         test_source=watching.test,
         reload_packs=watching.reload,
         wake_packs=watching.wake,
@@ -171,6 +187,8 @@ def build(settings: Settings, clock: Clock) -> App:
         responded=lambda: schedule.soon(ALERT),
         firings=lambda platform, since, until: firings_between(state, ruling.rules, platform, since, until),
         look=lambda rules, at: alerting.look(rules, at, clock.now()),
+        mailer=reporting,
+        forecasts=forecasting.forecasts,
     )
     tokens, sign_in = Tokens(state), SignIn(state, timedelta(hours=settings.session_hours))
     server = FastAPI(title="Roomleft", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -178,6 +196,7 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(make_api(parts))
     server.include_router(make_ledger_api(parts))
     server.include_router(make_report_api(parts))
+    server.include_router(make_capacity_api(parts))
     server.include_router(make_price_api(parts))
     server.include_router(make_economics_api(parts))
     server.include_router(make_otlp(parts))
@@ -195,6 +214,11 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(make_pagerduty_api(parts))
     server.include_router(make_quarantine(parts))
     server.include_router(make_fault_routes(parts))
+    server.include_router(make_anomaly_api(parts))
+    server.include_router(make_forecast_api(parts))
+    server.include_router(make_recipient_api(parts))
+    # After every single report's route: a key of the archive may be any path.
+    server.include_router(make_report_archive_api(parts))
     server.include_router(make_apidocs(server))
     rest = APIRouter()
     close_api(rest)
@@ -202,7 +226,7 @@ def build(settings: Settings, clock: Clock) -> App:
     pages = build_pages(server, parts)
     hosts = hosts_for(settings.host, settings.allowed_hosts)
     door = Door(server, tokens=tokens, sign_in=sign_in, sessions=Sessions(state), hosts=hosts, script_hashes=pages.csp_hashes())
-    return App(parts, schedule, watching, crossing, telling, tokens, sign_in, door)
+    return App(parts, schedule, watching, crossing, telling, forecasting, tokens, sign_in, door)
 
 
 def stored_platforms(store: Store) -> list[str]:
@@ -232,7 +256,9 @@ def _jobs(
 
     def retain(now: datetime) -> str:
         forgotten = sum(forget_old_alerting(state, now, state.clock.now()).values())
+        forgotten_reports = forget_old_reports(state, state.clock.now())
         words = retain_job(store, zones_of(packs))(now)
+        words += f"; {forgotten_reports} rows of reports" if forgotten_reports else ""
         return f"{words}; {forgotten} rows of alerting" if forgotten else words
 
     every = timedelta(seconds=settings.measure_every_s)
@@ -248,6 +274,7 @@ def _jobs(
         price_job(store, packs, *pricing),
         Job(ROLL_UP, timedelta(seconds=settings.roll_up_every_s), roll_up),
         replace(measured, run=measure_as_decided),
+        anomaly_job(Anomalies(store, packs, ExpectedEvents(state).lasting, slack=slack_of(clock))),
         Job("retain", timedelta(hours=settings.retain_every_h), retain, at_start=False),
     ]
 
@@ -260,8 +287,8 @@ def _withdrawing(run: Callable[[datetime], str | Did | None], packs: PacksInUse)
         did = run(now)
         held = {(limit.limit_id, slug) for slug, pack in packs.items() for limit in pack.limit_list()}
         for limit_id, platform in shown - held:
-            HEADROOM_FRACTION_LEFT.remove_by_labels({"limit_id": limit_id, "platform": platform})
-            HEADROOM_STATE.remove_by_labels({"limit_id": limit_id, "platform": platform})
+            for gauge in OF_LIMITS:
+                gauge.remove_by_labels({"limit_id": limit_id, "platform": platform})
         shown.clear()
         shown.update(held)
         return did

@@ -37,7 +37,7 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
     server = _Server(config)
 
     def listening() -> None:
-        token = app.tokens.renew("local", {Scope.ADMIN})
+        token = app.tokens.renew(_own_name(settings, shared=not app.parts.state.is_sqlite), {Scope.ADMIN})
         announce(settings.data_dir, RunningServer(url, token, os.getpid()))
         app.start()
         say(f"\nRoomleft {'demo ' if settings.demo else ''}is at {url}")
@@ -53,6 +53,11 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
     finally:
         withdraw(settings.data_dir, os.getpid())
         app.stop()
+
+
+def _own_name(settings: Settings, *, shared: bool) -> str:
+    """The name of this server's own token. Servers that share one state each have theirs: a new one ends the old one of its name."""
+    return f"local {socket.gethostname()}:{settings.data_dir}" if shared else "local"
 
 
 class _Server(uvicorn.Server):

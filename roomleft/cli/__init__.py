@@ -13,7 +13,9 @@ from roomleft import __version__
 from roomleft.cli.alert_test import alerts_test
 from roomleft.cli.alerts import alerts_replay
 from roomleft.cli.connect import connect_cli
+from roomleft.cli.expect import expect_cli
 from roomleft.cli.output import fail
+from roomleft.cli.recipient import recipient_cli
 from roomleft.cli.silence import alerts_ack, silence_cli
 from roomleft.errors import RoomleftError
 
@@ -32,6 +34,8 @@ cli.add_typer(report_cli, name="report")
 user_cli = typer.Typer(help="People whose use is watched.", no_args_is_help=True)
 cli.add_typer(user_cli, name="user")
 cli.add_typer(silence_cli, name="silence")
+cli.add_typer(expect_cli, name="expect")
+cli.add_typer(recipient_cli, name="recipient")
 alerts_cli = typer.Typer(help="Alerts: take one on, try who is told, replay rules over history.", no_args_is_help=True)
 cli.add_typer(alerts_cli, name="alerts")
 alerts_cli.command("ack")(alerts_ack)
@@ -315,6 +319,52 @@ def user_forget(
     from roomleft.cli.forget import run_forget
 
     raise typer.Exit(run_forget(user, as_json))
+
+
+@cli.command("forecast")
+def forecast(
+    platform: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
+    target: Annotated[str | None, typer.Option(help="One series, for example shop/ai_cost: its days too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What comes, each series in a sentence, and how earlier forecasts came out; exit 1 if nothing has been forecast yet."""
+    from roomleft.cli.forecast import run_forecast
+
+    raise typer.Exit(run_forecast(platform, target, as_json))
+
+
+@report_cli.command("weekly")
+def report_weekly(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="[ADDRESS]...", help="With --email: whom to send it to.")
+    ] = None,
+    platforms: Annotated[str | None, typer.Option(help="Only these, comma separated; all of them when absent.")] = None,
+    zone: Annotated[str, typer.Option(help="The zone of its dates, for example Europe/Berlin.")] = "UTC",
+    email: Annotated[bool, typer.Option("--email", help="Send it now: to each ADDRESS, or to every recipient.")] = False,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="A folder for the report as HTML, text and workbook.")] = None,
+) -> None:
+    """The weekly report as of now: decisions, movers of cost, budgets, room left, track record. Exit 1 if a part is missing or a copy was not sent."""
+    from roomleft.cli.report_weekly import run_weekly
+
+    slugs = [slug.strip() for slug in (platforms or "").split(",") if slug.strip()]
+    raise typer.Exit(run_weekly(slugs, zone, as_json, out, email, addresses or []))
+
+
+@report_cli.command("capacity")
+def report_capacity(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="[ADDRESS]...", help="With --email: whom to send it to.")
+    ] = None,
+    platform: Annotated[str | None, typer.Option(help="Only this platform; each of them when absent.")] = None,
+    email: Annotated[bool, typer.Option("--email", help="Send it now: to each ADDRESS, or to every recipient.")] = False,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="A folder for the report as HTML, text and workbook.")] = None,
+) -> None:
+    """What runs out and when: forecasts, recommendations, limits, budgets, tiers, risks. Exit 2 if nothing is known, 1 if something is called for."""
+    from roomleft.cli.report_capacity import run_capacity
+
+    raise typer.Exit(run_capacity(platform, as_json, out, email, addresses or []))
 
 
 @report_cli.command("cost")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN = (
     "limit_id", "platform", "kind", "amount", "unit", "used", "remaining", "fraction_left", "state", "reason", "burn_rate", "exhausts_at",
-    "p_breach", "as_of", "observed_at", "since",
+    "p_breach", "as_of", "observed_at", "since", "order_by", "next_step", "no_date",
 )  # fmt: skip
 """What `status --json` promises, in this order."""
 NEVER_MEASURED = "not measured yet"
@@ -104,11 +104,14 @@ def status_table(rows: Sequence[dict[str, Any]], *, short: bool = False, now: da
 
     With `now` also since when each has been out and how old its newest reading is.
     """
-    columns = ("state", "since", "platform", "limit", "left", "of", "unit", "% left", "runs out", "reading", "reason")
-    left_out = {*(("platform", "reason") if short else ()), *(("since", "reading") if now is None else ())}
+    columns = (
+        "state", "since", "platform", "limit", "left", "of", "unit", "% left", "runs out", "chance", "order by", "next step", "reading", "reason",
+    )  # fmt: skip
+    ahead = ("chance", "order by", "next step")
+    left_out = {*(("platform", "reason", *ahead) if short else ()), *(("since", "reading") if now is None else ())}
     shown = [place for place, name in enumerate(columns) if name not in left_out]
     lines = [[line[place] for place in shown] for line in (_line(row, now) for row in rows)]
-    print_table([columns[place] for place in shown], lines, right=("left", "of", "% left"))
+    print_table([columns[place] for place in shown], lines, right=("left", "of", "% left", "chance"))
 
 
 def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
@@ -118,8 +121,28 @@ def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
     reading = "none" if not read_at else f"{_age(now - _instant(read_at))} old" if now else ""
     return (
         row["state"], _minute(row.get("since")), row["platform"], row["title"], _number(row["remaining"]), _number(row["amount"]), row["unit"],
-        "" if fraction is None else f"{100 * fraction:.1f}", _minute(dates and dates["p50"]), reading, row["reason"],
+        "" if fraction is None else f"{100 * fraction:.1f}", _minute(dates and dates["p50"]), _chance(row), _minute(row["order_by"]),
+        _next_step(row), reading, row["reason"],
     )  # fmt: skip
+
+
+def _chance(row: dict[str, Any]) -> str:
+    from dashboards.wording import THIN, chance
+
+    if row["state"] in ("exhausted", "unknown"):
+        return "out" if row["state"] == "exhausted" else ""
+    return "" if row["p_breach"] is None else chance(row["p_breach"]).replace(THIN, " ")
+
+
+def _next_step(row: dict[str, Any]) -> str:
+    """What to do, and what it costs, of a limit that somebody should do something about."""
+    step = row["next_step"]
+    if step is None or row["state"] in ("ok", "unknown"):
+        return ""
+    from analytics.wording import monthly_text
+
+    cost = step["cost_usd_per_month"]
+    return step["what"] if cost is None else f"{step['what']} ({monthly_text(Decimal(str(cost)))})"
 
 
 def _age(span: timedelta) -> str:

@@ -45,7 +45,8 @@ meters:
   cost_per_call: {kind: ratio, unit: usd, part: cost_1h, whole: calls}
 limits:
   - {id: lag, kind: capacity, title: Replication lag, amount: 60, unit: seconds, meter: lag, owner: o}
-  - {id: ai_budget, kind: budget, title: AI budget, amount: 100, unit: usd, meter: ai_cost, window: month, owner: o}
+  - {id: ai_budget, kind: budget, title: AI budget, amount: 100, unit: usd, meter: ai_cost, window: month, owner: o,
+     next_step: {what: Use the small model, cost_usd_per_month: -200, lead_time: 7d}}
   - {id: stored, kind: capacity, title: Storage, amount: 100, unit: gb, meter: stored, owner: o}
 """
 

@@ -177,6 +177,67 @@ def test_headroom_that_is_unknown_or_old_or_lacks_the_figure_cannot_be_told(watc
     assert every == {"shop.lag": None, "shop.ai_budget": False, "shop.stored": None}
 
 
+ORDERS = {"order_within": "7d"}
+LIKELY = {"p_breach": {"at_least": "0.8", "clear": "0.6"}}
+
+
+@pytest.mark.parametrize(
+    ("row", "when", "holds", "still", "words"),
+    [
+        pytest.param({"p_breach": 0.82}, LIKELY, True, True, "82\u202f% chance of running out before it refills, at or above 80\u202f%", id="likely"),
+        pytest.param({"p_breach": 0.7}, LIKELY, False, True, "70\u202f% chance of running out before it refills, below 80\u202f%", id="between"),
+        pytest.param({"p_breach": 0.004}, LIKELY, False, False, "<\u202f1\u202f% chance", id="hardly"),
+        pytest.param({"state": "exhausted"}, LIKELY, True, True, ">\u202f99\u202f% chance", id="it has run out"),
+        pytest.param({"p_breach": None, "exhausts_p50": NOW + HOUR}, LIKELY, None, None, "no chance can be told: recent rate", id="a pace is no chance"),
+        pytest.param({"state": "unknown", "reason": "silent", "p_breach": 0.9}, LIKELY, None, None, "silent", id="an old chance"),
+        pytest.param({"order_by": NOW + 150 * HOUR}, ORDERS, True, True, "order by 27 Nov, in 6\u202fd: Use the small model", id="to be ordered"),
+        pytest.param({"order_by": NOW - HOUR}, ORDERS, True, True, "order now: Use the small model", id="overdue"),
+        pytest.param({"order_by": NOW + 200 * HOUR}, ORDERS, False, False, "order by 29 Nov", id="time enough"),
+        pytest.param({"p_breach": 0.3}, ORDERS, False, False, "needs nothing ordered yet", id="it will do"),
+        pytest.param({"no_date": "too_gappy"}, ORDERS, None, None, "no date can be told", id="no grounds"),
+        pytest.param({"no_date": "beyond", "p_breach": 0.1}, ORDERS, False, False, "needs nothing ordered yet", id="beyond"),
+        pytest.param({"state": "exhausted"}, ORDERS, True, True, "has run out", id="too late to order"),
+        pytest.param({"no_date": "too_gappy"}, {"exhausts_within": "1d"}, None, None, "no date can be told", id="a date without grounds"),
+    ],
+)  # fmt: skip
+def test_what_is_foreseen(
+    watched: Watched, row: dict[str, Any], when: dict[str, Any], holds: bool, still: bool, words: str
+) -> None:
+    headroom(
+        watched, "ai_budget", **{"kind": "budget", "unit": "usd", "window_start": NOW, "window_end": NOW + 300 * HOUR, **row}
+    )
+    found = watched.one({"headroom": "ai_budget", **when})
+    if holds is None:
+        assert found.unknown is Unknown.NO_DATA
+        assert words in found.words
+        return
+    (finding,) = found.findings
+    assert (finding.holds, finding.still) == (holds, still)
+    assert words in finding.reason
+
+
+def test_templates_know_the_chance_the_order_and_what_the_next_step_costs(watched: Watched) -> None:
+    headroom(watched, "ai_budget", p_breach=0.823, order_by=NOW + HOUR)
+    facts = watched.one({"headroom": "ai_budget", **LIKELY}).findings[0].facts
+    wanted = {
+        "p_breach": "0.823",
+        "chance": "82\u202f%",
+        "order_by": (NOW + HOUR).isoformat(),
+        "next_step": "Use the small model",
+    }
+    wanted |= {"next_step_usd_per_month": "-200", "next_step_cost": "saves $200 a month"}
+    assert {name: facts.get(name) for name in wanted} == wanted
+
+
+def test_limits_that_need_no_order_never_wait_for_one(watched: Watched) -> None:
+    headroom(watched, "lag", state="exhausted")
+    headroom(watched, "ai_budget", order_by=NOW + HOUR)
+    every = watched.one({"headroom": "*", **ORDERS}).findings
+    assert {finding.labels["limit_id"]: finding.holds for finding in every if finding.holds is not None} == {
+        "shop.lag": False, "shop.ai_budget": True,
+    }  # fmt: skip
+
+
 def test_headroom_stored_later_is_not_seen(watched: Watched) -> None:
     headroom(watched, "lag", ago=SECOND, fraction_left=0.5, stored_at=NOW)
     headroom(watched, "lag", fraction_left=0.1, stored_at=NOW + SECOND)

@@ -179,11 +179,6 @@ def test_exhausted_keeps_when_it_first_passed() -> None:
     assert (row.exhausts_p10, row.exhausts_p50, row.exhausts_p90) == (since, since, since)
 
 
-def test_chance_comes_from_the_pace_alone() -> None:
-    assert headroom(BUDGET, reading("500"), replace(pace(1, 2, 3), p_breach=0.4), NOW).p_breach == 0.4
-    assert headroom(BUDGET, reading("500"), pace(1, 2, 3), NOW).p_breach is None
-
-
 def test_odd_rates_give_no_date() -> None:
     row = headroom(STOCK, reading("40"), pace(float("nan"), float("inf"), 1), NOW)
     assert (row.exhausts_p10, row.exhausts_p50, row.exhausts_p90) == (None, None, None)

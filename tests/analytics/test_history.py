@@ -35,6 +35,8 @@ WHENS: dict[str, dict[str, Any]] = {
     "Room": {"headroom": "lag", "fraction_left": {"below": "0.3"}},
     "Tight": {"headroom": "*", "state": "tight"},
     "Soon": {"headroom": "ai_budget", "exhausts_within": "2h"},
+    "Likely": {"headroom": "ai_budget", "p_breach": {"at_least": "0.8", "clear": "0.6"}},
+    "Order": {"headroom": "ai_budget", "order_within": "2h"},
     "Both": {"all": [{"series": "lag_s", "by": ["replica"], "over": "2m", "above": 40}, {"headroom": "lag", "state": "tight"}]},
     "Either": {"any": [{"health": "database", "check": "answers"}, {"series": "stored_gb", "by": ["disk"], "above": 60}]},
 }
@@ -126,13 +128,16 @@ class Chance:
                 state = self.random.choice(("ok", "tight", "exhausted", "unknown"))
                 fraction = None if state == "unknown" else self.random.uniform(-0.2, 1)
                 date = at + timedelta(hours=self.random.uniform(0, 5)) if self.random.random() < 0.6 else None
+                likely = self.random.random() if self.random.random() < 0.8 else None
+                order = date - timedelta(hours=2) if date is not None and self.random.random() < 0.7 else None
                 stored = at if self.random.random() < 0.1 else self.arrived(at)
                 found.append(
                     {
                         "limit_id": limit_id, "platform": "shop", "kind": kind, "unit": unit, "amount": Decimal(60),
                         "used": Decimal(30), "remaining": Decimal(30), "fraction_left": fraction, "state": state, "reason": state,
                         "exhausts_p50": date, "subject": "", "basis": self.random.choice(("recent rate", "3 of 7 days needed")),
-                        "lower_bound": False, "freshness": "provisional", "as_of": at, "stored_at": stored,
+                        "lower_bound": False, "freshness": "provisional", "as_of": at, "stored_at": stored, "p_breach": likely,
+                        "order_by": order, "no_date": None if date else self.random.choice((None, "beyond", "too_gappy")),
                     }
                 )  # fmt: skip
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,18 +14,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analytics.conditions_headroom import STATES
+from analytics.conditions_board import HOLDS
+from analytics.conditions_headroom import STATES, Asked
 from analytics.conditions_tape import Instants, us
 from analytics.conditions_view import Scene
 from analytics.headroom import headroom
 from analytics.history import Notes, Replaying, Stretch, stretches
 from analytics.history_columns import poured
-from analytics.history_headroom import recomputed
+from analytics.history_headroom import Recomputed, recomputed
+from analytics.history_headroom import _asked as truth_of
 from analytics.history_tapes import spacing
 from analytics.meters import Meters, priced_per
 from analytics.pricing import new_rates, rates_table
+from jobs.measure import headroom_table
 from roomleft.findings import Unknown
-from roomleft.limits import Pace
+from roomleft.limits import Pace, Reading
+from roomleft.rules_when import HeadroomIs
 from tests.analytics.looking import HOUR, MINUTE, NOW, PACK, SECOND, Watched, rule
 from warehouse import tables
 from warehouse.rollup import roll_up
@@ -178,9 +183,28 @@ def test_what_cannot_be_told_of_the_past_is_unknown_and_noted(watched: Watched) 
     found, notes = looked_back(watched, {"headroom": "stored", "exhausts_within": "7d"}, [5, 4, 3])
     assert all(stretch.looked.unknown is not None or stretch.looked.findings[0].holds for stretch in found)
     assert "when it would have run out is not known where no headroom was stored" in notes
+    likely, notes = looked_back(watched, {"headroom": "stored", "p_breach": {"at_least": "0.8", "clear": "0.6"}}, [5, 4, 3])
+    assert all(stretch.looked.unknown is not None or stretch.looked.findings[0].holds for stretch in likely)
+    assert "no chance is known where no headroom was stored" in notes
+    order, notes = looked_back(watched, {"headroom": "ai_budget", "order_within": "7d"}, [5, 4, 3])
+    assert all(stretch.looked.unknown is not None or stretch.looked.findings[0].holds for stretch in order)
+    assert "when it would have run out is not known where no headroom was stored" in notes
     own, said = looked_back(watched, {"own": "roomleft_outbox_oldest_seconds", "above": 5}, [5, 4])
     assert own[0].looked.unknown is Unknown.NO_DATA
     assert said == ["Roomleft's own metrics keep no history"]
+
+
+@pytest.mark.parametrize("when", [{"p_breach": {"at_least": "0.8"}}, {"exhausts_within": "1d"}, {"order_within": "1d"}])
+def test_what_had_run_out_is_as_certain_of_the_past_as_it_is_live(watched: Watched, when: dict[str, object]) -> None:
+    limit = replace(watched.pack.limit("ai_budget"), amount=Decimal(0))
+    row = headroom(limit, Reading(Decimal(1), NOW, HOUR), Pace.none(""), NOW)
+    none = np.array([math.nan])
+    past = Recomputed(limit, none, none, none, none, none, np.array([3], dtype=np.int8), "")
+    leaf = rule({"headroom": "ai_budget", **when}).when
+    assert isinstance(leaf, HeadroomIs)
+    asked = Asked(leaf, headroom_table([row], NOW), [limit])
+    live = asked.truth(np.array([[0]]), np.array([us(NOW)]))
+    assert [int(each[0, 0]) for each in live] == [int(each[0]) for each in truth_of(leaf, asked, past)] == [HOLDS, HOLDS]
 
 
 def test_stored_headroom_counts_where_there_is_some(watched: Watched) -> None:

@@ -72,9 +72,62 @@ def test_the_sentence(rows: list[Row], sentence: str) -> None:
 
 def test_probably_is_said_of_a_chance() -> None:
     likely = replace(WILL[0], p_breach=0.8)
-    assert verdict([(likely, BUDGET)], NOW).sentence == "One limit probably will before it refills."
+    assert verdict([(likely, BUDGET)], NOW).sentence == "One limit probably will run out before it refills."
     unlikely = replace(WILL[0], p_breach=0.2)
     assert "probably" not in verdict([(unlikely, BUDGET)], NOW).sentence
+
+
+def seen(limit: Limit, chance: float, *days: float, orders: float | None = None, used: str = "10") -> Row:
+    """A row with a forecast: its chance, and its dates in days from now."""
+    dates = [NOW + timedelta(days=each) for each in days] or [None, None, None]
+    order = None if orders is None else NOW + timedelta(days=orders)
+    given = dict(zip(("exhausts_p10", "exhausts_p50", "exhausts_p90"), dates, strict=True))
+    return replace(row(limit, used)[0], p_breach=chance, order_by=order, basis="trend", **given), limit
+
+
+HARDLY, PERHAPS = seen(BUDGET, 0.04, 2, 4, 6), seen(BUDGET, 0.2, 2, 4, 6)
+LIKELY, DISK_LIKELY = seen(BUDGET, 0.7, 2, 4, 6), seen(STOCK, 0.6, 9, 20, 40, orders=13)
+LATER = seen(STOCK, 0.1, 30, 50, 80, orders=43)
+ORDER, OVERDUE = seen(STOCK, 0.2, 12, 35, 80, orders=5), seen(STOCK, 0.2, 12, 35, 80, orders=-1)
+BEYOND = (replace(OK[0], p_breach=0.01, no_date="beyond", basis="further away"), STOCK)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([LIKELY], "One limit probably will run out before it refills."),
+        ([OUT, LIKELY, LIKELY], "One limit has run out; two more probably will before they refill."),
+        ([OUT, LIKELY, DISK_LIKELY], "One limit has run out; two more probably will before they refill or within 30 days."),
+        ([DISK_LIKELY, OK], "One limit probably will run out within 30 days."),
+        ([LIKELY, WILL], "Two limits probably will run out, or would at the present pace, before they refill."),
+        # A date that holds only if so, and that hardly will, is no date to wait for.
+        ([HARDLY, OK], "Nothing needs you before 20 Dec."),
+        # One in five that it runs out at all: half way through the futures in which it does, the chance has reached a tenth.
+        ([PERHAPS, OK], "Nothing needs you before 24 Nov."),
+        ([LATER, OK], "Nothing needs you before 20 Dec."),
+        ([ORDER, OK], "One limit needs its next step ordered by 25 Nov; nothing else needs you before 20 Dec."),
+        ([ORDER, ORDER, OVERDUE], "Three limits need their next steps ordered now; nothing else needs you before 20 Dec."),
+        ([OUT, OVERDUE], "One limit has run out; one more needs its next step ordered now; nothing else needs you before 20 Dec."),
+        ([LIKELY, ORDER], "One limit probably will run out before it refills. One more needs its next step ordered by 25 Nov."),
+        ([BEYOND], "Nothing needs you before 20 Dec."),
+        (
+            [ORDER, UNKNOWN],
+            "One limit needs its next step ordered by 25 Nov; nothing else needs you before 20 Dec. One limit cannot be told: its data is missing or old.",
+        ),
+    ],
+)  # fmt: skip
+def test_the_sentence_of_chances(rows: list[Row], sentence: str) -> None:
+    assert verdict(rows, NOW).sentence == sentence
+
+
+def test_what_probably_comes_first_says_how_likely() -> None:
+    assert verdict([OK, DISK_LIKELY], NOW).parts == (
+        "Disk", "10 Dec", "29 Nov – 30 Dec", "60\u202f% likely", "Buy disks", "$500 a month", "order by 3 Dec",
+    )  # fmt: skip
+    assert verdict([OVERDUE], NOW).parts[-1] == "order now"
+    # Of what has run out a chance says nothing more.
+    out = (replace(OUT[0], p_breach=1.0), BUDGET)
+    assert not any("likely" in part for part in verdict([out], NOW).parts)
 
 
 def test_what_comes_first_has_date_range_step_price_and_order_by() -> None:

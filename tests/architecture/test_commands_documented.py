@@ -24,7 +24,7 @@ def names() -> set[str]:
 def test_every_command_is_documented_and_nothing_else() -> None:
     cells = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
     told = {
-        re.match(r"((?:token|connect|report|user|silence|alerts) [a-z-]+|[a-z-]+)", code)[1]
+        re.match(r"((?:token|connect|report|user|silence|recipient|expect|alerts) [a-z-]+|[a-z-]+)", code)[1]
         for cell in cells
         for code in re.findall(r"`([^`]+)`", cell)
     }  # type: ignore[index]

@@ -144,7 +144,8 @@ def headroom_row(sample: Sample, as_of: datetime = NOW) -> dict[str, Any]:
         "reason": sample.reason, "burn_rate": sample.burn, "exhausts_p10": dates[0], "exhausts_p50": dates[1], "exhausts_p90": dates[2],
         "p_breach": None, "window_start": bounds[0], "window_end": bounds[1], "subject": sample.subject,
         "basis": sample.basis if sample.state != "unknown" else "", "lower_bound": sample.lower_bound, "freshness": "provisional",
-        "observed_at": as_of - timedelta(seconds=sample.age_s), "as_of": as_of, **sample.more,
+        "observed_at": as_of - timedelta(seconds=sample.age_s), "as_of": as_of, "about_to": None, "order_by": None, "ends_p10": None,
+        "ends_p50": None, "ends_p90": None, "no_date": None, "forecast_run": None, **sample.more,
     }  # fmt: skip
 
 

@@ -15,14 +15,19 @@ from fastapi import FastAPI
 from dashboards.api import install_errors, make_api
 from dashboards.api_acknowledge import make_acknowledge_api
 from dashboards.api_allocation import make_allocation_api
+from dashboards.api_anomalies import make_anomaly_api
 from dashboards.api_budgets import make_budget_api
+from dashboards.api_capacity import make_capacity_api
 from dashboards.api_economics import make_economics_api
+from dashboards.api_forecasts import make_forecast_api
 from dashboards.api_forget import make_forget_api
 from dashboards.api_ledger import make_ledger_api
 from dashboards.api_litellm import make_litellm
 from dashboards.api_otlp import make_otlp
 from dashboards.api_pagerduty import make_pagerduty_api
 from dashboards.api_prices import make_price_api
+from dashboards.api_recipients import make_recipient_api
+from dashboards.api_report_archive import make_report_archive_api
 from dashboards.api_reports import make_report_api
 from dashboards.api_reprice import make_reprice_api
 from dashboards.api_silences import make_silence_api
@@ -60,6 +65,27 @@ TABLE = {
     ("POST", "/api/v1/sql"): READ,
     ("GET", "/api/v1/reports/health"): READ,
     ("GET", "/api/v1/reports/cost"): READ,
+    ("GET", "/api/v1/reports/capacity"): READ,
+    ("GET", "/api/v1/reports/capacity.html"): READ,
+    ("GET", "/api/v1/reports/capacity.txt"): READ,
+    ("GET", "/api/v1/reports/capacity.xlsx"): READ,
+    ("GET", "/api/v1/reports"): READ,
+    ("GET", "/api/v1/reports/{key:path}"): READ,
+    ("GET", "/api/v1/reports/{key:path}/files/{name}"): READ,
+    ("POST", "/api/v1/reports/preview"): READ,
+    ("POST", "/api/v1/reports/send"): ADMIN,
+    ("GET", "/api/v1/recipients"): READ,
+    ("POST", "/api/v1/recipients"): ADMIN,
+    ("DELETE", "/api/v1/recipients/{which}"): ADMIN,
+    ("GET", "/unsubscribe"): PUBLIC,
+    ("POST", "/unsubscribe"): PUBLIC,
+    ("GET", "/api/v1/anomalies"): READ,
+    ("GET", "/api/v1/forecasts"): READ,
+    ("GET", "/api/v1/track-record"): READ,
+    ("POST", "/api/v1/anomalies/{anomaly_id}/expected"): RESPOND,
+    ("GET", "/api/v1/expected-events"): READ,
+    ("POST", "/api/v1/expected-events"): RESPOND,
+    ("DELETE", "/api/v1/expected-events/{number}"): RESPOND,
     ("GET", "/api/v1/economics"): READ,
     ("GET", "/api/v1/sources"): READ,
     ("GET", "/api/v1/rejected"): READ,
@@ -88,6 +114,8 @@ TABLE = {
     ("GET", "/api/docs"): READ,
     ("GET", "/api/openapi.json"): READ,
     ("GET", "/export/limits.csv"): READ,
+    ("GET", "/export/track-record.csv"): READ,
+    ("GET", "/export/reports/{name}"): READ,
     ("GET", "/api/v1/prices"): READ,
     ("GET", "/api/v1/prices/unpriced"): READ,
     ("GET", "/export/prices.csv"): READ,
@@ -168,6 +196,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         make_ledger_api(parts),
         make_otlp(parts),
         make_report_api(parts),
+        make_capacity_api(parts),
         make_price_api(parts),
         make_economics_api(parts),
         make_litellm(parts),
@@ -183,6 +212,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         make_replay_api(not_replayed),
         make_silence_api(parts),
         make_acknowledge_api(parts),
+        make_anomaly_api(parts),
+        make_forecast_api(parts),
+        make_recipient_api(parts),
+        make_report_archive_api(parts),
         make_apidocs(app),
     ):
         app.include_router(router)
@@ -217,7 +250,20 @@ def test_the_table_names_every_route(served: Served) -> None:
         for method in getattr(route, "methods", None) or ()
         if method not in ("HEAD", "OPTIONS")
         and path.startswith(
-            ("/api", "/v1/", "/v1", "/export", "/metrics", "/healthz", "/readyz", "/alerts", "/runbooks", "/status", "/s/")
+            (
+                "/api",
+                "/v1/",
+                "/v1",
+                "/export",
+                "/metrics",
+                "/healthz",
+                "/readyz",
+                "/alerts",
+                "/runbooks",
+                "/status",
+                "/s/",
+                "/unsubscribe",
+            )
         )
     }
     assert own == set(TABLE)

@@ -17,6 +17,7 @@ import orjson
 from alerts.alert import Alert, Beat, Happened
 from alerts.evaluation import evaluate
 from analytics.conditions import Remembered, View, look
+from analytics.forecasting.at_once import AtOnce
 from analytics.meters import Meters
 from collectors.fetch import Fetcher
 from collectors.platform_api.page_records import Records, taken_apart
@@ -25,6 +26,7 @@ from collectors.standin.feed import FOREVER, Range
 from collectors.standin.instants import MINUTE, to_us
 from collectors.standin.samples import Cadence
 from collectors.standin.standin import StandIn
+from jobs.anomaly import Anomalies
 from jobs.collect import StreamReader
 from jobs.measure import Paces, measure
 from jobs.price import price
@@ -47,7 +49,20 @@ from roomleft.packs_meters import (
 from roomleft.packs_standin import StandinShape
 from roomleft.rule_files import load_rules
 from roomleft.rules import Rule
-from roomleft.rules_when import AbsentIs, BurnIs, HeadroomIs, HealthIs, Leaf, MeterIs, SeriesIs, SourceIs, SqlIs, leaves
+from roomleft.rules_when import (
+    FORESEEN,
+    AbsentIs,
+    AnomalyIs,
+    BurnIs,
+    HeadroomIs,
+    HealthIs,
+    Leaf,
+    MeterIs,
+    SeriesIs,
+    SourceIs,
+    SqlIs,
+    leaves,
+)
 from roomleft.slos import slos_of_packs
 from roomleft.timespan import parse_instant
 from warehouse.rollup import roll_up
@@ -78,7 +93,12 @@ class Timeless(Paces):
 def asks_for_dates(rules: Collection[Rule]) -> bool:
     """Whether a rule waits for a date, or for a pace."""
     asked = [leaf for rule in rules for leaf in leaves(rule.when) if isinstance(leaf, HeadroomIs)]
-    return any(leaf.exhausts_within is not None or leaf.p_breach is not None for leaf in asked)
+    return any(leaf.exhausts_within is not None for leaf in asked)
+
+
+def asks_for_a_forecast(rules: Collection[Rule]) -> bool:
+    """Whether a rule waits for a chance, or for the last day to order: no pace tells those."""
+    return any(leaf.question in FORESEEN for rule in rules for leaf in leaves(rule.when) if isinstance(leaf, HeadroomIs))
 
 
 class Wire(Fetcher):
@@ -140,6 +160,7 @@ class World:
     _last: datetime | None = None
     paces: Paces = field(default_factory=Timeless)
     _remembered: Remembered = field(default_factory=Remembered)
+    _anomalies: Anomalies | None = None
 
     @property
     def now(self) -> datetime:
@@ -158,6 +179,12 @@ class World:
         chosen = self.measured if only is None else only
         measure(self.store, {self.pack.slug: self.pack}, self.now, self.paces, only=chosen)
 
+    def watch(self) -> None:
+        """Look for anomalies, if a rule asks for them."""
+        if any(isinstance(leaf, AnomalyIs) for rule in self.rules.values() for leaf in leaves(rule.when)):
+            self._anomalies = self._anomalies or Anomalies(self.store, {self.pack.slug: self.pack})
+            self._anomalies.look(self.now)
+
     def look(self, rules: Mapping[str, Rule]) -> Mapping[str, Looked]:
         """What the rules' conditions say now."""
         view = View(
@@ -173,6 +200,7 @@ class World:
         """One evaluation: read, measure, look, step."""
         self.read()
         self.measure()
+        self.watch()
         found = self.look(self.rules)
         by_id = {rule.rule_id: rule for rule in self.rules.values()}
         done = evaluate(by_id, found, self.alerts, Beat(self.now, self._last, every))
@@ -248,6 +276,8 @@ def world(
     made = World(pack, chosen, platform, clock, store, writer, readers)
     if asks_for_dates(list(chosen.values())):
         made.paces = Paces()
+    if asks_for_a_forecast(list(chosen.values())):
+        made.paces.foresee = AtOnce(store, pack, limits_of(list(chosen.values())))
     made.read()
     clock.advance(EVERY)
     return made
@@ -299,7 +329,7 @@ def streams_of(pack: Pack, rules: Collection[Rule]) -> list[str]:
                     found |= {"health"}
                 case SourceIs():
                     found |= {"samples", "health"}
-                case SqlIs():
+                case SqlIs() | AnomalyIs():
                     found |= {"usage"}
     return [stream for stream in STREAMS if stream in found]
 

@@ -15,7 +15,7 @@ from roomleft.packs_money import CostItem
 from roomleft.packs_standin import StandinShape
 from roomleft.rules import FiredBy, Rule
 from roomleft.rules_when import BurnIs, leaves
-from tests.packs.simulated import PACKS, World, asked_meters, limits_of, reduced, rules_of, streams_of, world
+from tests.packs.simulated import PACKS, World, asked_meters, asks_for_a_forecast, limits_of, reduced, rules_of, streams_of, world
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 QUICK = timedelta(minutes=45)
@@ -36,6 +36,20 @@ HISTORY = {
     ("coach", "usage_surge"): 9,
 }
 """Days of history where a rule compares with more than a few."""
+FORECAST = {
+    ("scribe", "cost_spiral"): 35,
+    ("scribe", "content_import"): 90,
+    ("creator", "portrait_loop"): 35,
+    ("creator", "storage_filling"): 60,
+    ("arena", "cost_spiral"): 35,
+    ("arena", "redis_memory_full"): 35,
+    ("tabletop", "voice_flood"): 65,
+    ("tabletop", "database_growth"): 60,
+    ("coach", "disk_filling"): 60,
+}
+"""Days of history where a rule waits for what a forecast says."""
+BEGINS_EARLY = {"portrait_loop", "cost_spiral"}
+"""Faults of a month's budget, which must not be spent before them."""
 BREAKS_EVEN = {"casual": "30", "active": "540", "power": "1725"}
 """Monthly prices at which API cost is well below 30 % of revenue. The design names the lowest: $17.33, $331.97 and $1 106.50; at today's prices
 tabletop's budget is broken before any fault."""
@@ -103,14 +117,19 @@ def played(slug: str, fault: str, rules: Mapping[str, Rule], quick: bool) -> Wor
     pack = PACKS[slug]
     limits = [pack.limit_spec(name.partition(".")[2]) for name in limits_of(list(rules.values()))]
     refills = any(limit.window is not None for limit in limits)
+    days, streams = HISTORY.get((slug, fault), 1 if quick else 4), streams_of(pack, list(rules.values()))
+    foreseen = asks_for_a_forecast(list(rules.values()))
+    if foreseen:
+        days = FORECAST[slug, fault]
+    told = foreseen or (slug, fault) in HISTORY
     made = world(
         slug,
-        MONTH_END if refills and (slug, fault) not in HISTORY else EARLY if fault == "portrait_loop" else EVENING,
-        HISTORY.get((slug, fault), 1 if quick else 4),
-        streams=streams_of(pack, list(rules.values())),
+        MONTH_END if refills and not told else EARLY if fault in BEGINS_EARLY and refills else EVENING,
+        days,
+        streams=streams,
         rules=rules,
         shape=shape_of(slug, fault, rules),
-        sparse=quick,
+        sparse=quick or (foreseen and streams == ["samples"]),
     )
     made.measured = limits_of(list(rules.values()))
     for _ in range(2):

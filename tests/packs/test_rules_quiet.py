@@ -10,9 +10,20 @@ import pytest
 from roomleft.packs import Pack
 from roomleft.packs_meters import CostMeter, CountMeter, DistinctUsersMeter
 from roomleft.rules import Rule
-from roomleft.rules_when import AbsentIs, BurnIs, SourceIs, SqlIs, leaves
+from roomleft.rules_when import AbsentIs, AnomalyIs, BurnIs, SourceIs, SqlIs, leaves
 from tests.packs.played import may_follow
-from tests.packs.simulated import PACKS, World, asked_meters, limits_of, reduced, rules_of, streams_of, world
+from tests.packs.simulated import (
+    PACKS,
+    World,
+    asked_meters,
+    asks_for_a_forecast,
+    asks_for_dates,
+    limits_of,
+    reduced,
+    rules_of,
+    streams_of,
+    world,
+)
 
 pytestmark = pytest.mark.peers
 EVENING = datetime(2026, 11, 20, 19, 0, 7, tzinfo=UTC)
@@ -30,14 +41,14 @@ HALF_A_MONTH = {"arena": set(), "creator": {"AiBudgetHalfSpent"}, "scribe": set(
 def is_of_the_moment(pack: Pack, rule: Rule) -> bool:
     """Whether the rule reads nothing but the last minutes."""
     for leaf in leaves(rule.when):
-        if isinstance(leaf, (BurnIs, SqlIs, SourceIs, AbsentIs)):
+        if isinstance(leaf, (BurnIs, SqlIs, SourceIs, AbsentIs, AnomalyIs)):
             return False
         for meter in (pack.meters[name] for name in asked_meters(pack, leaf)):
             if meter.kind != "gauge" and meter.kind != "ratio":
                 return False
             if (getattr(meter, "over", None) or MINUTE) > MOMENT:
                 return False
-    return "exhausts_within" not in repr([leaf.model_dump(exclude_none=True) for leaf in leaves(rule.when)])
+    return not (asks_for_dates([rule]) or asks_for_a_forecast([rule]))
 
 
 def holding(made: World) -> set[str]:

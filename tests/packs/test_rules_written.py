@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from roomleft.packs_meters import GaugeMeter, InfrastructureCostMeter
 from roomleft.packs_parts import LimitSpec
 from roomleft.rules import Rule
 from roomleft.rules_when import LEAVES, BurnIs, HeadroomIs, HealthIs, MeterIs, SeriesIs, leaves
-from tests.packs.simulated import FOLDER, PACKS, ROOT, rules_of
+from tests.packs.simulated import FOLDER, PACKS, ROOT, asks_for_a_forecast, rules_of
 from warehouse.store import Store
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -103,7 +104,10 @@ def test_severity_is_critical_for_availability_outage_and_database_and_for_nothi
     databases = {"database", "postgresql"}
     down = any(isinstance(leaf, HealthIs) and leaf.status == ["fail"] for leaf in leaves(rule.when))
     critical = {one.id for one in pack.components if one.critical}
-    if rule.component in databases and not name.startswith("ReadingsMissing") and "FourFifths" not in name:
+    # What is to be planned is no outage yet.
+    planned = asks_for_a_forecast([rule])
+    assert not planned or rule.severity is Severity.WARNING
+    if rule.component in databases and not name.startswith("ReadingsMissing") and "FourFifths" not in name and not planned:
         assert rule.severity is Severity.CRITICAL
     if down and rule.component in critical:
         assert rule.severity is Severity.CRITICAL
@@ -132,6 +136,25 @@ def test_budgets_have_three_steps_quotas_two_and_objectives_a_fast_and_a_slow_bu
             assert left[limit.id] == {"0.2", "0"}, limit.id
         if limit.objective_percent is not None:
             assert pairs[limit.id] == {"page", "ticket"}, limit.id
+
+
+@pytest.mark.parametrize(("slug", "name"), RULES)
+def test_a_rule_on_a_chance_clears_well_below_its_line(slug: str, name: str) -> None:
+    for leaf in leaves(RULES[slug, name].when):
+        if isinstance(leaf, HeadroomIs) and leaf.p_breach is not None:
+            assert leaf.p_breach.clear is not None
+            assert leaf.p_breach.line - leaf.p_breach.clear >= Decimal("0.2")
+
+
+@pytest.mark.parametrize("slug", PACKS)
+def test_every_pack_warns_of_what_must_be_ordered_in_time(slug: str) -> None:
+    asked = [leaf for rule in rules_of(slug).values() for leaf in leaves(rule.when) if isinstance(leaf, HeadroomIs)]
+    pack = PACKS[slug]
+    assert any(leaf.order_within is not None for leaf in asked)
+    budgets = [
+        one for one in pack.limits if one.kind is Kind.BUDGET and not isinstance(pack.meters[one.meter], InfrastructureCostMeter)
+    ]
+    assert any(leaf.p_breach is not None for leaf in asked) == bool(budgets)
 
 
 def test_conditions_of_every_kind_are_used() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics.packtest import Script, load_scripts, rules_of, run_script
+from analytics.packtest import Script, Wanted, load_scripts, rules_of, run_script
 from analytics.packtest_rows import GAP, parse_series, parse_values
 from jobs.measure import measure
 from jobs.scripted import watch
@@ -33,6 +33,20 @@ def scripts() -> Iterator[object]:
 def test_scripts_pass(pack: Pack, script: Script) -> None:
     rules = rules_of(pack) if script.evaluations() else {}
     assert run_script(pack, script, measure, watch, rules).failures == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"p_breach": {"above": "0.5"}}, "at 20m, scribe.database_pool: p_breach is None, not above 0.5"),
+        ({"no_date": "stale"}, "at 20m, scribe.database_pool: no_date is no_data, not stale"),
+        ({"order_by": "3d"}, "at 20m, scribe.database_pool: order_by is None, not within 12 h of 2026-11-23 00:00:00+00:00"),
+    ],
+)
+def test_a_wrong_expectation_of_a_forecast_fails_in_words(wanted: dict[str, object], said: str) -> None:
+    asked = Wanted.model_validate({"limit": "scribe.database_pool", **wanted})
+    script = SCRIPTS[0].model_copy(update={"expect": [SCRIPTS[0].expect[1].model_copy(update={"headroom": asked})]})
+    assert run_script(SCRIBE, script, measure).failures == (said,)
 
 
 def test_a_wrong_expectation_fails_in_words() -> None:

@@ -12,6 +12,8 @@ GOOD: dict[str, list[str]] = {
     "a burn rate of a budget": ["when: {headroom: money, burn_rate: {above: 2}}"],
     "a chance": ['when: {headroom: money, p_breach: {at_least: "0.5"}}'],
     "soon": ["when: {headroom: money, exhausts_within: 7d, percentile: p10}"],
+    "to be ordered": ["when: {headroom: money, order_within: 7d}"],
+    "to be ordered, of every limit": ['when: {headroom: "*", order_within: 7d}'],
     "a level": ["when: {meter: latency, above: 120, clear: 110}"],
     "a threshold": ["when: {meter: latency, threshold: slow, clear: 90}"],
     "what adds up": ["when: {meter: failures, over: 1h, above: 99}"],

@@ -89,7 +89,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "no condition at all": (
         ["when: {above: 5}"],
         [
-            "line 8 when: this is no condition (it begins with one of headroom, meter, series, health, source, burn, absent, sql, own, all, any)"
+            "line 8 when: this is no condition (it begins with one of headroom, meter, series, health, source, burn, absent, anomaly, sql, own, all, any)"
         ],
     ),
     "two conditions": (
@@ -99,7 +99,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "two questions": (
         ["when: {headroom: latency, state: exhausted, used: {above: 5}}"],
         [
-            "line 8 when: a headroom condition asks one question (give one of state, fraction_left, used, remaining, burn_rate, p_breach, exhausts_within)"
+            "line 8 when: a headroom condition asks one question (give one of state, fraction_left, used, remaining, burn_rate, p_breach, exhausts_within, order_within)"
         ],
     ),
     "no line": (
@@ -129,7 +129,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "a word that is no condition": (
         ["when: always"],
         [
-            "line 8 when: a condition begins with exactly one word of its kind (one of headroom, meter, series, health, source, burn, absent, sql, own, all, any)"
+            "line 8 when: a condition begins with exactly one word of its kind (one of headroom, meter, series, health, source, burn, absent, anomaly, sql, own, all, any)"
         ],
     ),
     "a severity": (
@@ -219,6 +219,13 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "a threshold of another unit": (
         ["when: {meter: latency, threshold: dear}"],
         ["line 8 when.threshold: the threshold is in usd_per_user, the reading in ms (use a threshold of that unit)"],
+    ),
+    "an order without a lead time": (
+        ["when: {headroom: latency, order_within: 7d}"],
+        [
+            "line 8 when.order_within: a limit whose next step has no lead time has no date to order by "
+            "(give the limit's next_step a lead_time, or ask exhausts_within)"
+        ],
     ),
     "a burn rate of what never refills": (
         ["when: {headroom: latency, burn_rate: {above: 2}}"],

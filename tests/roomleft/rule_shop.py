@@ -37,7 +37,8 @@ limits:
   - {id: errors, kind: slo, title: Few errors, component: api, objective_percent: "99.9", unit: requests, meter: failed, amount_per: calls, window: {rolling: 30d}, owner: web}
   - {id: most, kind: slo, title: Most answers, component: api, objective_percent: "90", unit: requests, meter: failed, amount_per: calls, window: {rolling: 30d}, owner: web}
   - {id: outage, kind: slo, title: Outage, component: api, amount: 30, unit: minutes, meter: down, window: {rolling: 1h}, owner: web}
-  - {id: money, kind: budget, title: Budget, amount: "1000.00", unit: usd, meter: spend, window: month, owner: finance}
+  - {id: money, kind: budget, title: Budget, amount: "1000.00", unit: usd, meter: spend, window: month, owner: finance,
+     next_step: {what: Use the small model, cost_usd_per_month: -200, lead_time: 7d}}
 """
 HEAD = """\
 groups:

@@ -46,7 +46,7 @@ def test_every_field_of_a_script_about_alerts_is_named(name: str) -> None:
 
 OF_THE_SHOP = {
     "database_pool": "latency", "ai_cost": "spend", "replication_lag_ms": "lag_ms", "checkout_ms": "latency_ms", "database": "store",
-    "availability": "errors", "orders_total": "lag_ms", "by: [region]": "by: [replica]", "by: [model]": "by: [replica]",
+    "availability": "errors", "ai_budget": "money", "headroom: disk": "headroom: money", "orders_total": "lag_ms", "by: [region]": "by: [replica]", "by: [model]": "by: [replica]",
 }  # fmt: skip
 
 

@@ -1,0 +1,219 @@
+"""The backtest's error paths made fit for drawing: whole, of one size, with what all series shared told apart from what was each one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.forecasting.last_year import last_year
+from analytics.forecasting.state import Bools, Floats, PanelState
+
+Paths = npt.NDArray[np.float32]
+
+KNOWN_SHARE = 0.3
+"""Part of a path that must be known for it to be drawn; the rest is held on and grows as errors do."""
+ORIGINS_MOST = 20
+LOOK_BACK = 28
+SHARED_PRIOR = 3.0
+"""So many series count against one panel's medians: of one series nobody knows what is shared."""
+BIAS_DOUBT = 3.0
+LEAST_ORIGINS = 3
+ENOUGH_SHARE, ENOUGH_DAYS = 0.5, 90.0
+"""An origin counts in full with half of the present history, or so many steps, before it."""
+LEAST_WEIGHT = 0.25
+WIDTH_PRIOR = 4.0
+"""So many independent origins count against what leaving each out says of the width."""
+SIZE_PRIOR = 0.1
+"""Standard deviation of the logarithm of a size that one independent path would tell, squared: half of it is chance, half is season."""
+CHECKED_SERIES = 150
+LEVEL = 0.8
+NARROWEST, WIDEST = 0.9, 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPool:
+    """n series, o origins, h steps. An error on the fitted scale is `bias` + `size` · (`shared` + one of `paths`)."""
+
+    paths: Paths
+    """(n, o, h) errors ÷ size, without the shared part; 0 where unknown."""
+    usable: Bools
+    """(n, o) whether that path is known."""
+    chance: Floats
+    """(o,) how likely each origin is drawn: those with little history before them seldom, since the forecast now has more."""
+    shared: Floats
+    """(o, h) what the middle series did, without what last year's dates explain."""
+    bias: Floats
+    """(n, h) on the fitted scale: by how much a series came out higher than forecast at nearly every origin; 0 where that may be chance."""
+    size: Floats
+    """(n,) a typical error on the fitted scale."""
+    likeness: npt.NDArray[np.int64]
+    """Series in the order of how their errors grow ahead: neighbours lend each other paths."""
+    independent: float
+    """How many of the origins count as independent."""
+    width: float
+    """By how much drawn errors must be widened so that, had each origin been left out, 80 % ranges of the others had held 80 % of its values."""
+    coming: Floats
+    """(h,) the yearly shock that lies ahead, on the scale of `errors`."""
+
+
+def error_pool(state: PanelState, horizon: int) -> ErrorPool:
+    """The pool of a panel for so many steps ahead; steps beyond the backtest's are filled as errors grow."""
+    raw, origins = _paths(state, horizon)
+    n, o, h = raw.shape
+    usable = np.isfinite(raw).mean(axis=2) >= KNOWN_SHARE * min(1.0, state.errors.shape[2] / h if state.errors.shape[1] else 1.0)
+    filled = _filled(raw, usable)
+    spacing = float(np.median(np.diff(origins))) if o > 1 else float(h)
+    independent = np.maximum(1.0, usable.sum(axis=1) * min(spacing / h, 1.0))
+    weight = np.minimum(1.0, np.maximum(origins, 1) / min(ENOUGH_SHARE * max(state.history.shape[1], 1), ENOUGH_DAYS)) ** 2
+    weighed = usable * weight
+    bias = _bias(filled, weighed, independent)
+    filled = np.where(usable[:, :, None], filled - bias[:, None, :], 0.0)
+    size = _sizes(filled, weighed, independent)
+    scaled = filled / size[:, None, None]
+    known = np.where(usable[:, :, None], scaled, np.nan)
+    together = _down(known) * (n / (n + SHARED_PRIOR))
+    most = float(independent.max(initial=1.0))
+    year = last_year(state)
+    explained = _explained(year.stood_out / float(np.median(size)), origins, together)
+    return ErrorPool(
+        paths=np.where(usable[:, :, None], scaled - together, 0.0).astype(np.float32),
+        usable=usable,
+        chance=weight / weight.sum(),
+        shared=together - explained,
+        bias=bias * state.scale[:, None],
+        size=size * state.scale,
+        likeness=_likeness(filled, usable),
+        independent=most,
+        width=_width(known, origins, weight, h) ** (most / (most + WIDTH_PRIOR)),
+        coming=_fit_length(year.coming, h),
+    )
+
+
+def _paths(state: PanelState, horizon: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    errors, origins = state.errors.astype(np.float64), state.origins
+    if errors.shape[1] == 0 or not np.isfinite(errors).any():
+        errors, origins = _rough(state)
+    n, o, h = errors.shape
+    if horizon > h:
+        errors = np.concatenate((errors, np.full((n, o, horizon - h), np.nan)), axis=2)
+    return np.where(np.isfinite(errors), errors, np.nan)[:, :, :horizon], origins
+
+
+def _rough(state: PanelState) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Without a backtest: how the days after each early day departed from the middle of those up to it."""
+    t, h = state.history.shape[1], state.point.shape[1]
+    origins = np.unique(np.linspace(max(2, t // 3), max(t - 1, 2), ORIGINS_MOST).astype(np.int64))
+    offset = state.offset[:, None]
+    floor = np.maximum(1e-3 * offset, 1e-12)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        fitted = np.where(state.logged[:, None], np.log(np.maximum(state.history + offset, floor)), state.history)
+    fitted = np.where(np.isfinite(fitted), fitted, np.nan) / state.scale[:, None]
+    errors = np.full((len(fitted), len(origins), h), np.nan)
+    for column, origin in enumerate(origins):
+        before, after = fitted[:, max(origin - LOOK_BACK, 0) : origin], fitted[:, origin : origin + h]
+        errors[:, column, : after.shape[1]] = after - _down(before.T, np.nan)[:, None]
+    return errors, origins
+
+
+def _down(rows: Floats, empty: float = 0.0) -> Floats:
+    """Median down the first axis, leaving out what is unknown; `empty` where all is."""
+    found = np.full(rows.shape[1:], empty)
+    some = np.isfinite(rows).any(axis=0)
+    if some.any():
+        found[some] = np.nanmedian(rows[:, some], axis=0)
+    return found
+
+
+def _filled(raw: Floats, usable: Bools) -> Floats:
+    """Paths without gaps: an unknown step holds the last known error, grown as errors grow with distance."""
+    h = raw.shape[2]
+    known = np.isfinite(raw)
+    place = np.maximum.accumulate(np.where(known, np.arange(h), -1), axis=2)
+    held = np.where(place >= 0, np.take_along_axis(np.nan_to_num(raw), np.maximum(place, 0), axis=2), 0.0)
+    grown = ((np.arange(h) + 1.0) / (np.maximum(place, 0) + 1.0)) ** _growth(raw)
+    return np.where(usable[:, :, None], held * grown, 0.0)
+
+
+def _growth(raw: Floats) -> float:
+    """The power of the distance with which errors grow: 0 for none, 0.5 for a random walk."""
+    h = raw.shape[2]
+    known = np.isfinite(raw)
+    count = known.sum(axis=(0, 1))
+    square = np.where(known, raw, 0.0) ** 2
+    size = np.sqrt(np.minimum(square, 100.0).sum(axis=(0, 1)) / np.maximum(count, 1))
+    good = (count > 0) & (size > 0)
+    if good.sum() < 3:
+        return 0.25
+    steps = np.log(np.arange(1, h + 1)[good])
+    off = steps - steps.mean()
+    return float(np.clip((off * np.log(size[good])).sum() / max((off**2).sum(), 1e-9), 0.0, 0.6))
+
+
+def _bias(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
+    """(n, h) each series' mean error, shrunk to nothing where origins do not agree on it (James and Stein, on the whole path)."""
+    total = np.maximum(weighed.sum(axis=1), 1e-9)
+    mean = (filled * weighed[:, :, None]).sum(axis=1) / total[:, None]
+    off = (filled - mean[:, None, :]) ** 2 * weighed[:, :, None]
+    chance = off.sum(axis=(1, 2)) / total / independent
+    certain = np.where(
+        (weighed > 0).sum(axis=1) >= LEAST_ORIGINS, 1 - BIAS_DOUBT * chance / np.maximum((mean**2).sum(axis=1), 1e-18), 0.0
+    )
+    return np.asarray(mean * np.clip(certain, 0.0, 1.0)[:, None], dtype=np.float64)
+
+
+def _sizes(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
+    """(n,) root mean square errors, drawn towards the panel's middle by as much as their differences are chance (empirical Bayes on logarithms)."""
+    count = weighed.sum(axis=1)
+    square = ((filled**2).mean(axis=2) * weighed).sum(axis=1) / np.maximum(count, 1e-9)
+    own = np.log(np.sqrt(np.maximum(square, 1e-18)))
+    good = count > 0
+    if not good.any():
+        return np.ones(len(filled))
+    middle = float(np.median(own[good]))
+    chance = SIZE_PRIOR / independent
+    spread = float(np.mean(np.minimum((own[good] - middle) ** 2, 4.0)) - np.mean(chance[good])) if good.sum() > 1 else 1.0
+    trust = np.where(good, max(spread, 0.02) / (max(spread, 0.02) + chance), 0.0)
+    return np.asarray(np.exp(middle + trust * (np.where(good, own, middle) - middle)), dtype=np.float64)
+
+
+def _explained(stood_out: Floats, origins: npt.NDArray[np.int64], together: Floats) -> Floats:
+    """(o, h) the part of the shared errors that known dates of last year explain; it comes back by the calendar, not at any time."""
+    o, h = together.shape
+    found = np.zeros((o, h))
+    for column, origin in enumerate(origins):
+        part = stood_out[origin : origin + h]
+        found[column, : len(part)] = part
+    return np.where(found * together > 0, np.sign(together) * np.minimum(np.abs(found), np.abs(together)), 0.0)
+
+
+def _likeness(filled: Floats, usable: Bools) -> npt.NDArray[np.int64]:
+    h = filled.shape[2]
+    count = np.maximum(usable.sum(axis=1), 1)[:, None]
+    early = np.sqrt((filled[:, :, : max(h // 3, 1)] ** 2).mean(axis=2).sum(axis=1, keepdims=True) / count)
+    late = np.sqrt((filled[:, :, h // 2 :] ** 2).mean(axis=2).sum(axis=1, keepdims=True) / count)
+    grows = np.log((late + 1e-9) / (early + 1e-9))[:, 0]
+    return np.argsort(grows, kind="stable")
+
+
+def _width(known: Floats, origins: npt.NDArray[np.int64], weight: Floats, h: int) -> float:
+    """Each origin against the ranges that origins without a common day with it give (a jackknife over origins)."""
+    n, o, _ = known.shape
+    some = known[np.unique(np.linspace(0, n - 1, min(n, CHECKED_SERIES)).astype(int))] if n else known
+    scores = []
+    for column in range(o):
+        far = (np.abs(origins - origins[column]) >= h) & (weight >= LEAST_WEIGHT)
+        others = some[:, far].reshape(-1, h)
+        others = others[np.isfinite(others[:, 0])]
+        own = some[:, column][np.isfinite(some[:, column, 0])]
+        if far.sum() < 3 or len(others) < 10 or not len(own) or weight[column] < LEAST_WEIGHT:
+            continue
+        scores.append((np.abs(own) / np.maximum(np.quantile(np.abs(others), LEVEL, axis=0), 1e-9)).ravel())
+    if not scores:
+        return 1.0
+    return float(np.clip(np.quantile(np.concatenate(scores), LEVEL), NARROWEST, WIDEST))
+
+
+def _fit_length(path: Floats, h: int) -> Floats:
+    return path[:h] if len(path) >= h else np.concatenate((path, np.zeros(h - len(path))))

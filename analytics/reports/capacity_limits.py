@@ -1,0 +1,175 @@
+"""The capacity table and the budgets of the capacity report. Figures are those of the stored rows; only the next window's total is read off futures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from analytics.forecasting.futures import Futures
+from analytics.forecasting.questions import covered_to_s, edges_s
+from analytics.reports import weekly_words as say
+from analytics.reports.capacity_ahead import SHARES, SILENT, figure, totals
+from analytics.reports.capacity_forecasts import Row, chance_words, lead_words
+from analytics.reports.decisions import dates_of, last_date, when
+from analytics.wording import NARROW, chance_text
+from roomleft.limits import Direction, Headroom, Kind, Limit, State
+from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook, Shape
+
+TABLED = (Kind.CAPACITY, Kind.QUOTA)
+JUST_LASTS = 1e-6
+"""Share of the amount by which a sum may pass it and still just last: sampled days are kept in single precision."""
+
+
+def limits(rows: Sequence[Row], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+    """Every capacity and quota, and whatever else never refills; worst first as the rows come."""
+    return [_limit(row, limit, now, zone) for row, limit in rows if limit.kind in TABLED or limit.window is None]
+
+
+def _limit(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    step = limit.next_step
+    lead = step.lead_time if step is not None else None
+    floor = limit.direction is Direction.AT_LEAST
+    return {
+        "limit_id": row.limit_id,
+        "title": say.clean(limit.title),
+        "kind": str(limit.kind),
+        "unit": limit.unit,
+        "at_least": floor,
+        "per_user": limit.per_user,
+        "assumed": limit.assumed,
+        "owner": say.clean(limit.owner),
+        "state": str(row.state),
+        "reason": say.clean(row.reason),
+        "used": row.used,
+        "amount": row.amount,
+        "remaining": row.remaining,
+        "fraction_left": row.fraction_left,
+        "left_words": "unknown" if row.remaining is None else left_words(row.remaining, limit.unit),
+        "room": room_words(row, limit),
+        "p_breach": row.p_breach,
+        "chance": chance_words(row),
+        "about_to": row.about_to,
+        "exhausts_at": dates_of(row),
+        "runs_out": when(row, limit, now, zone),
+        "if_so": limit.window is not None and row.exhausts_p50 is not None,
+        "no_date": row.no_date,
+        "order_by": row.order_by,
+        "by": last_date(row, now, zone),
+        "lead_time_s": lead.total_seconds() if lead is not None else None,
+        "lead": lead_words(lead) if lead is not None else "",
+        "step": say.clean(step.what) if step is not None else "",
+        "cost_usd_per_month": step.cost_usd_per_month if step is not None else None,
+        "cost": say.monthly(step.cost_usd_per_month) if step is not None else "",
+        "observed_at": row.observed_at,
+        "lower_bound": row.lower_bound,
+    }
+
+
+def room_words(row: Headroom, limit: Limit) -> str:
+    """`16,000 left of 100,000 users`, `0.4 over the limit of 4 GB`, `3.4 points above the floor of 90 %`."""
+    bound = say.amount(row.amount, limit.unit)
+    if row.remaining is None:
+        return f"unknown: {say.clean(row.reason)}" if row.reason else "unknown"
+    size = left_words(abs(row.remaining), limit.unit)
+    if limit.direction is Direction.AT_LEAST:
+        return f"{size} {'below' if row.remaining < 0 else 'above'} the floor of {bound}"
+    return f"{size} over the limit of {bound}" if row.remaining < 0 else f"{size} left of {bound}"
+
+
+def left_words(remaining: Decimal, unit: str) -> str:
+    """What is left, beside an amount that carries the unit: `1.5`, `$12.30`, `0.65 GB`; a share's is in points."""
+    text = say.amount(remaining, unit)
+    if unit in ("percent", "ratio", "fraction"):
+        return f"{text.removesuffix(f'{NARROW}%')} points"
+    return text.removesuffix(f"{NARROW}{unit.replace('_', ' ')}")
+
+
+def is_budget(limit: Limit) -> bool:
+    """A budget with a calendar window: one that ends, and begins again."""
+    return (
+        limit.kind is Kind.BUDGET
+        and limit.window is not None
+        and limit.window.span is None
+        and limit.direction is Direction.AT_MOST
+    )
+
+
+def budgets(rows: Sequence[Row], futures: Mapping[str, Futures | Outlook], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+    """Every budget: the window that runs, as stored, and the next one, read off the same futures."""
+    return [_budget(row, limit, futures.get(limit.limit_id), now, zone) for row, limit in rows if is_budget(limit)]
+
+
+def _budget(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    window = limit.window
+    assert window is not None, "only budgets with a window come here"
+    start, end = window.bounds(now)
+    likely = ""
+    if row.ends_p10 is not None and row.ends_p90 is not None:
+        likely = say.amount_range(row.ends_p10, row.ends_p90, limit.unit)
+    following = _next(row, limit, ahead, now)
+    return {
+        "limit_id": row.limit_id, "title": say.clean(limit.title), "unit": limit.unit, "owner": say.clean(limit.owner), "assumed": limit.assumed,
+        "state": str(row.state), "amount": row.amount, "spent": row.used, "lower_bound": row.lower_bound, "p_breach": row.p_breach,
+        "chance": chance_words(row), "ends_p10": row.ends_p10, "ends_p50": row.ends_p50, "ends_p90": row.ends_p90, "from": start, "to": end,
+        "window": _window_name(start, end, window.zone, now),
+        "spent_words": ("at least " if row.lower_bound else "") + (say.amount(row.used, limit.unit) if row.used is not None else "unknown"),
+        "amount_words": say.amount(row.amount, limit.unit),
+        "likely": likely or _why(row), "runs_out": when(row, limit, now, zone), "if_so": row.exhausts_p50 is not None, "exhausts_at": dates_of(row), "next": following,
+    }  # fmt: skip
+
+
+def _window_name(start: datetime, end: datetime, zone: tzinfo, now: datetime) -> str:
+    first, last = start.astimezone(zone), (end - timedelta(seconds=1)).astimezone(zone)
+    if first.day == 1 and (last + timedelta(days=1)).day == 1 and (first.year, first.month) == (last.year, last.month):
+        return f"{first:%B}" + ("" if first.year == now.astimezone(zone).year else f" {first.year}")
+    return say.days(start, end - timedelta(seconds=1), now, zone)
+
+
+def _why(row: Headroom) -> str:
+    if row.state is State.UNKNOWN:
+        return "unknown"
+    return f"no forecast: {NO_DATE_WORDS[NoDate(row.no_date)]}" if row.no_date in set(NoDate) else "no forecast yet"
+
+
+def _next(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: datetime) -> dict[str, Any]:
+    """The window after this one: its range, and the chance that it exceeds the present amount; or why nothing is said."""
+    window = limit.window
+    assert window is not None, "only budgets with a window come here"
+    start, end = window.bounds(window.bounds(now)[1])
+    told: dict[str, Any] = {
+        "window": _window_name(start, end, window.zone, now), "from": start, "to": end, "amount": row.amount, "ends_p10": None, "ends_p50": None,
+        "ends_p90": None, "p_breach": None, "likely": "", "chance": "unknown",
+    }  # fmt: skip
+    if ahead is None or isinstance(ahead, Outlook):
+        why = ahead.basis if ahead is not None else NO_DATE_WORDS[NoDate.NO_DATA]
+        return told | {"likely": f"no forecast: {say.clean(why)}"}
+    if ahead.no_date in SILENT or not ahead.values.size:
+        return told | {"likely": f"no forecast: {NO_DATE_WORDS[ahead.no_date or NoDate.NO_DATA]}"}
+    if ahead.shape is not Shape.FLOW or covered_to_s(ahead) < end.timestamp() - 1:
+        return told | {"likely": f"no forecast: {NO_DATE_WORDS[NoDate.BEYOND]}"}
+    edges = edges_s(ahead.first_day, ahead.values.shape[1], ahead.zone)
+    first, last = (int(np.searchsorted(edges, at.timestamp() - 1)) for at in (start, end))
+    drawn = totals(ahead, first, last)
+    low, middle, high = (figure(value) for value in np.quantile(drawn, SHARES))
+    # As a limit's own chance is counted: never exactly 0 or 1.
+    chance = (float((drawn > float(row.amount) * (1 + JUST_LASTS)).sum()) + 0.5) / (len(drawn) + 1)
+    likely = say.amount_range(low, high, limit.unit)
+    return told | {
+        "ends_p10": low,
+        "ends_p50": middle,
+        "ends_p90": high,
+        "p_breach": chance,
+        "likely": likely,
+        "chance": chance_text(chance),
+    }
+
+
+def steps_cost(recommended: Sequence[Mapping[str, Any]]) -> tuple[Decimal, Decimal]:
+    """What the recommendations that hold cost, and what they save, each by itself."""
+    holding = [each for each in recommended if each["holds"]]
+    costs = sum((each["cost_usd"] for each in holding if each["cost_usd"] is not None), Decimal(0))
+    return costs, sum((each["saving_usd"] for each in holding if each["saving_usd"] is not None), Decimal(0))

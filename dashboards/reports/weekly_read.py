@@ -1,0 +1,107 @@
+"""What the weekly report is made of, read from the stores. What cannot be read is left out and named: the rest of the report still goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from analytics.anomalies.movers import movers
+from analytics.forecasting.track_record import NONE_YET, track_record
+from analytics.reports.weekly import WEEK, Given
+from dashboards import reads
+from dashboards.parts import SourceStatus
+from roomleft.packs import Pack
+from warehouse.store import Store
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def read_weekly(
+    store: Store,
+    packs: Mapping[str, Pack],
+    sources: Callable[[], Sequence[SourceStatus]],
+    now: datetime,
+    slack: timedelta = timedelta(0),
+    *,
+    asked: Sequence[str] = (),
+    late: datetime | None = None,
+    demo: bool = False,
+    public_url: str = "",
+) -> Given:
+    """The report's figures for the platforms `asked` for (none: all in use). Limits are read as the pages read them. Raises StoreError where not
+    even those can be read."""
+    missing = [f"the platform {slug}, which is not watched any more" for slug in asked if slug not in packs]
+    own = {slug: pack for slug, pack in packs.items() if not asked or slug in asked}
+    rows = [(row.headroom, row.limit) for row in reads.limits(store, own, now, slack)]
+    titles = {limit.limit_id: limit.title for _, limit in rows}
+
+    def tried(what: str, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            return read()
+        except Exception as error:  # one part that fails must not keep the others from being told
+            log.warning("the weekly report lacks %s: %s: %s", what, type(error).__name__, error)
+            missing.append(what)
+            return otherwise
+
+    return Given(
+        titles={slug: pack.title for slug, pack in own.items()},
+        rows=rows,
+        sources=tried("the state of the sources", lambda: [_source(each) for each in sources() if each.platform in own], []),
+        movers=tried("what moved the cost", lambda: _movers(store, own, now), []),
+        outcomes=tried("what came of last week's forecasts", lambda: _outcomes(store, own, titles, now), []),
+        record=tried("the track record", lambda: _record(store, own), ""),
+        missing=missing,
+        late=late,
+        demo=demo,
+        public_url=public_url,
+    )
+
+
+def _record(store: Store, packs: Mapping[str, Pack]) -> str:
+    """The record in a sentence; empty while there is none and nothing waits to be judged."""
+    words = track_record(store, platforms=list(packs)).words
+    if not words.startswith(NONE_YET):
+        return words
+    waiting = words.removeprefix(NONE_YET)
+    return f"There is no track record yet{waiting}." if waiting else ""
+
+
+def _source(each: SourceStatus) -> Mapping[str, Any]:
+    return {
+        "platform": each.platform,
+        "source": each.source,
+        "state": each.state,
+        "words": each.words,
+        "newest": each.read_to or each.last_success_at,
+    }
+
+
+def _outcomes(store: Store, packs: Mapping[str, Pack], titles: Mapping[str, str], now: datetime) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for row in store.rows("report_outcomes", since=now - WEEK, until=now):
+        if row["platform"] in packs:
+            figures = {name: Decimal(repr(float(row[name]))) for name in ("low", "middle", "high", "outcome")}
+            found.append({**row, **figures, "name": titles.get(row["subject"]) or _spoken(row["subject"])})
+    return found
+
+
+def _spoken(target: str) -> str:
+    """`active users` of a target's name `shop/active_users`."""
+    return str(target).partition("/")[2].replace("_", " ").replace("/", " ") or str(target)
+
+
+def _movers(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapping[str, Any]]:
+    return [
+        {
+            "platform": each.platform,
+            "name": each.title,
+            "before_usd": each.before_usd,
+            "after_usd": each.usd,
+            "cause": each.causes.words.partition(": ")[2] or each.causes.words,
+        }
+        for each in movers(store, packs, now)
+    ]
