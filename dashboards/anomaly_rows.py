@@ -13,7 +13,7 @@ from dashboards.parts import Parts
 from roomleft.errors import InputError, RoomleftError
 from roomleft.timespan import parse_instant, parse_span
 from warehouse.state import StateDb
-from warehouse.state.expected_events import ExpectedEvent, ExpectedEvents
+from warehouse.state.expected_events import LONGEST, ExpectedEvent, ExpectedEvents
 
 SHOWN_FOR = timedelta(days=7)
 MOST_DAYS = 400
@@ -145,8 +145,11 @@ def _instant(body: Mapping[str, Any], name: str) -> datetime | None:
 
 def _span(text: str) -> timedelta:
     try:
-        return parse_span(text)
+        span = parse_span(text)
     except OverflowError as error:
-        raise InputError(f"{text[:40]!r} is too long", "for", "400 d at most") from error
+        raise InputError(f"{text[:40]!r} is too long", "for", f"{LONGEST.days} d at most") from error
     except InputError as error:
         raise InputError(error.what, "for", error.hint) from error
+    if span > LONGEST:
+        raise InputError(f"{text[:40]!r} is too long", "for", f"{LONGEST.days} d at most")
+    return span

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from math import expm1
 from zoneinfo import ZoneInfo
 
 from analytics.anomalies.finding import Anomaly, headline
@@ -101,10 +100,8 @@ def drivers_words(row: ForecastRow) -> list[str]:
     for name, size in drivers.items() if isinstance(drivers, Mapping) else ():
         if not isinstance(size, (int, float)):
             continue
-        # Effects stand on the fitted scale, which is a logarithm for what is never negative.
-        share = expm1(size)
-        sign = "+" if share > 0 else MINUS if share < 0 else ""
-        found.append(f"{str(name).replace('_', ' ')}: {sign}{wording.percent(abs(share))}")
+        sign = "+" if size > 0 else MINUS if size < 0 else ""
+        found.append(f"{str(name).replace('_', ' ')}: {sign}{wording.percent(abs(size))}")
     return found
 
 

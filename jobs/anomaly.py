@@ -55,9 +55,14 @@ class Anomalies:
                 for family in FAMILIES:
                     rows.extend(self._family(pack, family, fresh, now))
             except RoomleftError as error:
+                self.looking.forget(pack.slug)
                 log.warning("looking for anomalies in %s failed: %s", pack.slug, error)
         if rows:
-            store_anomalies(self.store, rows)
+            try:
+                store_anomalies(self.store, rows)
+            except BaseException:
+                self.looking = Looking()
+                raise
         return rows
 
     def _family(self, pack: Pack, family: Family, fresh: datetime | None, now: datetime) -> list[Anomaly]:

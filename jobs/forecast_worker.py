@@ -80,7 +80,7 @@ def _why(code: int, said: bytes, took_s: float, limit_s: float) -> str:
 def answer(message: bytes) -> bytes:
     """What the worker says to a message: a live run, or rolling origins. Raises RoomleftError."""
     from analytics.forecasting.calibration import learn
-    from analytics.forecasting.fitting import Said, say
+    from analytics.forecasting.fitting import say
     from analytics.forecasting.known_days import known_days
     from analytics.forecasting.origins import origins, replayed
     from analytics.forecasting.packing import dump_said, load_asked
@@ -88,8 +88,7 @@ def answer(message: bytes) -> bytes:
     asked, record, drivers, then = load_asked(message)
     asked = replace(asked, drivers=known_days(drivers))
     if then["do"] == "replay":
-        claims, found = replayed(asked, origins(asked.histories), asked.said_at)
-        return dump_said(Said([], [], [], claims), found)
+        return dump_said(*replayed(asked, origins(asked.histories), asked.said_at))
     calibration = learn(record.to_pylist()) if record is not None else asked.calibration
     return dump_said(say(replace(asked, calibration=calibration)))
 

@@ -33,6 +33,10 @@ class Looking:
 
     kept: dict[tuple[str, str], Kept] = field(default_factory=dict)
 
+    def forget(self, slug: str) -> None:
+        """Work a platform out anew at its next look: what came of the last one was not kept."""
+        self.kept = {key: kept for key, kept in self.kept.items() if key[0] != slug}
+
     def look(self, store: Store, pack: Pack, family: Family, until: datetime) -> list[tuple[Watched, Mark]]:
         """The events that began, went on or ended in what came since the last look; of a first look, and of each day's first, those of all the past.
 

@@ -31,6 +31,8 @@ def compose(recipe: Recipe, lookup: Lookup, name: str = "") -> Futures | Outlook
 
 
 SAYS_NOTHING = frozenset(NoDate)
+KNOWN = "fixed monthly costs"
+"""What a cost that is known beforehand rests on."""
 
 
 def _made(recipe: Recipe, lookup: Lookup) -> Futures | NoDate:
@@ -62,7 +64,9 @@ def _made(recipe: Recipe, lookup: Lookup) -> Futures | NoDate:
             told = [replace(part, no_date=None) for part in parts]
             joined = join(recipe.join.value, told, recipe.scale, over_days=max(recipe.days, 1))
             why = next((part.no_date for part in parts if part.no_date is not None), None)
-            return replace(joined, no_date=joined.no_date or why)
+            # What is known beforehand is no grounds to speak of beside what is forecast.
+            forecast = [part.basis for part in parts if part.basis != KNOWN]
+            return replace(joined, no_date=joined.no_date or why, basis=forecast[0] if forecast else KNOWN)
 
 
 STILL_SAID = frozenset({NoDate.NO_BETTER, NoDate.TOO_SPARSE, NoDate.ALL_ZERO, NoDate.BEYOND})

@@ -12,8 +12,10 @@ from analytics.forecasting.state import Bools, Floats, PanelState
 
 Paths = npt.NDArray[np.float32]
 
-KNOWN_SHARE = 0.3
-"""Part of a path that must be known for it to be drawn; the rest is held on and grows as errors do."""
+KNOWN_SHARE, KNOWN_STEPS = 0.3, 10
+"""Part of a path, or steps of a long one, that must be known for it to be drawn; the rest is held on and grows as errors do."""
+NEAR = 30
+"""Steps whose errors make a series' size: what lies further ahead is mostly made of them."""
 ORIGINS_MOST = 20
 LOOK_BACK = 28
 SHARED_PRIOR = 3.0
@@ -62,7 +64,7 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
     """The pool of a panel for so many steps ahead; steps beyond the backtest's are filled as errors grow."""
     raw, origins = _paths(state, horizon)
     n, o, h = raw.shape
-    usable = np.isfinite(raw).mean(axis=2) >= KNOWN_SHARE * min(1.0, state.errors.shape[2] / h if state.errors.shape[1] else 1.0)
+    usable = np.isfinite(raw).sum(axis=2) >= min(KNOWN_SHARE * state.point.shape[1], KNOWN_STEPS)
     filled = _filled(raw, usable)
     spacing = float(np.median(np.diff(origins))) if o > 1 else float(h)
     independent = np.maximum(1.0, usable.sum(axis=1) * min(spacing / h, 1.0))
@@ -86,7 +88,7 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
         size=size * state.scale,
         likeness=_likeness(filled, usable),
         independent=most,
-        width=_width(known, origins, weight, h) ** (most / (most + WIDTH_PRIOR)),
+        width=_width(known[:, :, :NEAR], origins, weight, min(h, NEAR)) ** (most / (most + WIDTH_PRIOR)),
         coming=_fit_length(year.coming, h),
     )
 
@@ -166,7 +168,7 @@ def _bias(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
 def _sizes(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
     """(n,) root mean square errors, drawn towards the panel's middle by as much as their differences are chance (empirical Bayes on logarithms)."""
     count = weighed.sum(axis=1)
-    square = ((filled**2).mean(axis=2) * weighed).sum(axis=1) / np.maximum(count, 1e-9)
+    square = ((filled[:, :, :NEAR] ** 2).mean(axis=2) * weighed).sum(axis=1) / np.maximum(count, 1e-9)
     own = np.log(np.sqrt(np.maximum(square, 1e-18)))
     good = count > 0
     if not good.any():
@@ -189,7 +191,8 @@ def _explained(stood_out: Floats, origins: npt.NDArray[np.int64], together: Floa
 
 
 def _likeness(filled: Floats, usable: Bools) -> npt.NDArray[np.int64]:
-    h = filled.shape[2]
+    h = min(filled.shape[2], NEAR)
+    filled = filled[:, :, :h]
     count = np.maximum(usable.sum(axis=1), 1)[:, None]
     early = np.sqrt((filled[:, :, : max(h // 3, 1)] ** 2).mean(axis=2).sum(axis=1, keepdims=True) / count)
     late = np.sqrt((filled[:, :, h // 2 :] ** 2).mean(axis=2).sum(axis=1, keepdims=True) / count)

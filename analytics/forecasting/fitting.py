@@ -15,6 +15,7 @@ import pandas as pd
 
 from analytics.forecasting.calibration import Calibration
 from analytics.forecasting.claims import Claim, Run, limit_claims, metrics_of, series_claims, target_claims
+from analytics.forecasting.composing import KNOWN
 from analytics.forecasting.daily import Daily, lengths
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.known_days import Drivers
@@ -60,7 +61,7 @@ class Said:
 
 
 def say(asked: Asked, *, keep: bool = True) -> Said:
-    """Fit every history and say what can be said. Without `keep` only claims, as a replay needs them."""
+    """Fit every history and say what can be said. Without `keep` no points and paths, and of each run only what a correction of claims must know."""
     fitted, naive, runs = _fitted(asked)
     lookup, naive_lookup = _lookup(asked, fitted), _lookup(asked, naive)
     said_at = asked.said_at if asked.made is Made.LIVE else None
@@ -70,14 +71,16 @@ def say(asked: Asked, *, keep: bool = True) -> Said:
     points: list[dict[str, Any]] = []
     paths: list[dict[str, Any]] = []
     metrics = metrics_of(asked.subjects)
-    for name in sorted(fitted) if keep else ():
+    for name in sorted(fitted):
         target = asked.histories[name].target
-        details = dict(runs[name])
+        details = dict(runs[name]) if keep else {"model": runs[name]["model"]}
         details["width"] = {str(days): round(asked.calibration.width(metrics.get(name, ""), days), 4) for days in (1, 7, 30)}
         details["limits"] = {limit: chance for limit, (first, chance) in plain.items() if first == name}
-        if not rows:
+        if not rows and keep:
             details["calibration"] = asked.calibration.as_json()
         rows.append(_run_row(asked, target, fitted[name], details))
+        if not keep:
+            continue
         points += _point_rows(asked, fitted[name])
         if target.part is None:
             paths.append(_path_row(asked, fitted[name]))
@@ -195,9 +198,7 @@ def known_beforehand(daily: Daily, draws: int, run_id: str, at: datetime) -> Fut
     values = daily.per_24h()
     ahead = np.broadcast_to(values[-HORIZON:].astype(np.float32), (draws, HORIZON))
     first = daily.end - HORIZON * DAY
-    return Futures(
-        daily.target.name, run_id, Shape.FLOW, daily.target.zone, first, ahead, values[:-HORIZON], at, "fixed monthly costs"
-    )
+    return Futures(daily.target.name, run_id, Shape.FLOW, daily.target.zone, first, ahead, values[:-HORIZON], at, KNOWN)
 
 
 def _claims(asked: Asked, run: Run) -> tuple[list[Claim], dict[str, tuple[str, float]]]:

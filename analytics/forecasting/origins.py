@@ -10,7 +10,7 @@ from typing import Any
 from analytics.forecasting.calibration import Calibration, learn
 from analytics.forecasting.claims import Claim
 from analytics.forecasting.daily import Daily
-from analytics.forecasting.fitting import HORIZON, Asked, as_of, say
+from analytics.forecasting.fitting import HORIZON, Asked, Said, as_of, say
 from analytics.forecasting.scoring import Score, actual_from, outcome, scores
 from analytics.forecasting.targets import Statistic, Subject, Target
 
@@ -35,24 +35,26 @@ def origins(histories: Mapping[str, Daily], most: int = MOST) -> list[date]:
     return [last - number * step * DAY for number in range(days // step, -1, -1)]
 
 
-def replayed(asked: Asked, at: Sequence[date], scored_at: datetime) -> tuple[list[Claim], list[Score]]:
-    """The claims of each origin, those of them that are past scored. What an origin's ranges are widened by is learnt from scores known by then."""
+def replayed(asked: Asked, at: Sequence[date], scored_at: datetime) -> tuple[Said, list[Score]]:
+    """The runs and claims of each origin, those of them that are past scored. What an origin's ranges are widened by is learnt from scores known by then."""
     subjects = {subject.name: subject for subject in asked.subjects}
-    claims: list[Claim] = []
+    whole = Said([], [], [], [])
     found: list[Score] = []
     record: list[dict[str, Any]] = []
     for origin in at:
         known = [row for row in record if row["about_to"].date() <= origin]
         calibration = learn(known) if known else Calibration()
         said = say(replace(as_of(asked, origin, f"{asked.run_id}-{origin:%Y%m%d}"), calibration=calibration), keep=False)
-        claims += said.claims
+        whole.runs.extend(said.runs)
+        whole.claims.extend(said.claims)
+        details = {row["target"]: row["details"] for row in said.runs}
         came = outcomes(said.claims, subjects, asked.histories)
         for claim in said.claims:
             if claim.claim_id in came:
                 value = came[claim.claim_id]
                 found += scores(claim, value, scored_at)
-                record.append({**asdict(claim), "outcome": value, "width": calibration.width(claim.metric, claim.horizon_days)})
-    return claims, found
+                record.append({**asdict(claim), "outcome": value, "details": details.get(claim.target, "{}")})
+    return whole, found
 
 
 def outcomes(claims: Sequence[Claim], subjects: Mapping[str, Subject], histories: Mapping[str, Daily]) -> dict[str, float]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.forecasting import chunk, history, scales, weights
 from analytics.forecasting import drivers as driving
+from analytics.forecasting import history, mixture, scales, weights
 from analytics.forecasting.state import Bools, Floats, PanelState
 from roomleft.outlook import NoDate, Shape
 
@@ -53,7 +53,7 @@ def fit_panel(
     beforehand, one row for each step of the history and the horizon, one column for each (1 on a holiday, a step from 0 to 1 where a price changes or a launch lasts).
 
     By length of history: under 7 known steps the mean of the last ones and TOO_SHORT; 7 to 27 half seasonal naive, half median, on logarithms, `provisional`;
-    from 28 on the mixture of `chunk`. Zero on more than 60 % of the steps: the mean of the last ninety and TOO_SPARSE, on all of them ALL_ZERO.
+    from 28 on the mixture (see `mixture`). Zero on more than 60 % of the steps: the mean of the last ninety and TOO_SPARSE, on all of them ALL_ZERO.
     Nothing known NO_DATA, or NOT_FINITE where infinite or absurd values (beyond 1e150) came in; silent for a week STALE; more than half unknown TOO_GAPPY.
 
     Against seasonal naive: a mixture whose backtest is not better gives way to it, points and error paths both, and keeps its dates, because its ranges
@@ -70,10 +70,10 @@ def fit_panel(
     floors = np.broadcast_to(np.asarray(nonnegative, dtype=np.bool_), (n,)) & looked.positive
     ceiling = history.growth_cap(looked)
     known = driving.table(drivers, steps, horizon)
-    plan = chunk.Plan(season, horizon, weights.origins(steps, horizon, season), looked.values.shape[1], known)
+    plan = mixture.Plan(season, horizon, weights.origins(steps, horizon, season), looked.values.shape[1], known)
     spans = [slice(low, min(low + CHUNK, n)) for low in range(0, n, CHUNK)]
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(lambda span: chunk.fit(looked.of(span), plan, floors[span], ceiling[span]), spans))
+        parts = list(pool.map(lambda span: mixture.fit(looked.of(span), plan, floors[span], ceiling[span]), spans))
     return PanelState(
         names=tuple(str(name) for name in frame.columns), season=season, horizon=horizon, history=values,
         logged=_joined([p.logged for p in parts], (0,), np.bool_), offset=_joined([p.offset for p in parts], (0,)),

@@ -58,5 +58,5 @@ class PanelState:
     first_day: date | None = None
     """The first day that is forecast; the history ends the day before. None where steps are no days."""
     details: tuple[dict[str, Any], ...] = ()
-    """By series, for pages: members and weights, level shifts (day, before, after), drivers and what they add, backtest error ÷ seasonal naive's."""
+    """By series, for pages: members and weights, level shifts (step, day, before, after), drivers and what each adds as a share of a usual value, backtest error ÷ seasonal naive's."""
     shapes: tuple[Shape, ...] = field(default=())

@@ -56,14 +56,13 @@ def recommendation(
     line = float(advice.threshold)
     holds_now = None if read.now is None else read.now > line
     holds_ahead = None if read.ahead is None else read.ahead > line
-    holds = bool(holds_now) or bool(holds_ahead)
-    begins = (
-        now
-        if holds_now
-        else midnight(read.holds_from, ZoneInfo(pack.zone))
-        if read.holds_from is not None and holds_ahead
-        else None
-    )
+    # The conditions are of forecasts: where there is none, what is read now is told and nothing is recommended.
+    holds = holds_ahead is not None and (bool(holds_now) or holds_ahead)
+    begins = None
+    if holds and holds_now:
+        begins = now
+    elif holds and read.holds_from is not None:
+        begins = midnight(read.holds_from, ZoneInfo(pack.zone))
     order_by = begins - advice.lead_time if begins is not None and advice.lead_time is not None else None
     saving, basis = _saving(advice, futures, days)
     return {
@@ -87,7 +86,7 @@ def recommendation(
         "holds_from": read.holds_from,
         "why": say.clean(why),
         "priority": advice.priority or "medium",
-        "urgency": urgency(holds, order_by, now, zone) if advice.of is not None else "not worked out",
+        "urgency": _urgency(advice, holds_ahead, holds, order_by, now, zone),
         "lead_time_s": advice.lead_time.total_seconds() if advice.lead_time is not None else None,
         "lead": lead_words(advice.lead_time) if advice.lead_time is not None else "",
         "order_by": order_by,
@@ -99,6 +98,12 @@ def recommendation(
         "pulls_against": _pull(advice, rows),
         "words": _words(advice, read, holds_now, holds_ahead, why, now, zone),
     }
+
+
+def _urgency(advice: Advice, ahead: bool | None, holds: bool, order_by: datetime | None, now: datetime, zone: tzinfo) -> str:
+    if advice.of is None:
+        return "not worked out"
+    return "no forecast" if ahead is None else urgency(holds, order_by, now, zone)
 
 
 def urgency(holds: bool, order_by: datetime | None, now: datetime, zone: tzinfo) -> str:

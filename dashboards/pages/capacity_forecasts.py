@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +22,7 @@ from dashboards.fan_rows import days_past, series_fan
 from dashboards.figures.fan_chart import Fan, fan_chart
 from dashboards.filters import Filters, parse
 from dashboards.forecast_rows import ForecastRow, anomalies, forecasts, futures_of, points, rests_on
-from dashboards.pages import capacity_tabs
+from dashboards.pages import capacity_tabs, unusual
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones
 from dashboards.theme import tones as tones_of
@@ -127,13 +128,17 @@ def _part(row: ForecastRow) -> list[str]:
     """What sets a target apart from others of its title."""
     apart = row.target.partition("/")[2].partition("#")[2]
     zone = row.target.partition("@")[2].partition("#")[0]
-    return [f" · {each}" for each in (zone, apart.replace("=", " ")) if each]
+    return [f" · {each}" for each in (zone, "" if "=" in apart else apart) if each]
 
 
 def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filters, now: datetime) -> list[Any]:
     """What its past does not explain, the newest first."""
     if not odd:
-        return [html.H2("Odd lately", className="section-title"), states.empty("Nothing odd was read in the last 45 days.")]
+        return [
+            html.H2("Unusual lately", className="section-title"),
+            states.empty("Nothing unusual was read in the last 45 days."),
+        ]
+    events = unusual.shown(odd)
     listed = [
         [
             wording.when(each.about_at, now, filters.zone),
@@ -145,14 +150,22 @@ def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filt
             ),
             html.Span(forecast_words.odd_words(each), className="wrap"),
             html.Span(forecast_words.cause_words(each) or "–", className="wrap"),
-            badge(f"expected: {each.known_as}", "good") if each.known_as else "",
+            _known(each),
             age(each.found_at, now, old=timedelta(days=2)),
         ]
-        for each in odd[:ODD_LISTED]
+        for each in events[:ODD_LISTED]
     ]
-    note = f"the newest {ODD_LISTED} of {len(odd)}" if len(odd) > ODD_LISTED else None
+    note = f"the newest {ODD_LISTED} of {len(events)}" if len(events) > ODD_LISTED else None
     heads = ("When", "What", "Read", "What makes it up", "", "Found")
-    return [html.Div(table_card("Odd lately", heads, listed, name="odd", note=note, cards=True), className="section-title")]
+    return [html.Div(table_card("Unusual lately", heads, listed, name="odd", note=note, cards=True), className="section-title")]
+
+
+def _known(each: Anomaly) -> Any:
+    """What was announced that explains it, or the button by which somebody says so."""
+    if each.known_as:
+        return badge(f"expected: {each.known_as}", "good")
+    told = json.dumps({"id": each.anomaly_id, "name": f"{each.platform}: {forecast_words.odd_title(each)}"})
+    return html.Button("Mark as expected", className="button small", **{"data-act": "expected", "data-anomaly": told})
 
 
 def marked(odd: Sequence[Anomaly], past: Sequence[tuple[datetime, float | None]]) -> list[tuple[datetime, float, str]]:
@@ -196,7 +209,7 @@ def opened(
         chart = graph(figure, "forecast-chart", f"{row.title}: {forecast_words.future_words(row, now)}")
     per_day = " a day" if row.flow else ""
     notes = [f"{capacity_words.unit_words(unit)}{per_day}, shaded: 80{wording.THIN}% of the futures"]
-    notes += [f"◇ {wording.plural(len(own), 'odd reading')}"] if own else []
+    notes += [f"◇ {wording.plural(len(own), 'unusual reading')}"] if own else []
     head = [
         html.H2(
             [

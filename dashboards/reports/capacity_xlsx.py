@@ -326,8 +326,9 @@ def _advice(zone: ZoneInfo) -> Sequence[Column]:
     def if_held(key: str) -> Callable[[Row, Cells], Any]:
         def cell(row: Row, cells: Cells) -> Any:
             amount = float(row[key]) if row[key] is not None else 0.0
-            held = "holds" in (cells["Holds now"], cells["Holds ahead"])
-            return Formula(f'=IF(OR({{Holds now}}="holds",{{Holds ahead}}="holds"),{amount!r},0)', amount if held else 0.0)
+            held = cells["Holds ahead"] != "unknown" and "holds" in (cells["Holds now"], cells["Holds ahead"])
+            either = 'OR({Holds now}="holds",{Holds ahead}="holds")'
+            return Formula(f'=IF(AND({{Holds ahead}}<>"unknown",{either}),{amount!r},0)', amount if held else 0.0)
 
         return cell
 

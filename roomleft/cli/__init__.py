@@ -322,7 +322,7 @@ def user_forget(
 
 
 @cli.command("forecast")
-def forecast(
+def forecasts(
     platform: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
     target: Annotated[str | None, typer.Option(help="One series, for example shop/ai_cost: its days too.")] = None,
     as_json: Json = False,

@@ -159,7 +159,7 @@ RUNS = (
     Run(
         "scribe/usage:cost", "usd", 1350, known_days=89,
         details={"members": {"damped trend with weekdays": 0.54, "seasonal naive": 0.31, "level": 0.15}, "error_ratio": 0.83,
-                 "shifts": [{"day": "2026-11-09", "before": 940.0, "after": 1350.0}], "drivers": {"holiday": -0.198, "launch": 0.068}, "clipped": 3},
+                 "shifts": [{"day": "2026-11-09", "before": 940.0, "after": 1350.0}], "drivers": {"holiday": -0.18, "launch": 0.07}, "clipped": 3},
     ),
     Run("arena/worlds_us", "worlds", 4612, "level", details={"members": {"drift": 1.0}, "error_ratio": 0.91}),
     Run("tabletop/usage:requests", "requests", 52_000, known_days=12, provisional=True, words="12 days: half seasonal naive, half median; provisional", details={"error_ratio": 0.97}),

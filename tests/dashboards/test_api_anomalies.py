@@ -144,9 +144,9 @@ def test_the_strip_shows_one_of_each_event_as_the_api_tells_it(site: Site) -> No
     found = [each for each in recent(site.parts, NOW - 48 * HOUR, NOW) if each.metric == "cost"]
     rows = shown(found)
     assert [(each.target.partition("/")[2], each.step_s) for each in rows] == [("ai_cost", 900), ("ai_cost", 3600)]
-    told = json.dumps(
-        unusual_block(found, site.parts.packs, NOW, BERLIN).to_plotly_json(), default=lambda part: part.to_plotly_json()
-    )  # type: ignore[union-attr]
+    block = unusual_block(found, site.parts.packs, NOW, BERLIN)
+    assert block is not None
+    told = json.dumps(block.to_plotly_json(), default=lambda part: part.to_plotly_json())
     api = {each["anomaly_id"]: each for each in site.get("/api/v1/anomalies")}
     for each in rows:
         assert each.anomaly_id in told

@@ -15,9 +15,10 @@ import pytest
 
 from analytics.forecasting.track_record import Bin, TrackRecord
 from analytics.room_cost import room_cost
-from dashboards import capacity_words, record_words
+from dashboards import capacity_words, forecast_words, record_words
 from dashboards.fan_rows import limit_fan
 from dashboards.filters import parse
+from dashboards.forecast_rows import ForecastRow, title_of
 from dashboards.limit_rows import LimitRow, headroom_of, limit_rows
 from dashboards.record_rows import bin_of, interval
 from dashboards.shell import bottom_links, nav_links
@@ -266,7 +267,7 @@ def test_an_opened_forecast_says_what_it_rests_on(shown: Driven) -> None:
     words = plain(shown.call("forecasts-open.children", FORECASTS, "?target=scribe%2Fusage%3Acost"))
     for part in (
         "The next 30 days: $", "54 % damped trend with weekdays", "since 9 Nov: $940 → $1,350 a day", "holiday: −18 %", "launch: +7 %", "89 complete days",
-        "3 outlying days clipped", "0.83 of repeating last week's error", "1 odd reading",
+        "3 outlying days clipped", "0.83 of repeating last week's error", "1 unusual reading",
     ):  # fmt: skip
         assert part in words, part
     refused = plain(shown.call("forecasts-open.children", FORECASTS, "?target=coach%2Fgpu_memory"))
@@ -275,6 +276,37 @@ def test_an_opened_forecast_says_what_it_rests_on(shown: Driven) -> None:
     assert "Nothing is forecast under nobody/x here." in texts(
         shown.call("forecasts-open.children", FORECASTS, "?target=nobody/x")
     )
+
+
+def test_what_nothing_forecasts_better_repeats_last_week_and_says_so() -> None:
+    run = {
+        "model": "seasonal naive",
+        "no_date": "",
+        "words": "forecast from 35 days",
+        "platform": "arena",
+        "target": "arena/api_calls",
+    }
+    row = ForecastRow(run, title_of(run, None), None, {"error_ratio": 1.04, "members": {"smoothing": 1.0}})
+    assert row.title == "API calls"
+    assert forecast_words.error_words(row) == ("1.00", False)
+    assert forecast_words.members_words(row) == []
+    assert "(the mix tried: 1.04 of its error)" in forecast_words.backtest_words(row)
+    assert (
+        forecast_words.sentence([row], NOW, UTC_ZONE)
+        == "1 series is forecast, 0 better than repeating last week, 1 by repeating it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "title"),
+    [
+        ("shop/usage:cost#model=flash-lite", "AI cost, model flash-lite"),
+        ("shop/cpu_use#busiest", "CPU use"),
+        ("shop/usage:requests@Asia/Tokyo", "AI requests"),
+    ],
+)
+def test_a_target_without_a_meter_of_its_own_has_a_name_that_people_read(target: str, title: str) -> None:
+    assert title_of({"target": target}, None) == title
 
 
 def test_what_was_odd_is_listed_with_its_cause_and_what_explains_it(shown: Driven) -> None:

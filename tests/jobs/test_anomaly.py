@@ -18,6 +18,7 @@ from analytics.anomalies.series import DAY, FAMILIES, edges_of, read, slots_of
 from analytics.anomalies.storing import anomalies, mark_as_known
 from jobs.anomaly import Anomalies, anomaly_job
 from roomleft.clock import FixedClock
+from roomleft.errors import StoreError
 from roomleft.packs import Pack
 from tests.analytics.economics_world import NOW, READ, make_pack
 from tests.warehouse.facts import store_usage
@@ -227,6 +228,18 @@ def test_a_platform_that_fails_leaves_the_others_alone(looked: World, tmp_path: 
     caplog.set_level("WARNING")
     fresh = Anomalies(looked.store, {"broken": broken, **looked.packs})
     assert fresh.look(NOW) == []
+
+
+def test_what_could_not_be_stored_is_found_again(events: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, events)
+    watching = Anomalies(world.store, world.packs)
+    with monkeypatch.context() as broken:
+        broken.setattr(world.store, "run", lambda *_, **__: (_ for _ in ()).throw(StoreError("the disk is full", "test")))
+        with pytest.raises(StoreError):
+            watching.look(NOW)
+    assert world.rows() == 0
+    assert of_total(watching.look(NOW))
+    world.store.close()
 
 
 def test_an_anomaly_may_be_marked_as_known_later(looked: World) -> None:

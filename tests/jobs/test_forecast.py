@@ -229,7 +229,8 @@ def test_the_worker_is_another_process_and_says_the_same(world: World) -> None:
     world.run()
     here = world.store.select("SELECT claim_id, probability, low, high FROM forecast_claims ORDER BY claim_id").to_pylist()
     for table in ("forecast_runs", "forecast_points", "forecast_paths", "forecast_claims"):
-        world.store.run(lambda tx, table=table: tx.execute(f"DELETE FROM {table}"))
+        with world.store.transaction() as tx:
+            tx.execute(f"DELETE FROM {table}")
     world.forecaster.ask = forecast_worker.ask
     assert "s of CPU" in world.run()
     there = world.store.select("SELECT claim_id, probability, low, high FROM forecast_claims ORDER BY claim_id").to_pylist()

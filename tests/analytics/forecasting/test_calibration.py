@@ -60,7 +60,7 @@ def test_many_claims_about_one_month_are_one_record() -> None:
 
 
 def test_a_mapped_probability_is_judged_by_what_it_was_before() -> None:
-    said = chances(2000, 2)
+    said = chances(800, 2)
     mapped = [{**one, "probability": one["probability"] ** 2, "uncalibrated": one["probability"]} for one in said]
     assert learn(mapped) == learn(said)
     told = [

@@ -142,7 +142,7 @@ def stored(store: Store, clock: FixedClock, zones: list[str], **streams: pa.Tabl
     writer.start()
     for stream, table in streams.items():
         read_to = Cursor("shop", stream, "c", clock.now(), None, None, True, None, True)
-        writer.write(Batch("shop", **{stream.partition("_")[0]: table}, cursor=read_to))  # type: ignore[arg-type]
+        writer.write(Batch("shop", **{stream.partition("_")[0]: table}, cursor=read_to))
     writer.close()
     roll_up(store, clock.now(), zones)
 

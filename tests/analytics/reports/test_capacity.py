@@ -99,10 +99,12 @@ def test_the_cpu_step_and_the_cpu_target_pull_against_each_other_with_both_figur
 
 @pytest.mark.parametrize("why", [NoDate.TOO_SHORT, NoDate.NO_DATA, NoDate.STALE, NoDate.NOT_FINITE, NoDate.FAILED])
 def test_a_refused_forecast_gives_no_recommendation_and_says_why(why: NoDate) -> None:
-    of = scribe(cpu=66, cpu_spread=0.12)
+    of = scribe(cpu=74, cpu_spread=0.12)
     refused = replace(of.by_meter["cpu_use"], futures=None, no_date=why)
     found = advice(replace(of, by_meter={**of.by_meter, "cpu_use": refused}), "add_instances")
-    assert (found["holds_now"], found["holds_ahead"], found["holds"]) == (False, None, False)
+    # 74 % now is told, and still nothing is recommended: the condition is of a forecast.
+    assert (found["holds_now"], found["holds_ahead"], found["holds"]) == (True, None, False)
+    assert (found["urgency"], found["order_by"]) == ("no forecast", None)
     assert found["why"]
     assert "no forecast" in found["words"]
 

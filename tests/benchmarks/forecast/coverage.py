@@ -3,7 +3,8 @@
 The sets, histories, horizons and origins are those of `accuracy`. "By origin" is the share over all series and days that were forecast on one day: shocks
 that all share make it run far apart. It needs series enough to be a share, so it is judged on NN5 and told of sets with 30 series or more. Beside it stands
 the pinball loss (mean over p10, p50 and p90, divided by the mean seasonal difference): wide ranges would buy coverage there.
-The draw's constants were set on NN5 at other origins (15 days earlier, and from 240 days earlier); the other sets were looked at, not tuned to.
+The draw's constants were set on NN5 at other origins (15 days earlier, and from 240 days earlier). The judged origins were in view while last year's shock
+was designed: the one in December is what it is for. The other sets were looked at, not tuned to.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def coverage(data: Path, seed: int) -> list[Row]:
         every += found
         share = pooled(found)
         totals, loss = np.mean([one.totals for one in found]), np.mean([one.pinball for one in found])
-        words = f"{len(found)} origins, {sum(one.values for one in found)} values; totals {totals:.2f}; pinball {loss:.3f}"
+        words = (
+            "set on other origins of it, these in view; " if judged else ""
+        ) + f"{len(found)} origins, {sum(one.values for one in found)} values; totals {totals:.2f}; pinball {loss:.3f}"
         rows.append(Row(measure, aim, share, LOW <= share <= HIGH if judged else None, KNOWN if judged else "", words))
         if frame.shape[1] >= SERIES_ENOUGH and len(found) > 1:
             least = min(one.share for one in found)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analytics.forecasting.fitting import HORIZON
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.limit import outlook
 from analytics.forecasting.panel import fit_panel
@@ -40,7 +41,8 @@ from tests.fixtures.shared import ROOT
 
 Floats = npt.NDArray[np.float64]
 
-HISTORY, AHEAD, HORIZON = 90, 36, 35
+HISTORY, AHEAD = 90, 36
+FAR = HORIZON + 2
 TOGETHER = 10
 RUNS = 400
 CALLS_A_DAY = 220
@@ -151,7 +153,7 @@ def altered(shape: StandinShape, rng: np.random.Generator) -> StandinShape:
 
 
 def world(shape: StandinShape, seed: int, now: datetime) -> World:
-    """The days of a stand-in that calls `now` its start: 90 before, 36 from today on."""
+    """The days of a stand-in that calls `now` its start: 90 before, and from today on 36, or of what is stored as many as are forecast."""
     origin = to_us(now)
     first = origin // DAY - HISTORY
     traffic = Traffic(shape, origin)
@@ -173,7 +175,7 @@ def world(shape: StandinShape, seed: int, now: datetime) -> World:
             at.append(asks.at_us / 1e6)
             paid.append(cost)
     series = SeriesModel(traffic, seed, first * DAY, log, {})
-    ticks = np.arange(first * DAY, (first + HISTORY + AHEAD) * DAY, 6 * HOUR, dtype=np.int64)
+    ticks = np.arange(first * DAY, (first + HISTORY + FAR) * DAY, 6 * HOUR, dtype=np.int64)
     stored = series.values(ticks)[0].reshape(-1, 4).mean(axis=1)
     when, spent = np.concatenate(at), np.concatenate(paid)
     today = when <= now.timestamp()

@@ -142,8 +142,14 @@ def cells(book: bytes, *, values: bool) -> dict[tuple[str, str], Any]:
     }
 
 
+@lru_cache
+def loaded(book: bytes) -> Any:
+    """A workbook as a viewer shows it that does not reckon."""
+    return openpyxl.load_workbook(io.BytesIO(book), data_only=True)
+
+
 def column(book: bytes, sheet: str, head: str) -> list[Any]:
-    page = openpyxl.load_workbook(io.BytesIO(book), data_only=True)[sheet]
+    page = loaded(book)[sheet]
     place = next(cell.column for line in page.iter_rows() for cell in line if cell.value == head)
     return [page.cell(line, place).value for line in range(2, page.max_row + 1)]
 
@@ -173,6 +179,15 @@ def test_the_workbook_s_figures_are_the_report_s() -> None:
     assert column(book, "Forecasts", "Growth")[0] == pytest.approx(2650 / 2485 - 1)
     days = column(book, "Data", "p50")
     assert len(days) == 6 * 90 + 5 * 30 + 90
+
+
+def test_the_workbook_recommends_nothing_without_a_forecast() -> None:
+    of = scribe(cpu=74)
+    refused = replace(of.by_meter["cpu_use"], futures=None)
+    book = capacity_xlsx(content(pack("scribe"), replace(of, by_meter={**of.by_meter, "cpu_use": refused}), NOW))
+    place = column(book, "Recommendations", "Recommendation").index("Add 2–3 instances")
+    assert column(book, "Recommendations", "Holds ahead")[place] == "unknown"
+    assert column(book, "Recommendations", "Cost if it holds, USD")[place] == 0
 
 
 def test_the_tiers_sheet_divides_what_the_design_says() -> None:

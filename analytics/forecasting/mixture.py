@@ -210,6 +210,7 @@ def _judged(
     details = tuple(
         {
             **_details(i, titles, shares, ours, theirs),
+            **_instead(bool(short[i]), bool(rate[i]), bool(loses[i])),
             "shifts": _shifts(rows, i, size[i]),
             "drivers": _effects(driven, i, bool(logged[i])),
         }
@@ -261,6 +262,15 @@ def _shifts(rows: _Rows, i: int, size: float) -> list[dict[str, Any]]:
 def _details(i: int, titles: Sequence[str], shares: Floats, ours: Floats, theirs: Floats) -> dict[str, Any]:
     members = {title: round(float(share), 3) for title, share in zip(titles, shares[:, i], strict=True) if share >= 0.01}
     return {"members": members, "error_ratio": round(float(ours[i] / theirs[i]), 4) if theirs[i] > 0 else None}
+
+
+def _instead(short: bool, rate: bool, loses: bool) -> dict[str, Any]:
+    """The members of what is no mixture."""
+    if rate:
+        return {"members": {"mean rate": 1.0}}
+    if short:
+        return {"members": {"seasonal naive": 0.5, "median": 0.5}}
+    return {"members": {"seasonal naive": 1.0}} if loses else {}
 
 
 def _words(short: bool, rate: bool, loses: bool, titles: Sequence[str], shares: Floats) -> str:
