@@ -163,10 +163,15 @@ def _burn_rate(limit: Limit, reading: Reading, pace: Pace, now: datetime) -> flo
 def _reason(limit: Limit, used: Decimal, fraction: float, state: State, ahead: Ahead, now: datetime) -> str:
     have, amount = amount_text(used, limit.unit), amount_text(limit.amount, limit.unit)
     if state is State.EXHAUSTED:
-        return f"{have} is below the floor of {amount}" if limit.direction is Direction.AT_LEAST else f"{have} used of {amount}"
+        if limit.direction is Direction.AT_LEAST:
+            return f"{have} is below the floor of {amount}"
+        # "336 % used of 30 %" could mean either: a share of a share, or both of the same whole.
+        return f"{have}, limit {amount}" if limit.unit == "percent" else f"{have} used of {amount}"
     if state is State.TIGHT:
         if fraction <= float(limit.tight_below):
-            return f"{have}, floor {amount}" if limit.direction is Direction.AT_LEAST else f"{have} of {amount} is used"
+            if limit.direction is Direction.AT_LEAST:
+                return f"{have}, floor {amount}"
+            return f"{have}, limit {amount}" if limit.unit == "percent" else f"{have} of {amount} is used"
         return _why_soon(limit, ahead, now)
     return ""
 

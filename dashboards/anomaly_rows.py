@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.anomalies.finding import Anomaly, headline
 from analytics.anomalies.marks import Form, one_in
+from analytics.anomalies.series import wholes
 from analytics.anomalies.storing import anomalies, mark_as_known
+from analytics.forecasting.targets import plan_of
+from collectors.records.fields import nearest
 from dashboards.parts import Parts
 from roomleft.errors import InputError, RoomleftError
+from roomleft.packs import Pack
 from roomleft.timespan import parse_instant, parse_span
 from warehouse.state import StateDb
 from warehouse.state.expected_events import LONGEST, ExpectedEvent, ExpectedEvents
@@ -80,8 +84,13 @@ def event_document(event: ExpectedEvent, now: datetime) -> dict[str, Any]:
     }
 
 
-def announce(state: StateDb, platforms: Sequence[str] | None, body: Mapping[str, Any], who: str, now: datetime) -> ExpectedEvent:
-    """Announce what a body says: kind, platform, target, from (now), until or for, note. `platforms`: those there are; None: not known here.
+def announceable(pack: Pack) -> set[str]:
+    """What an event of a platform can be about, parts aside: what is watched for anomalies and what is forecast."""
+    return wholes(pack) | {name.partition("#")[0] for name in plan_of(pack).targets}
+
+
+def announce(state: StateDb, packs: Mapping[str, Pack] | None, body: Mapping[str, Any], who: str, now: datetime) -> ExpectedEvent:
+    """Announce what a body says: kind, platform, target, from (now), until or for, note. `packs`: those in use; None: not known here.
     Raises InputError."""
     unknown = sorted(set(body) - {"kind", "platform", "target", "from", "until", "for", "note"})
     if unknown:
@@ -91,13 +100,28 @@ def announce(state: StateDb, platforms: Sequence[str] | None, body: Mapping[str,
             raise InputError(f"{name} is not a text", name, "write it in quotes")
     platform, target = body.get("platform") or "", body.get("target") or ""
     if target and not platform:
-        platform = target.partition("/")[0]
-    if platform and platforms is not None and platform not in platforms:
-        raise InputError(f"unknown platform {platform[:60]!r}", "platform", "platforms are the packs in use")
+        platform, slash, _ = target.partition("/")
+        if not slash:
+            raise InputError(f"{target[:80]!r} names no platform", "target", "write PLATFORM/SERIES, for example shop/ai_cost")
+    if platform and packs is not None and platform not in packs:
+        raise InputError(
+            f"unknown platform {platform[:60]!r}{nearest(platform, packs)}", "platform", "platforms are the packs in use"
+        )
     since = _instant(body, "from") or now
     until = _instant(body, "until")
-    if (until is None) == (not body.get("for")):
+    if until is not None and body.get("for"):
+        raise InputError("it has two ends", "until", "give until, or for so long: not both")
+    if until is None and not body.get("for"):
         raise InputError("it needs an end", "until", "give until, or for so long: 2d")
+    if target.startswith(f"{platform}/") and packs is not None:
+        # A misspelt one would silence nothing, and nobody would know before the page.
+        known = announceable(packs[platform])
+        if target.partition("#")[0] not in known:
+            raise InputError(
+                f"nothing is watched or forecast as {target[:80]!r}{nearest(target, known)}",
+                "target",
+                "`forecast` lists what is forecast",
+            )
     if until is None:
         until = since + _span(str(body["for"]))
     events = ExpectedEvents(state)

@@ -69,7 +69,7 @@ def make_anomaly_api(parts: Parts) -> APIRouter:
     @router.post(EVENTS, summary="Announce something that moves figures (respond)", description=DESCRIBED, tags=["decide"])
     async def announced(request: Request) -> Response:
         body, now = await read_object(request, EXAMPLE), parts.clock.now()
-        event = await asyncio.to_thread(announce, parts.state, list(parts.packs), body, _who(request), now)
+        event = await asyncio.to_thread(announce, parts.state, dict(parts.packs), body, _who(request), now)
         return answer(event_document(event, now))
 
     @router.delete(EVENTS + "/{number}", summary="End an announced event, or call it off (respond)", tags=["decide"])

@@ -22,12 +22,13 @@ from roomleft.outlook import NO_DATE_WORDS
 from roomleft.packs import Pack
 from roomleft.timespan import parse_instant
 
+JOB = "forecast"
 ROUTE = "/api/v1/forecasts"
 RECORD = "/api/v1/track-record"
 ABOUT = (
     "The newest forecast of every target (one daily series: `PLATFORM/METER`…), of a `platform` or of one `target`. `points` by day come with a target, or with "
     "`points=true`: `p05` to `p95` in the target's unit, a flow's for the day as long as it is. `no_date` is a code where nothing, or no date, is said, `words` why. "
-    "`limits` names what is made of it; `untold` are the limits that cannot be forecast, each with its reason."
+    "`limits` names what is made of it; `untold` are the limits that cannot be forecast, each with its reason. `job` says how the forecaster's newest run ended."
 )
 ABOUT_RECORD = (
     "How claims came out that were said before what they speak of (`live`), or made afterwards for earlier mornings from the data of before each alone (`replayed`), of "
@@ -104,8 +105,10 @@ def read_forecasts(
             for each in subject.recipe.targets():
                 of.setdefault(each.name, []).append(subject.name)
     found = parts.forecasts.fitted_at() if parts.forecasts is not None else None
+    job = next((each for each in parts.jobs() if each.name == JOB), None)
     return {
         "fitted_at": found,
+        "job": {"outcome": str(job.outcome), "words": job.words} if job is not None else None,
         "forecasts": [
             {
                 **document(row, parts.clock.now()),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.forecasting.futures import Futures
+from analytics.forecasting.limit import read_until_s
 from analytics.forecasting.questions import DAY_S, Course, edges_s, filling, reading_on, rolling
 from dashboards.figures.fan_chart import Fan
 from dashboards.limit_rows import LimitRow
@@ -37,11 +38,12 @@ def limit_fan(row: LimitRow, futures: Futures, now: datetime) -> Fan | None:
         return None
     unit, amount = row.limit.unit, float(row.headroom.amount)
     reading, now_s = float(used), now.timestamp()
+    read_s = read_until_s(row.limit, row.headroom.observed_at, now)
     if futures.shape is Shape.FLOW and window is not None and window.span is None:
         start, end = window.bounds(now)
         if end - start <= SHORT_WINDOW:
             return _by_day(row, futures, reading, now)
-        ahead = band(filling(futures, reading, now_s, end.timestamp()))
+        ahead = band(filling(futures, reading, now_s, end.timestamp(), read_s))
         past = _added_up(futures, (start, end), now)
         before = window.previous(now)
         refills = [end]
@@ -53,7 +55,7 @@ def limit_fan(row: LimitRow, futures: Futures, now: datetime) -> Fan | None:
     if futures.shape is Shape.FLOW and window is not None and window.span is not None and window.span >= DAY:
         span_s = window.span.total_seconds()
         past = [*_trailing(futures, span_s, now), (now, reading)]
-        ahead = band(rolling(futures, reading, now_s, until.timestamp(), span_s))
+        ahead = band(rolling(futures, reading, now_s, until.timestamp(), span_s, read_s))
         return Fan(past, ahead, unit, amount, note=f"used over the last {window.span.days or 1} days, at each day's end")
     # A few hours of something that adds up: an even part of the day stands for them.
     hours = window.span / DAY if futures.shape is Shape.FLOW and window is not None and window.span is not None else 1.0
@@ -156,7 +158,9 @@ def _by_day(row: LimitRow, futures: Futures, reading: float, now: datetime) -> F
     if past and past[-1][1] is not None:
         ahead.append((past[-1][0], past[-1][1], past[-1][1], past[-1][1]))
     start, end = window.bounds(now)
-    today = band(filling(futures, reading, now.timestamp(), end.timestamp()))[-1]
+    today = band(
+        filling(futures, reading, now.timestamp(), end.timestamp(), read_until_s(row.limit, row.headroom.observed_at, now))
+    )[-1]
     ahead.append((start + (end - start) / 2, *today[1:]))
     edges = edges_s(futures.first_day, futures.values.shape[1], futures.zone)
     totals = futures.values * np.diff(edges) / DAY_S

@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from analytics.anomalies.finding import Anomaly
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.limit import NONE_SAID
-from analytics.forecasting.questions import DAY_S, edges_s
 from analytics.forecasting.targets import AI_COST, Plan, Recipe, Subject, Target, plan_of
+from analytics.reports.capacity_ahead import Ahead, ahead_of
 from dashboards.anomaly_rows import recent
 from dashboards.parts import Parts
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Shape
@@ -23,29 +21,11 @@ from roomleft.packs import Pack
 from roomleft.packs_meters import CostMeter
 
 DAYS = 30
-SHARES = (0.1, 0.5, 0.9)
 ODD_SINCE = timedelta(days=45)
 MOST_ODD = 200
-MEASURED_OVER = 7
 SEASONAL_NAIVE = "seasonal naive"
 SHORT = {each.lower(): each for each in ("AI", "API", "CPU", "GPU", "LLM", "SLO", "TTS", "CDN", "SQL", "DB")}
 """Words of a meter's name that are written in capitals."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """The next 30 days of a target: of a flow their total, of a level where it stands at their end; p10, p50, p90. `before`: the same of the last
-    30 days (of a level the mean of the last week), None where not known."""
-
-    low: float
-    middle: float
-    high: float
-    before: float | None
-
-    @property
-    def growth(self) -> float | None:
-        """The middle against `before`, as a share; None without one above zero."""
-        return self.middle / self.before - 1 if self.before is not None and self.before > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +97,21 @@ def forecasts(parts: Parts, platform: str | None) -> list[ForecastRow]:
         plan = plans.get(run["platform"])
         target = plan.targets.get(run["target"]) if plan is not None else None
         futures = futures_of(parts, run["target"])
-        own = ahead_of(futures) if futures is not None and futures.run_id == run["run_id"] else None
-        rows.append(ForecastRow(run, title_of(run, target), own, _read(run["details"]), watched_as(run, target)))
+        details = _read(run["details"])
+        own = ahead_of(futures, DAYS) if futures is not None and futures.run_id == run["run_id"] else kept_ahead(details)
+        rows.append(ForecastRow(run, title_of(run, target), own, details, watched_as(run, target)))
     return rows
+
+
+def kept_ahead(details: Mapping[str, Any]) -> Ahead | None:
+    """The next 30 days as the run itself kept them: parts of the AI cost have no paths to read them off."""
+    told = details.get("ahead")
+    numbers = [told.get(name) for name in ("low", "middle", "high")] if isinstance(told, Mapping) else []
+    if not isinstance(told, Mapping) or not all(isinstance(each, (int, float)) for each in numbers):
+        return None
+    before = told.get("before")
+    low, middle, high = (float(each) for each in numbers if isinstance(each, (int, float)))
+    return Ahead(low, middle, high, float(before) if isinstance(before, (int, float)) else None)
 
 
 def plan_or_none(pack: Pack) -> Plan | None:
@@ -149,23 +141,6 @@ def watched_as(run: Mapping[str, Any], target: Target | None) -> str:
         return name
     part = f"#{target.part[0]}={target.part[1]}" if target is not None and target.part is not None else ""
     return f"{run['platform']}/ai_cost{part}"
-
-
-def ahead_of(futures: Futures) -> Ahead | None:
-    """What futures say of the next 30 days; None if they do not reach so far."""
-    if futures.values.shape[1] < DAYS:
-        return None
-    if futures.shape is Shape.LEVEL:
-        low, middle, high = np.quantile(futures.values[:, DAYS - 1].astype(np.float64), SHARES)
-        week = futures.past[-MEASURED_OVER:]
-        before = float(np.nanmean(week)) if np.isfinite(week).any() else None
-        return Ahead(float(low), float(middle), float(high), before)
-    lengths = np.diff(edges_s(futures.first_day, DAYS, futures.zone)) / DAY_S
-    low, middle, high = np.quantile((futures.values[:, :DAYS].astype(np.float64) * lengths).sum(axis=1), SHARES)
-    past = futures.past[-DAYS:]
-    back = np.diff(edges_s(futures.first_day - timedelta(days=len(past)), len(past), futures.zone)) / DAY_S if len(past) else past
-    whole = len(past) == DAYS and bool(np.isfinite(past).all())
-    return Ahead(float(low), float(middle), float(high), float((past * back).sum()) if whole else None)
 
 
 def points(parts: Parts, row: ForecastRow) -> list[dict[str, Any]]:

@@ -118,10 +118,10 @@ def future_words(row: ForecastRow, now: datetime) -> str:
         return f"No forecast: {row.refused.rstrip('.')}."
     middle, spread = ahead_words(row)
     if middle == NONE:
-        return "Its futures are not at hand; the days ahead are drawn as they were stored."
+        return f"Forecast day by day; the next {DAYS} days as a whole come with its next forecast."
     lead = f"The next {DAYS} days: {middle}" if row.flow else f"In {DAYS} days: {middle}"
     growth = growth_words(row)
-    against = "the last 30" if row.flow else "the last week"
+    against = f"the last {DAYS} days" if row.flow else "the last week"
     grows = f"; {growth} against {against}" if growth != NONE else ""
     no_date = f" No date is said: {row.refused.rstrip('.')}." if row.refused else ""
     return f"{lead}, likely {spread}{grows}.{no_date}" if spread and spread != middle else f"{lead}{grows}.{no_date}"

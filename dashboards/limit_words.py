@@ -12,7 +12,7 @@ from dashboards import wording
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Kind, NextStep, State
 from roomleft.money import MINUS
-from roomleft.outlook import NoDate
+from roomleft.outlook import NO_DATE_WORDS, NoDate
 
 DASH = "–"
 FAR = timedelta(days=60)
@@ -87,6 +87,9 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
     if h.exhausts_p10 is not None and not lasts:
         only_if = "and only if it speeds up" if h.p_breach is None else f"10{wording.THIN}% by then"
         return Words(f"not before {_dated(h.exhausts_p10, now, zone)}", only_if)
+    if h.p_breach is not None and h.p_breach >= HARDLY and h.no_date in set(NoDate) - {NoDate.BEYOND}:
+        # It may well run out, and nobody can say when: "not in 30 d" would belie the chance beside it.
+        return Words("no date", NO_DATE_WORDS[NoDate(h.no_date)])
     if h.p_breach is None and groundless(h.basis, h.no_date):
         return Words(f"no date{' yet' if h.no_date in YET else ''}", h.basis)
     if _refills(row) and h.window_end is not None:
@@ -96,7 +99,9 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
             )
         last = wording.day(h.window_end - timedelta(seconds=1), now, own)
         return Words(f"after {last}", f"resets {wording.day(h.window_end, now, own)}")
-    return Words("not at this pace" if h.p_breach is None else "not in 30 d")
+    if h.p_breach is None:
+        return Words("not at this pace")
+    return Words("not in 30 d" if h.p_breach < HARDLY else "unlikely in 30 d")
 
 
 def _dated(instant: datetime, now: datetime, zone: ZoneInfo) -> str:

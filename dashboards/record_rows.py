@@ -8,8 +8,10 @@ from datetime import datetime
 from math import sqrt
 from typing import Any
 
+from analytics.forecasting.targets import report_series
 from analytics.forecasting.track_record import Bin, TrackRecord, track_record
 from roomleft.outlook import Made
+from roomleft.packs import Pack
 from warehouse.store import Store
 
 NEWEST = 15
@@ -66,3 +68,9 @@ def record(store: Store, platform: str | None, now: datetime) -> Record:
 def scored(store: Store, platform: str | None, made: Made | None = None, most: int = EVERY) -> list[dict[str, Any]]:
     """Claims that are over, the newest first. Raises StoreError."""
     return store.rows("page_record_scored", platform=platform, made=made.value if made else None, most=most)
+
+
+def units_of(pack: Pack) -> dict[str, str]:
+    """In what each limit and each series of the capacity report is told, by its name: a ratio's parts are in other units."""
+    units = {subject.name: subject.unit for subject in report_series(pack)} if isinstance(pack, Pack) else {}
+    return units | {limit.limit_id: limit.unit for limit in pack.limit_list()}

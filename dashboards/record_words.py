@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from analytics.forecasting.track_record import Line
 from dashboards import capacity_words, wording
+from dashboards.forecast_rows import title_of
+from dashboards.record_rows import units_of
 from roomleft.limits import Kind
 from roomleft.money import MINUS
 from roomleft.outlook import Made
@@ -68,7 +70,9 @@ def brier_words(line: Line) -> tuple[str, bool]:
         return NONE, False
     if line.base_brier is None:
         return f"{line.brier:.3f}", False
-    return f"{line.brier:.3f} against {line.base_brier:.3f}", line.chances >= ENOUGH and line.brier > line.base_brier
+    return f"{line.brier:.3f} against {line.base_brier:.3f}", line.chances >= ENOUGH and round(line.brier, 3) > round(
+        line.base_brier, 3
+    )
 
 
 def ratio_words(line: Line) -> tuple[str, bool]:
@@ -87,7 +91,9 @@ def subject_words(row: Mapping[str, Any], packs: Mapping[str, Pack]) -> str:
             if limit.limit_id == row["subject"]:
                 return limit.title
     name = str(row["subject"] or row["target"]).removeprefix(f"{row['platform']}/").removeprefix(f"{row['platform']}.")
-    return metric_words(name.replace("usage:", "AI ").replace("/", ", "))
+    series, _, part = name.replace("/", ", ").partition("#")
+    told = title_of({"target": f"{row['platform']}/{series}"}, None)
+    return f"{told}, {part.replace('=', ' ').replace('_', ' ')}" if part else told
 
 
 def said_words(row: Mapping[str, Any], unit: str, now: datetime, zone: ZoneInfo) -> str:
@@ -112,19 +118,19 @@ def came_words(row: Mapping[str, Any], unit: str, now: datetime, zone: ZoneInfo)
         return ("it happened" if outcome >= 0.5 else "it did not happen"), None
     held = None if row["covered"] is None else row["covered"] >= 0.5
     if row["claim"] == "exhausts":
-        return f"ran out {wording.day(_date(row, outcome), now, zone)}", held
+        day = wording.day(_date(row, outcome), now, zone)
+        return (f"ran out {day}" if outcome < row["horizon_days"] else f"had not run out by {day}"), held
     return capacity_words.amount_range(outcome, outcome, unit), held
 
 
 def unit_of(row: Mapping[str, Any], packs: Mapping[str, Pack]) -> str:
-    """A claim's unit: its limit's, else its target's."""
+    """A claim's unit: that of its limit or series, else its target's."""
     pack = packs.get(row["platform"])
-    own = (
-        next((limit.unit for limit in pack.limit_list() if limit.limit_id == row["subject"]), None) if pack is not None else None
-    )
+    own = units_of(pack).get(row["subject"]) if pack is not None else None
     return own or row["unit"] or ""
 
 
 def _date(row: Mapping[str, Any], days: float) -> datetime:
-    said_at: datetime = row["said_at"]
-    return said_at + timedelta(days=float(days))
+    """The instant so many days after the beginning of what a claim speaks of, which is before it was said."""
+    begin: datetime = row["about_from"]
+    return begin + timedelta(days=float(days))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -88,15 +89,16 @@ class Forecaster:
         """Forecast if anything has changed. Raises StoreError when it fails."""
         if not self.may_begin():
             return Did("waits for the server's first readings")
+        newest = self.store.rows("forecast_newest_run")
+        # Said first: a forecast that can no longer be renewed grows older all the same.
+        FORECAST_AGE.set(max(0.0, (now - newest[0]["fitted_at"]).total_seconds()) if newest else math.nan)
         ready = self._ready(now)
         if not ready:
             return Did("waits for history" if self.waiting else "nothing to forecast")
         plans = {slug: plan_of(pack) for slug, pack in ready.items()}
         known = self.knowing(ready, now)
         mark = self._mark(ready, plans, known, now)
-        newest = self.store.rows("forecast_newest_run")
         if newest and str(newest[0]["run_id"]).endswith(mark) and newest[0]["fitted_at"] <= now + DAY:
-            FORECAST_AGE.set(max(0.0, (now - newest[0]["fitted_at"]).total_seconds()))
             return Did("nothing has changed")
         began = perf_counter()
         found, failed = self._histories(ready, plans, now)

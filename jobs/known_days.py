@@ -20,10 +20,16 @@ AHEAD = timedelta(days=100)
 DRIVERS = pa.schema(
     [
         pa.field(name, kind)
-        for name, kind in (("day", pa.date32()), ("platform", pa.string()), ("name", pa.string()), ("value", pa.float64()))
+        for name, kind in (
+            ("day", pa.date32()),
+            ("platform", pa.string()),
+            ("name", pa.string()),
+            ("value", pa.float64()),
+            ("known_from", pa.date32()),
+        )
     ]
 )
-"""One row a day and driver: `platform` empty for all of them."""
+"""One row a day and driver. `known_from`: the first day at whose beginning it was known; NULL: it always was."""
 LASTING = ("launch",)
 """Kinds of events after which things stay as they became: a step; the others are marks on their own days."""
 
@@ -47,7 +53,7 @@ class Knowledge:
         # Days to come enter day by day, which is no news: what counts is what they are made of.
         mark = "\n".join(sorted({f"{row['platform']} {row['name']}" for row in rows if not row["name"].startswith("holiday")}))
         dated = [f"{row['day']} {row['name']}" for row in rows if row.get("begins")]
-        table = pa.Table.from_pylist([{name: row[name] for name in DRIVERS.names} for row in rows], schema=DRIVERS)
+        table = pa.Table.from_pylist([{name: row.get(name) for name in DRIVERS.names} for row in rows], schema=DRIVERS)
         return Known(table, hashlib.sha256("\n".join([mark, *dated]).encode()).hexdigest()[:12] if words else "")
 
     def _prices(self, slug: str, pack: Pack, now: datetime) -> list[dict[str, Any]]:
@@ -61,7 +67,8 @@ class Knowledge:
 def _step(slug: str, name: str, begin: date, now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
     last = (now + AHEAD).astimezone(zone).date()
     return [
-        {"day": begin + n * DAY, "platform": slug, "name": name, "value": 1.0, "begins": n == 0}
+        # Since when a rate was known before it held is not kept: for the days before, nobody knew.
+        {"day": begin + n * DAY, "platform": slug, "name": name, "value": 1.0, "begins": n == 0, "known_from": begin}
         for n in range((last - begin).days + 1)
     ]
 
@@ -75,8 +82,9 @@ def _events(slug: str, pack: Pack, events: Iterable[Any], now: datetime) -> list
             continue
         last = (until - timedelta(microseconds=1)).astimezone(zone).date()
         name = f"{event.kind} {event.id}" + (f" of {event.target}" if event.target else "")
+        told = event.made_at.astimezone(zone).date() + DAY
         rows += [
-            {"day": first + n * DAY, "platform": slug, "name": name, "value": 1.0, "begins": n == 0}
+            {"day": first + n * DAY, "platform": slug, "name": name, "value": 1.0, "begins": n == 0, "known_from": told}
             for n in range((last - first).days + 1)
         ]
     return rows

@@ -25,16 +25,21 @@ from warehouse.state.unsubscribing import Unsubscribing
 
 log = logging.getLogger(__name__)
 MAIL_OUT = "mail_out"
+DEMO_SENDS_NOTHING = "a demo has no mail server and sends nothing"
 EVERY = timedelta(seconds=15)
 TIMEOUT_S = 30.0
 MOST_A_RUN = 50
 FAILURES = 3
 """After so many attempts in a row at a server that is away the rest waits for the next run: each may take its whole timeout."""
 UNSUBSCRIBE = "/unsubscribe"
+WAITS = Answer(Outcome.RETRY, reason=NO_SERVER)
+NEVER = Answer(Outcome.REFUSED, reason=DEMO_SENDS_NOTHING)
+"""Of a demo, to which nobody can give a mail server: a copy that waited for one would wait in vain."""
 
 
 class MailOut:
-    """Sends what is due. `smtp` gives the mail server in force, `get` a variable's secret; `public_url` is where people open this server."""
+    """Sends what is due. `smtp` gives the mail server in force, `get` a variable's secret; `public_url` is where people open this server.
+    `without_server`: what becomes of a copy where there is none."""
 
     def __init__(
         self,
@@ -47,11 +52,12 @@ class MailOut:
         holder: str = PROCESS,
         jitter: Random | None = None,
         timeout_s: float = TIMEOUT_S,
+        without_server: Answer = WAITS,
     ) -> None:
         self.mailings = Mailings(state, holder, jitter)
         self._archive, self._unsubscribing = Archive(state), Unsubscribing(state)
         self._smtp, self._get, self._wall = smtp, get, wall
-        self._public_url, self._timeout_s = public_url.rstrip("/"), timeout_s
+        self._public_url, self._timeout_s, self._without_server = public_url.rstrip("/"), timeout_s, without_server
 
     def pump(self, only: Sequence[str] | None = None) -> Did:
         """Send what is due (`only`: of these mailings); in words how it went. Raises StoreError."""
@@ -75,7 +81,7 @@ class MailOut:
         variables = Variables(self._get)
         try:
             if smtp is None:
-                return Answer(Outcome.RETRY, reason=NO_SERVER)
+                return self._without_server
             report = self._archive.find(taken.report_key)
             if report is None:
                 return Answer(Outcome.REFUSED, reason="its report is no longer in the archive")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry(auto_describe=True)
@@ -55,7 +57,7 @@ SCRAPE_KEPT_OUT_SAMPLES = Counter(
 )
 HEADROOM_FRACTION_LEFT = Gauge(
     "roomleft_headroom_fraction_left",
-    "Room left of a limit: 1 unused, 0 at the limit, below 0 beyond.",
+    "Room left of a limit: 1 unused, 0 at the limit, below 0 beyond; NaN while unknown.",
     ["limit_id", "platform"],
     registry=REGISTRY,
 )
@@ -88,7 +90,8 @@ FORECAST_SECONDS = Gauge(
     ["part"],
     registry=REGISTRY,
 )
-FORECAST_AGE = Gauge("roomleft_forecast_age_seconds", "How old the newest forecast is.", registry=REGISTRY)
+FORECAST_AGE = Gauge("roomleft_forecast_age_seconds", "How old the newest forecast is; NaN before the first.", registry=REGISTRY)
+FORECAST_AGE.set(math.nan)  # a gauge begins at 0, which would be a forecast of this moment
 FORECAST_CLAIMS = Counter("roomleft_forecast_claims", "Claims about the future that were stored.", registry=REGISTRY)
 OUTBOX_WAITING = Gauge("roomleft_outbox_waiting", "Notices that are still to be delivered.", registry=REGISTRY)
 OUTBOX_OLDEST_SECONDS = Gauge(

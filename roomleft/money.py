@@ -66,6 +66,7 @@ def shares_grid(
 
 def usd(amount: Decimal, places: int = 2) -> str:
     """`$1,234.56`, with a real minus sign before the dollar."""
-    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    # Beyond that a quantum has more digits than the context holds; such an amount is a fault, and must still be written.
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN) if abs(amount) < Decimal("1e18") else amount
     sign = MINUS if rounded < 0 else ""
     return f"{sign}${abs(rounded):,.{places}f}"

@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from email import policy
+from email.header import Header
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr
 from hashlib import sha256
+from typing import Any
 
 from alerts.channels.answer import Answer, Means, Outcome
 from alerts.channels.mail_html import as_html
@@ -23,6 +25,7 @@ from alerts.notice import Notice
 from roomleft.alerting import EmailChannel, Smtp
 
 LONGEST_ID = 34
+LONGEST_LINE = 76
 NO_SERVER = "alerting.yaml has no smtp section"
 
 
@@ -98,7 +101,7 @@ def _spoken(
 def message(notice: Notice, to: list[str], sender: str, means: Means) -> EmailMessage:
     """The message. Its Message-ID is made of the notice's id alone, so every attempt carries the same one."""
     domain = sender.rpartition("@")[2]
-    mail = EmailMessage(policy=policy.SMTP)
+    mail = EmailMessage(policy=MAIL)
     mail["From"] = formataddr(("Roomleft", sender))
     mail["To"] = ", ".join(to)
     # Of the opening notice, so that programs that thread by subject keep one conversation together.
@@ -116,6 +119,33 @@ def message(notice: Notice, to: list[str], sender: str, means: Means) -> EmailMe
     mail.set_content(as_text(notice), cte="quoted-printable")
     mail.add_alternative(as_html(notice), subtype="html", cte="quoted-printable")
     return mail
+
+
+class WholeSubjects(EmailPolicy):
+    """As `policy.SMTP`, but a subject is read as it was written. The library's own folding encodes only the words that need it, and loses or doubles
+    spaces between those and others, also at the beginning."""
+
+    def fold(self, name: str, value: Any) -> str:
+        """The header in lines, as text."""
+        return str(_subject(value)) if name.lower() == "subject" else str(super().fold(name, value))
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The header in lines, as bytes."""
+        return _subject(value).encode("ascii") if name.lower() == "subject" else bytes(super().fold_binary(name, value))
+
+
+MAIL = WholeSubjects(linesep="\r\n")
+"""How our messages are written."""
+
+
+def _subject(value: object) -> str:
+    text = str(value).replace("\r", " ").replace("\n", " ")
+    plain = text.isascii() and text.isprintable() and "  " not in text and len(text) <= LONGEST_LINE - len("Subject: ")
+    if plain:
+        return f"Subject: {text}\r\n"
+    # Every word encoded, in pieces that hold whole letters: between two encoded words a line's end counts for nothing.
+    coded = Header(text, "utf-8", maxlinelen=LONGEST_LINE, header_name="Subject").encode(linesep="\r\n")
+    return f"Subject: {coded}\r\n"
 
 
 def as_it_stands(text: str) -> str:

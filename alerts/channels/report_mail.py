@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
-from alerts.channels.mail import as_it_stands
+from alerts.channels.mail import MAIL, as_it_stands
 from warehouse.state.archive import Report
 
 LONGEST_SUBJECT = 200
@@ -17,7 +16,7 @@ def report_message(
     report: Report, address: str, sender: str, message_id: str, now: datetime, unsubscribe_url: str = ""
 ) -> EmailMessage:
     """The message. `unsubscribe_url` answers a POST by ending the recipient's mail (RFC 8058); empty for none."""
-    mail = EmailMessage(policy=policy.SMTP)
+    mail = EmailMessage(policy=MAIL)
     mail["From"] = formataddr(("Roomleft", sender))
     mail["To"] = address
     # A line end in a title would be refused by the header, and the report would never go.

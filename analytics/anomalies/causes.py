@@ -244,7 +244,9 @@ def _words(made: Causes, per: str) -> str:
     head = f"{'+' if difference >= 0 else '−'}{size}{f' {per}' if per else ''}"
     parts = []
     for i, part in enumerate(made.told):
-        share = f"{min(100 * (part.share or 0), 999):.0f} % "
+        percent = 100 * (part.share or 0)
+        # Where others fell meanwhile one value makes up more than the whole: as a percentage of it that reads like a slip.
+        share = f"{percent:.0f} % " if percent < 100.5 else "more than all "
         parts.append(f"{share}{'from ' if i == 0 else 'of that '}{part.dimension.replace('_', ' ')} {part.value}")
     several = any(len(each) > 1 for each in made.by.values())
     said = ", ".join(parts) or ("spread over all kinds of calls" if several else "")

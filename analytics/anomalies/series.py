@@ -89,6 +89,12 @@ def edges_of(family: Family, zone: ZoneInfo, since: datetime, until: datetime) -
     return [edge for edge in found if since <= edge <= until]
 
 
+def wholes(pack: Pack) -> set[str]:
+    """What may be watched of a platform, by name, parts aside: `shop/ai_cost`."""
+    signals = {signal.series for signal in pack.signals if signal.unit == "ms" and signal.show == "value"}
+    return {f"{pack.slug}/{name}" for name in ("ai_cost", "ai_latency_p95", *signals)}
+
+
 def slots_of(at: Sequence[datetime], step: timedelta, zone: ZoneInfo) -> tuple[Ints, Ints]:
     """Which reading of the day, and which hour of the week, each step is, in local time."""
     local = [each.astimezone(zone) for each in at]

@@ -105,7 +105,7 @@ def learn(claims: Iterable[Mapping[str, Any]]) -> Calibration:
             for key in keys:
                 said.setdefault(key, _Record()).add(pair, claim.get("about_to"), days)
             continue
-        width = _number(claim.get("width", told.get("width", {}).get(str(int(days))))) or 1.0
+        width = _number(claim.get("width", _width_told(told.get("width", {}), days))) or 1.0
         score = _range_score(claim, outcome, width)
         if score is not None:
             for key in keys:
@@ -151,6 +151,16 @@ def _told(details: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return {name: found[name] for name in ("width", "limits") if isinstance(found, dict) and isinstance(found.get(name), dict)}
+
+
+def _width_told(widths: Mapping[str, Any], days: float) -> object:
+    """The factor that a run told for the band that so many days ahead belong to."""
+    exact = widths.get(str(int(days)))
+    return (
+        exact
+        if exact is not None
+        else next((width for told, width in widths.items() if band_of(float(told)) == band_of(days)), None)
+    )
 
 
 def _number(value: object) -> float | None:

@@ -131,18 +131,20 @@ def _naive(naive: Futures | None, days: int) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def naive_scale(past: Floats, shape: Shape, days: int) -> float | None:
+def naive_scale(past: Floats, shape: Shape, days: int, span: int | None = None) -> float | None:
     """How far repeating the week before was off, on average over the history, for the same question; None where it cannot be told or was never off.
 
-    The denominator of MASE (Hyndman & Koehler 2006), for totals and levels so many days ahead.
+    The denominator of MASE (Hyndman & Koehler 2006), for totals and levels so many days ahead; with `span`, for the sum of so many days that end then.
     """
     t = len(past)
     errors = []
     for origin in range(WEEK, t - days + 1):
         week = past[origin - WEEK : origin]
         if shape is Shape.FLOW:
-            said = float(np.sum(np.resize(week, days)))
-            came = float(np.sum(past[origin : origin + days]))
+            # What a sum holds of days before the origin is known, and no error of either.
+            first = max(days - span, 0) if span is not None else 0
+            said = float(np.sum(np.resize(week, days)[first:]))
+            came = float(np.sum(past[origin + first : origin + days]))
         else:
             said, came = float(week[(days - 1) % WEEK]), float(past[origin + days - 1])
         errors.append(abs(said - came))
@@ -177,9 +179,11 @@ def limit_claims(run: Run, subject: Subject) -> tuple[list[Claim], float | None]
         kind = "total" if futures.shape is Shape.FLOW else "level"
         naive = _naive_end(subject, run, limit, reading, now)
         left = min(days, futures.values.shape[1])
+        part = part_of_day(limit, futures)
+        shape, span = (futures.shape, span_days(limit)) if part == 1 else (Shape.LEVEL, None)
         found.append(
             _claim(*given, kind, days, now, said.about_to, amount=amount, low=float(said.ends_p10), middle=float(said.ends_p50),
-                   high=float(said.ends_p90), naive=naive, scale=naive_scale(futures.past, futures.shape, left))
+                   high=float(said.ends_p90), naive=naive, scale=naive_scale(futures.past * part, shape, left, span))
         )  # fmt: skip
     if limit.window is None and said.p10 is not None and said.p50 is not None and said.p90 is not None:
         low, middle, high = ((at - now) / DAY for at in (said.p10, said.p50, said.p90))
@@ -226,8 +230,12 @@ def used_by(limit: Limit, futures: Futures) -> float | None:
     if futures.shape is Shape.LEVEL or limit.window is None:
         known = futures.past[-3:][np.isfinite(futures.past[-3:])]
         return float(known[-1]) if len(known) else None
+    part = part_of_day(limit, futures)
+    if part < 1:
+        found = sum_of(futures, 1)
+        return found * part if found is not None else None
     if limit.window.span is not None:
-        return sum_of(futures, max(1, round(limit.window.span / DAY)))
+        return sum_of(futures, window_days(limit.window))
     days = _days_between(limit.window.bounds(now)[0], now)
     return 0.0 if days == 0 else sum_of(futures, days)
 
@@ -263,6 +271,19 @@ def _days_between(start: datetime, end: datetime) -> int:
 def is_floor(limit: Limit) -> bool:
     """Whether below the amount is trouble."""
     return limit.direction is Direction.AT_LEAST
+
+
+def part_of_day(limit: Limit, futures: Futures) -> float:
+    """The share of a day that a window of hours takes of what adds up by the day; 1 for all else."""
+    window = limit.window
+    if futures.shape is not Shape.FLOW or window is None or window.span is None:
+        return 1.0
+    return min(window.span / DAY, 1.0)
+
+
+def span_days(limit: Limit) -> int | None:
+    """How many days a limit's rolling window spans; None where it has none."""
+    return window_days(limit.window) if limit.window is not None and limit.window.span is not None else None
 
 
 def window_days(window: Window) -> int:

@@ -93,6 +93,10 @@ def _so_far(flow: Futures, window: Window, *, mean: bool) -> Futures:
     series = np.concatenate((np.broadcast_to(by_length.past, (len(flow.values), back)), by_length.values), axis=1).astype(
         np.float64
     )
+    # A day that nobody knows counts as the others of the past do: it must not take its whole window with it.
+    known = np.isfinite(series[:, :back])
+    if known.any() and not known.all():
+        series[:, :back] = np.where(known, series[:, :back], series[:, :back][known].mean())
     begins = [window.bounds(midnight(flow.first_day + (n - back) * DAY, flow.zone))[0] for n in range(back + ahead)]
     total = np.empty_like(series)
     running, days = np.zeros(len(series)), 0

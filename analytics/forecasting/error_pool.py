@@ -27,6 +27,8 @@ ENOUGH_SHARE, ENOUGH_DAYS = 0.5, 90.0
 LEAST_WEIGHT = 0.25
 WIDTH_PRIOR = 4.0
 """So many independent origins count against what leaving each out says of the width."""
+NEARLY_EXACT = 0.05
+"""A series whose typical error is below this share of its seasonal difference lends no paths."""
 SIZE_PRIOR = 0.1
 """Standard deviation of the logarithm of a size that one independent path would tell, squared: half of it is chance, half is season."""
 CHECKED_SERIES = 150
@@ -42,6 +44,8 @@ class ErrorPool:
     """(n, o, h) errors ÷ size, without the shared part; 0 where unknown."""
     usable: Bools
     """(n, o) whether that path is known."""
+    lends: Bools
+    """(n,) whether others may draw its paths: what is nearly exact errs by its rounding, which is nobody else's way to err."""
     chance: Floats
     """(o,) how likely each origin is drawn: those with little history before them seldom, since the forecast now has more."""
     shared: Floats
@@ -70,25 +74,29 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
     independent = np.maximum(1.0, usable.sum(axis=1) * min(spacing / h, 1.0))
     weight = np.minimum(1.0, np.maximum(origins, 1) / min(ENOUGH_SHARE * max(state.history.shape[1], 1), ENOUGH_DAYS)) ** 2
     weighed = usable * weight
-    bias = _bias(filled, weighed, independent)
+    bias = _bias(filled, weighed, independent) * ~_jumped(state, origins)[:, None]
     filled = np.where(usable[:, :, None], filled - bias[:, None, :], 0.0)
     size = _sizes(filled, weighed, independent)
     scaled = filled / size[:, None, None]
     known = np.where(usable[:, :, None], scaled, np.nan)
-    together = _down(known) * (n / (n + SHARED_PRIOR))
+    lends = size >= NEARLY_EXACT
+    if not lends.any():
+        lends[:] = True
+    together = _down(known[lends]) * (n / (n + SHARED_PRIOR))
     most = float(independent.max(initial=1.0))
     year = last_year(state)
     explained = _explained(year.stood_out / float(np.median(size)), origins, together)
     return ErrorPool(
         paths=np.where(usable[:, :, None], scaled - together, 0.0).astype(np.float32),
         usable=usable,
+        lends=lends,
         chance=weight / weight.sum(),
         shared=together - explained,
         bias=bias * state.scale[:, None],
         size=size * state.scale,
         likeness=_likeness(filled, usable),
         independent=most,
-        width=_width(known[:, :, :NEAR], origins, weight, min(h, NEAR)) ** (most / (most + WIDTH_PRIOR)),
+        width=_width(known[lends][:, :, :NEAR], origins, weight, min(h, NEAR)) ** (most / (most + WIDTH_PRIOR)),
         coming=_fit_length(year.coming, h),
     )
 
@@ -163,6 +171,13 @@ def _bias(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
         (weighed > 0).sum(axis=1) >= LEAST_ORIGINS, 1 - BIAS_DOUBT * chance / np.maximum((mean**2).sum(axis=1), 1e-18), 0.0
     )
     return np.asarray(mean * np.clip(certain, 0.0, 1.0)[:, None], dtype=np.float64)
+
+
+def _jumped(state: PanelState, origins: npt.NDArray[np.int64]) -> Bools:
+    """(n,) whether a new level began after the first origin: every path across it erred on its side, and that is one event, not a habit."""
+    first = int(origins.min(initial=0))
+    found = [any(shift["step"] >= first for shift in one.get("shifts", ())) for one in state.details]
+    return np.array(found or [False] * len(state.point), dtype=np.bool_)
 
 
 def _sizes(filled: Floats, weighed: Floats, independent: Floats) -> Floats:

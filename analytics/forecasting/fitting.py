@@ -18,7 +18,7 @@ from analytics.forecasting.claims import Claim, Run, limit_claims, metrics_of, s
 from analytics.forecasting.composing import KNOWN
 from analytics.forecasting.daily import Daily, lengths
 from analytics.forecasting.futures import Futures
-from analytics.forecasting.known_days import Drivers
+from analytics.forecasting.known_days import Drivers, known_by
 from analytics.forecasting.panel import fit_panel
 from analytics.forecasting.sampling import DRAWS, as_futures, sample
 from analytics.forecasting.state import PanelState
@@ -78,6 +78,8 @@ def say(asked: Asked, *, keep: bool = True) -> Said:
         details["limits"] = {limit: chance for limit, (first, chance) in plain.items() if first == name}
         if not rows and keep:
             details["calibration"] = asked.calibration.as_json()
+        if keep and target.part is not None and (ahead := total_ahead(fitted[name])) is not None:
+            details["ahead"] = ahead
         rows.append(_run_row(asked, target, fitted[name], details))
         if not keep:
             continue
@@ -269,6 +271,19 @@ def _point_rows(asked: Asked, futures: Futures) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def total_ahead(futures: Futures, days: int = FITTED) -> dict[str, float | None] | None:
+    """What a flow adds up to over the next days (p10, p50, p90) and did over as many before: kept of what has no paths, as days' quantiles do not add
+    up to a total's. None of a level, and where nothing is forecast so far ahead."""
+    if futures.shape is not Shape.FLOW or futures.values.shape[1] < days or not bool(np.isfinite(futures.values).all()):
+        return None
+    whole = lengths(futures.first_day, days, futures.zone)
+    low, middle, high = np.quantile((futures.values[:, :days].astype(np.float64) * whole).sum(axis=1), (0.1, 0.5, 0.9))
+    past = futures.past[-days:]
+    known = len(past) == days and bool(np.isfinite(past).all())
+    before = float((past * lengths(futures.first_day - days * DAY, days, futures.zone)).sum()) if known else None
+    return {"low": float(low), "middle": float(middle), "high": float(high), "before": before}
+
+
 def _path_row(asked: Asked, futures: Futures) -> dict[str, Any]:
     draws, days = futures.values.shape
     return {
@@ -303,4 +318,5 @@ def as_of(asked: Asked, end: date, run_id: str) -> Asked:
         if cut is not None:
             found[name] = cut
     said_at = datetime.combine(end, datetime.min.time(), UTC)
-    return replace(asked, run_id=run_id, made=Made.REPLAYED, said_at=said_at, histories=found)
+    drivers = known_by(asked.drivers, end)
+    return replace(asked, run_id=run_id, made=Made.REPLAYED, said_at=said_at, histories=found, drivers=drivers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.forecasting.by_row import nanmean, nanmedian
+from analytics.forecasting.scales import CAP_SPAN
 from analytics.forecasting.shifts import Ints
 from analytics.forecasting.state import Bools, Floats
 from roomleft.outlook import NoDate
@@ -20,6 +21,8 @@ SPARSE = 0.6
 GAPPY = 0.5
 """Share of unknown steps, since the first known one, above which no date is said."""
 OFFSET = 0.1
+CAP_ROOM = 1.25
+"""How much room the growth cap leaves above what was seen."""
 LARGEST = 1e150
 """Beyond this a value is no measurement: its square no longer fits a float."""
 
@@ -97,15 +100,16 @@ def offsets(values: Floats) -> Floats:
     return np.where(lowest > OFFSET, 0.0, OFFSET)
 
 
-def growth_cap(histories: Histories, span: int = 30, least: float = 2.0) -> Floats:
-    """(n,) the largest value that the future may hold: the largest recent one times the largest past growth of a 30-step mean over the 30 steps before.
+def growth_cap(histories: Histories, span: int = CAP_SPAN, least: float = 2.0) -> tuple[Floats, Floats]:
+    """(n,) the largest value that the next `span` steps may hold, and (n,) the growth in it, which each further span may bring again.
 
-    Growth counts as at least `least`, so that a calm past does not forbid a doubling. Inf where no value is above zero.
+    That is the largest recent value times the largest past growth of a span's mean over the span before, and a quarter: what always grew so may go on, and a
+    little faster. Growth counts as at least `least`, so that a calm past does not forbid a doubling. Inf where no value is above zero.
     """
     values = histories.values
     n, steps = values.shape
     if steps == 0:
-        return np.full(n, np.inf)
+        return np.full(n, np.inf), np.full(n, least)
     filled = np.nan_to_num(np.abs(values), nan=0.0)
     counts = np.cumsum(~np.isnan(values), axis=1)
     sums = np.cumsum(filled, axis=1)
@@ -116,12 +120,13 @@ def growth_cap(histories: Histories, span: int = 30, least: float = 2.0) -> Floa
         mean = window / np.maximum(count, 1)
         before, after = mean[:, :-span], mean[:, span:]
         good = (count[:, :-span] >= span // 2) & (count[:, span:] >= span // 2) & (before > 0)
-        ratios = np.where(good, after / np.where(good, before, 1.0), least)
+        ratios = np.where(good, after / np.where(good, before, 1.0), 0.0)
         if ratios.shape[1]:
-            ratio = np.maximum(least, ratios.max(axis=1))
+            ratio = np.maximum(least, CAP_ROOM * ratios.max(axis=1))
     recent = filled[:, -max(span, 1) :].max(axis=1)
     largest = np.where(recent > 0, recent, filled.max(axis=1))
-    return np.where(largest > 0, np.minimum(ratio, 20.0) * largest, np.inf)
+    growth = np.minimum(ratio, 20.0)
+    return np.where(largest > 0, growth * largest, np.inf), growth
 
 
 def start(values: Floats, first: Ints, season: int) -> tuple[Floats, Floats, Floats]:

@@ -61,8 +61,9 @@ def join(kind: Joint | str, parts: Sequence[Futures], scale: float = 1.0, *, tar
     else:
         values, past = _whole(kind, ahead), _whole(kind, behind)
     shape = parts[0].shape if kind in (Joint.TOTAL, Joint.DIFFERENCE) else Shape.LEVEL
-    if kind is Joint.RATIO:
-        values = _held(values, past)
+    if kind in (Joint.RATIO, Joint.GROWTH):
+        # A whole of zero is bridged; a day of which a part is unknown stays unknown.
+        values = np.where(np.all([np.isfinite(part) for part in ahead], axis=0), _held(values, past), np.nan)
     none = None if days and bool(np.isfinite(values).all()) else NoDate.NOT_FINITE
     return replace(
         parts[0],
@@ -81,14 +82,20 @@ def join(kind: Joint | str, parts: Sequence[Futures], scale: float = 1.0, *, tar
 def over_span(part: Futures, days: int, *, mean: bool = False) -> Futures:
     """A flow's sum (or any futures' mean) over the last `days` days at the end of each day, as a level: what a meter with its own span reads."""
     series = _behind_and_ahead(part.values.astype(np.float64), part.past, days)
-    running = np.cumsum(np.concatenate((np.zeros((len(series), 1)), series), axis=1), axis=1)
-    sums = running[:, days:] - running[:, :-days] if days < running.shape[1] else np.empty((len(series), 0))
+    known = np.isfinite(series)
+    sums = np.where(_summed(known.astype(np.float64), days) > days - 0.5, _summed(np.where(known, series, 0.0), days), np.nan)
     values = sums[:, -part.values.shape[1] :] if part.values.size else np.empty((0, 0))
     past = np.full(len(part.past), np.nan)
     if len(part.past) >= days:
         past[days - 1 :] = np.convolve(part.past, np.ones(days), mode="valid")
     divisor = days if mean else 1
     return replace(part, shape=Shape.LEVEL, values=(values / divisor).astype(np.float32), past=past / divisor)
+
+
+def _summed(series: Floats, days: int) -> Floats:
+    """The sums of each so many days on end."""
+    running = np.cumsum(np.concatenate((np.zeros((len(series), 1)), series), axis=1), axis=1)
+    return np.asarray(running[:, days:] - running[:, :-days] if days < running.shape[1] else np.empty((len(series), 0)))
 
 
 def _behind_and_ahead(values: Floats, past: Floats, days: int) -> Floats:
@@ -129,7 +136,7 @@ def _held(values: Floats, past: Floats) -> Floats:
 def _growth(values: Floats, past: Floats, days: int, shape: Shape) -> tuple[Floats, Floats]:
     """Growth of the days ahead and of the past, as shares."""
     over = days if shape is Shape.FLOW else 1
-    back, ahead = len(past), values.shape[1]
+    back = len(past)
     series = np.concatenate((np.broadcast_to(past, (len(values), back)), values), axis=1)
     grown = np.full(series.shape, np.nan)
     if series.shape[1] >= over + days:
@@ -139,4 +146,4 @@ def _growth(values: Floats, past: Floats, days: int, shape: Shape) -> tuple[Floa
         share = np.where(known, late, 1.0) / np.where(known, early, 1.0) - 1
         grown[:, over - 1 + days :] = np.where(known, share, np.nan)
     behind = grown[0, :back] if len(grown) else np.full(back, np.nan)
-    return (_held(grown[:, back:], behind) if ahead else grown[:, back:]), behind
+    return grown[:, back:], behind

@@ -29,8 +29,8 @@ NEARLY_S = 2 * DAY_S
 LARGEST = 1e27
 GRAIN = Decimal("0.000000001")
 QUANTILES = (0.1, 0.5, 0.9)
-SLACK = 1e-9
-"""Share of the amount by which a sum may pass it and still just last: sums of floats are not exact."""
+SLACK = 1e-6
+"""Share of the amount by which a sum may pass it and still just last: sampled days are kept in single precision."""
 NONE_SAID = frozenset(NoDate) - {NoDate.NO_BETTER, NoDate.BEYOND, NoDate.TOO_SPARSE}
 """Reasons why nothing at all is said; after the others only dates are left out."""
 
@@ -46,6 +46,8 @@ class _Case:
     end_s: float
     horizon_days: float
     stock: bool
+    read_s: float
+    """Until when `used` is known: what was used since then is told by the paths, as what is yet to come."""
 
 
 def outlook(
@@ -201,7 +203,14 @@ def _case(limit: Limit, reading: Reading | None, now: datetime, about_to: dateti
         end_s,
         (end_s - now_s) / DAY_S,
         limit.window is None,
+        read_until_s(limit, reading.observed_at, now),
     )
+
+
+def read_until_s(limit: Limit, observed_at: datetime | None, now: datetime) -> float:
+    """Until when what a window has used is known, in seconds since 1970: its newest data, within the window."""
+    begin = limit.window.bounds(now)[0] if limit.window else now
+    return min(max(observed_at or now, begin), now).timestamp()
 
 
 def _adds_up(limit: Limit, futures: Futures | None) -> bool:
@@ -224,9 +233,9 @@ def _course(limit: Limit, futures: Futures, case: _Case, reached_s: float) -> Co
     if _adds_up(limit, futures) and (span_s is None or span_s >= DAY_S):
         used = case.sign * case.used
         if span_s is None:
-            course = filling(futures, used, case.now_s, end_s)
+            course = filling(futures, used, case.now_s, end_s, case.read_s)
         else:
-            course = rolling(futures, used, case.now_s, end_s, span_s)
+            course = rolling(futures, used, case.now_s, end_s, span_s, case.read_s)
         return course if case.sign > 0 else replace(course, values=-course.values)
     # Days do not tell what one hour of them used: an even part of the day stands for it.
     part = case.sign * (span_s / DAY_S if span_s and _adds_up(limit, futures) else 1.0)

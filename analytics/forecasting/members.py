@@ -112,12 +112,12 @@ class Smoother:
         path += self.season[(self.time + steps) % len(self.season)].transpose(1, 2, 0)
         return path
 
-    def read_again(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]], recent: Floats, end: int) -> None:
-        """Put the level of `rows` where `recent` (rows, w), their w values before step `end`, have it; the trend starts again."""
+    def read_again(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]], recent: Floats, end: int, slope: Floats) -> None:
+        """Put the level of `rows` where `recent` (rows, w), their w values before step `end`, have it; the trend starts again, from `slope` (rows,)."""
         w = recent.shape[1]
         phases = np.arange(end - w, end) % len(self.season)
         rest = recent[None] - self.season[phases][:, :, rows].transpose(1, 2, 0)
         m = len(self.of)
-        level = nanmiddle(rest.reshape(m * len(rows), w)).reshape(m, len(rows))
+        level = nanmiddle(rest.reshape(m * len(rows), w)).reshape(m, len(rows)) + slope * (w - 1) / 2
         self.level[:, rows] = np.where(np.isnan(level), self.level[:, rows], level)
-        self.trend[:, rows] = 0.0
+        self.trend[:, rows] = np.where(self._damping > 0, slope, 0.0)

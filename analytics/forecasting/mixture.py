@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.forecasting import by_row, drivers, history, naive, scales, shifts, sparse, weights
+from analytics.forecasting import by_row, drift, drivers, history, naive, scales, shifts, sparse, weights
 from analytics.forecasting.history import Histories
 from analytics.forecasting.members import Smoother, longer, longer_settings, settings
 from analytics.forecasting.shifts import Ints, Shifts
@@ -20,6 +20,18 @@ WILDEST = 1e6
 HOPELESS = 0.5
 """Seasonal naive foretells nothing where its totals over the horizon were typically out by more than half of them."""
 BEST = 6
+DRIFTS = (
+    "last season and slope of logarithms",
+    "four seasons and slope of logarithms",
+    "last season and slope",
+    "four seasons and slope",
+)
+SLOPE_DOUBT = 1.25
+"""A straight line must have erred less by so much to weigh as much as what stays: a slope that chance made lasts less than it lasted."""
+SMOOTH = 0.02
+"""A series is smooth where the best candidate erred less than this share of what repeating the last season erred."""
+JUDGED = 1.0
+"""So many whole paths must have been seen before an origin's weights are its own."""
 LARGEST = 1e9
 """Values of so many usual sizes are as wild as any larger ones."""
 
@@ -84,9 +96,9 @@ def fit(part: Histories, plan: Plan, nonnegative: Bools, ceiling: Floats) -> Fit
         part, values, naive.seasonal_fill(values, plan.season), naive.seasonal_fill(calm, plan.season), offset, noticed,
         history.ready(part.first, plan.season, plan.steps), plan.season,
     )  # fmt: skip
-    titles, candidates = _candidates(rows, plan, nonnegative, ceiling / size)
+    titles, candidates = _candidates(rows, plan, nonnegative, ceiling / size[:, None])
     truth = [weights.truth(values, origin, plan.horizon, rows.ready) for origin in plan.origins]
-    paths, shares = _mixed(candidates, truth, plan, rows)
+    paths, shares = _mixed(titles, candidates, truth, plan, rows)
     return _judged(rows, plan, titles, candidates, paths, shares, truth, size)
 
 
@@ -119,6 +131,7 @@ def _candidates(rows: _Rows, plan: Plan, nonnegative: Bools, ceiling: Floats) ->
         "mean of four seasons": mean,
         "last value": last,
     }
+    made |= _straight_on(rows, plan, nonnegative, ceiling)
     if second is not None:
         far = np.stack([naive.ahead(rows.calm, end, plan.horizon, second) for end in plan.ends], axis=1)
         made |= {
@@ -135,29 +148,73 @@ def _lifted(rows: _Rows, plan: Plan, calm: Floats, season: int) -> Floats:
     """The naive forecasts, of series with a shift in force from a history that is lifted to their new level."""
     out = calm.copy()
     for i, end in enumerate(plan.ends):
-        some = np.flatnonzero(rows.shifts.since[:, end] >= 0)
+        some, moved = _moved(rows, end)
         if len(some):
-            positive, offset = rows.part.positive[some], rows.offset[some]
-            home = scales.fitted(rows.calm[some, :end], positive, offset)
-            moved = shifts.lifted(home, rows.shifts.since[some, end], rows.shifts.size[some, end])
-            out[:, i, some] = naive.ahead(scales.units(moved, positive, offset), end, plan.horizon, season)
+            out[:, i, some] = naive.ahead(moved, end, plan.horizon, season)
     return out
 
 
-def _mixed(candidates: Floats, truth: Sequence[Floats], plan: Plan, rows: _Rows) -> tuple[Floats, Floats]:
-    """(o + 1, n, h) the candidates, weighted by how their earlier paths turned out by then, and (candidates, n) the last weights."""
+def _moved(rows: _Rows, end: int) -> tuple[Ints, Floats]:
+    """Which series have a shift in force after `end` steps, and their histories lifted to the new level."""
+    some = np.flatnonzero(rows.shifts.since[:, end] >= 0)
+    positive, offset = rows.part.positive[some], rows.offset[some]
+    home = scales.fitted(rows.calm[some, :end], positive, offset)
+    moved = shifts.lifted(home, rows.shifts.since[some, end], rows.shifts.size[some, end])
+    return some, scales.units(moved, positive, offset)
+
+
+def _straight_on(rows: _Rows, plan: Plan, nonnegative: Bools, ceiling: Floats) -> dict[str, Floats]:
+    """The forecasts along a straight line, on both scales: of series with a shift in force from their lifted history."""
+    out = np.zeros((4, len(plan.ends), len(rows.values), plan.horizon))
+    both = [
+        (logged, scales.fitted(rows.calm, logged, rows.offset))
+        for logged in (rows.part.positive, np.zeros_like(rows.part.positive))
+    ]
+    for i, end in enumerate(plan.ends):
+        some, moved = _moved(rows, end)
+        for k, (logged, z) in enumerate(both):
+            seen = z[:, max(end - drift.reach(plan.season), 0) : end]
+            if len(some):
+                seen = seen.copy()
+                seen[some] = scales.fitted(moved, logged[some], rows.offset[some])[:, -seen.shape[1] :]
+            paths = drift.ahead(seen, plan.horizon, plan.season)
+            for j, path in enumerate(paths):
+                out[2 * k + j, i] = scales.held(scales.units(path, logged, rows.offset), nonnegative, ceiling)
+    return dict(zip(DRIFTS, out, strict=True))
+
+
+def _weighed(known: tuple[Floats, Floats], doubt: Floats, start: Floats) -> Floats:
+    """(candidates, n) weights by losses times `doubt`; `start` for series that were never judged."""
+    return np.where(known[1] > 0, weights.weigh(weights.shrunk(*known) * doubt, best=BEST), start)
+
+
+def _mixed(titles: Sequence[str], candidates: Floats, truth: Sequence[Floats], plan: Plan, rows: _Rows) -> tuple[Floats, Floats]:
+    """(o + 1, n, h) the candidates, weighted by how their earlier paths turned out by then, and (candidates, n) the last weights.
+
+    Of a smooth series, an origin before which it has not been judged by a whole path takes the weights that its other origins give: by now it has
+    been judged, and what was erred before anything was known of its slope says nothing of today.
+    """
     kinds, _, n, _ = candidates.shape
     usable = candidates[:-1]
     lengths = weights.prefixes(plan.origins, plan.horizon)
     past = [weights.measure(usable[:, i], truth[i], origin, lengths) for i, origin in enumerate(plan.origins)]
     out = np.zeros(candidates.shape[1:])
     shares = np.zeros((kinds, n))
+    straight = np.array([[SLOPE_DOUBT if title in DRIFTS else 1.0] for title in titles[:-1]])
+    start = np.zeros((kinds - 1, n))
+    start[2] = start[6] = 0.5
     for i, end in enumerate(plan.ends):
         known = weights.mean_losses(past[:i], end)
-        start = np.zeros((kinds - 1, n))
-        start[2] = start[6] = 0.5
+        own = start if known is None else _weighed(known, straight, start)
+        judged = np.zeros(n) if known is None else known[1]
+        early = judged < JUDGED
+        if end < plan.steps and early.any():
+            others = weights.mean_losses([*past[:i], *past[i + 1 :]], plan.steps)
+            if others is not None:
+                early &= others[0].min(axis=0) < SMOOTH * others[0][-1]
+                own = np.where(early, _weighed(others, straight, start), own)
         shares = np.zeros((kinds, n))
-        shares[:-1] = start if known is None else np.where(known[1] > 0, weights.weigh(weights.shrunk(*known), best=BEST), start)
+        shares[:-1] = own
         fresh = rows.part.positive & (rows.shifts.since[:, end] >= 0)
         shares[:, fresh] = 0.0
         shares[0, fresh] = 1.0
@@ -195,8 +252,9 @@ def _judged(
     if rate.any():
         paths[:, rate] = sparse.rate_paths(rows.values[rate], plan.ends, plan.horizon)
     hopeless = loses & (_typical_miss(plain[:-1], came) > HOPELESS)
+    linear_kinds = [titles.index(title) for title in ("smoothing", "smoothing and mean of four seasons", *DRIFTS[2:])]
     log_kinds = [i for i, title in enumerate(titles) if "logarithms" in title]
-    logged = part.positive & ~rate & (shares[log_kinds].sum(axis=0) >= shares[[1, 4]].sum(axis=0))
+    logged = part.positive & ~rate & (shares[log_kinds].sum(axis=0) >= shares[linear_kinds].sum(axis=0))
     offset = np.where(logged, rows.offset, 0.0)
     fitted = np.stack([scales.fitted(path, logged, offset) for path in paths])
     actual = np.stack([scales.fitted(one, logged, offset) for one in came]) if len(came) else came

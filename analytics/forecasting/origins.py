@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from analytics.forecasting.calibration import Calibration, learn
@@ -42,7 +42,7 @@ def replayed(asked: Asked, at: Sequence[date], scored_at: datetime) -> tuple[Sai
     found: list[Score] = []
     record: list[dict[str, Any]] = []
     for origin in at:
-        known = [row for row in record if row["about_to"].date() <= origin]
+        known = [row for row in record if row["over_on"] <= origin]
         calibration = learn(known) if known else Calibration()
         said = say(replace(as_of(asked, origin, f"{asked.run_id}-{origin:%Y%m%d}"), calibration=calibration), keep=False)
         whole.runs.extend(said.runs)
@@ -53,8 +53,21 @@ def replayed(asked: Asked, at: Sequence[date], scored_at: datetime) -> tuple[Sai
             if claim.claim_id in came:
                 value = came[claim.claim_id]
                 found += scores(claim, value, scored_at)
-                record.append({**asdict(claim), "outcome": value, "details": details.get(claim.target, "{}")})
+                # As of live claims (`forecast_record`): of a date that was said no range of amounts is learnt.
+                if claim.claim != "exhausts":
+                    told = {
+                        "outcome": value,
+                        "details": details.get(claim.target, "{}"),
+                        "over_on": _over_on(claim, asked.histories),
+                    }
+                    record.append({**asdict(claim), **told})
     return whole, found
+
+
+def _over_on(claim: Claim, histories: Mapping[str, Daily]) -> date:
+    """The first local day that begins after all that a claim speaks of."""
+    local = claim.about_to.astimezone(histories[claim.target].target.zone)
+    return local.date() if local.time() == time(0) else local.date() + DAY
 
 
 def outcomes(claims: Sequence[Claim], subjects: Mapping[str, Subject], histories: Mapping[str, Daily]) -> dict[str, float]:

@@ -68,12 +68,13 @@ def fit_panel(
     n, steps = values.shape
     looked = history.read(values if steps else np.full((n, 1), np.nan), season)
     floors = np.broadcast_to(np.asarray(nonnegative, dtype=np.bool_), (n,)) & looked.positive
-    ceiling = history.growth_cap(looked)
+    ceiling, growth = history.growth_cap(looked)
     known = driving.table(drivers, steps, horizon)
+    caps = scales.ceilings(ceiling, growth, horizon)
     plan = mixture.Plan(season, horizon, weights.origins(steps, horizon, season), looked.values.shape[1], known)
     spans = [slice(low, min(low + CHUNK, n)) for low in range(0, n, CHUNK)]
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(lambda span: mixture.fit(looked.of(span), plan, floors[span], ceiling[span]), spans))
+        parts = list(pool.map(lambda span: mixture.fit(looked.of(span), plan, floors[span], caps[span]), spans))
     return PanelState(
         names=tuple(str(name) for name in frame.columns), season=season, horizon=horizon, history=values,
         logged=_joined([p.logged for p in parts], (0,), np.bool_), offset=_joined([p.offset for p in parts], (0,)),
@@ -85,6 +86,7 @@ def fit_panel(
         provisional=(looked.known >= history.SHORTEST) & (looked.known < history.SHORT),
         models=tuple(words for p in parts for words in p.models), first_day=first_day,
         details=_dated([one for p in parts for one in p.details], first_day, steps), shapes=tuple(shapes),
+        growth=growth,
     )  # fmt: skip
 
 
@@ -105,7 +107,8 @@ def forecast(state: PanelState, horizon: int | None = None) -> PointForecast:
     wanted = state.horizon if horizon is None else horizon
     if wanted < 1:
         raise ValueError(f"a forecast has at least one step: {horizon=}")
-    point = scales.held(scales.units(state.point, state.logged, state.offset), state.nonnegative, state.ceiling)
+    caps = scales.ceilings(state.ceiling, state.growth, state.point.shape[1])
+    point = scales.held(scales.units(state.point, state.logged, state.offset), state.nonnegative, caps)
     if wanted > state.horizon:
         season = min(state.season, state.horizon)
         more = np.arange(wanted - state.horizon) % season + state.horizon - season

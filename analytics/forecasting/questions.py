@@ -27,6 +27,8 @@ NEVER = np.inf
 SLOWEST, FASTEST = 0.98, 0.05
 """Between these lies the share of a gap between reading and path that is left after a day."""
 UNKNOWN = 0.5
+ONE_WAY_DAYS, ONE_WAY = 28, 0.9
+"""What nearly only grew, or only shrank, for so long is a stock: it keeps a jump for good."""
 LINE_DAYS = 91
 ENOUGH_DAYS = 14
 SAFE_SPREADS = 2.0
@@ -50,6 +52,18 @@ class Course:
         end = before + share * (self.values[:, last] - before)
         return Course(np.append(self.at_s[:last], end_s), np.column_stack((self.values[:, :last], end)))
 
+    def since(self, now_s: float) -> Course:
+        """The part from an instant on, which becomes its first column."""
+        first = int(np.searchsorted(self.at_s, now_s, side="right"))
+        if first == 0:
+            return self
+        if first >= len(self.at_s):
+            return Course(np.array([now_s, now_s]), np.repeat(self.values[:, -1:], 2, axis=1))
+        share = _share(now_s, self.at_s[first - 1], self.at_s[first])
+        before = self.values[:, first - 1]
+        start = before + share * (self.values[:, first] - before)
+        return Course(np.append(now_s, self.at_s[first:]), np.column_stack((start, self.values[:, first:])))
+
 
 def _share(instant: float, low: float, high: float) -> float:
     return float((instant - low) / (high - low)) if high > low else 1.0
@@ -68,17 +82,21 @@ def covered_to_s(futures: Futures) -> float:
     return float(edges_s(futures.first_day, futures.values.shape[1], futures.zone)[-1])
 
 
-def filling(futures: Futures, used: float, now_s: float, end_s: float) -> Course:
-    """What a calendar window has used: `used` so far, the part of today's path that is left, then the days up to `end_s`."""
+def filling(futures: Futures, used: float, now_s: float, end_s: float, read_s: float | None = None) -> Course:
+    """What a calendar window has used: `used` so far, the part of today's path that is left, then the days up to `end_s`.
+
+    `read_s`: until when `used` is known, where that is before now; what the paths say of the time since then has been used already.
+    """
     edges = edges_s(futures.first_day, futures.values.shape[1], futures.zone)
-    low, at = _from_now(edges, now_s, end_s)
+    since = now_s if read_s is None else min(read_s, now_s)
+    low, at = _from_now(edges, since, end_s)
     days = futures.values[:, low : low + len(at) - 1].astype(np.float64)
     days *= np.diff(at) / DAY_S
     values = np.empty((len(days), len(at)))
     values[:, 0] = used
     np.cumsum(days, axis=1, out=values[:, 1:])
     values[:, 1:] += used
-    return Course(at, values)
+    return Course(at, values).since(now_s) if since < now_s else Course(at, values)
 
 
 def _from_now(edges: Floats, now_s: float, end_s: float) -> tuple[int, Floats]:
@@ -90,19 +108,22 @@ def _from_now(edges: Floats, now_s: float, end_s: float) -> tuple[int, Floats]:
     return low, np.concatenate(([now_s], inner, [max(end, now_s)]))
 
 
-def rolling(futures: Futures, used: float, now_s: float, end_s: float, span_s: float) -> Course:
+def rolling(futures: Futures, used: float, now_s: float, end_s: float, span_s: float, read_s: float | None = None) -> Course:
     """What the last `span_s` have used, at the end of each day: days to come are added, days a span ago drop out.
 
     What is used now is spread over the span as the past days tell; what they lack of it was used today, what they have too much is scaled off.
+    `read_s` as in `filling`.
     """
-    filled = filling(futures, used, now_s, end_s)
-    at, gained = filled.at_s, filled.values - used
-    marks, total = _used_before(futures, used, now_s, span_s)
+    filled = filling(futures, used, now_s, end_s, read_s)
+    at, gained = filled.at_s, filled.values - filled.values[:, :1]
+    missed = float(np.median(filled.values[:, 0])) - used
+    marks, total = _used_before(futures, used + missed, now_s, span_s)
     dropped = np.interp(np.minimum(at - span_s, now_s), marks, total)
     values = filled.values - dropped
     late = at - span_s > now_s
     if late.any():
-        # The span is shorter than the days ahead: what is yet to be used drops out again.
+        # The span is shorter than the days ahead: what is yet to be used drops out again. Of each draw, too, all that it had used by now.
+        values[:, late] -= filled.values[:, :1] - used - missed
         place = np.clip(np.searchsorted(at, at[late] - span_s, side="right") - 1, 0, len(at) - 2)
         share = (at[late] - span_s - at[place]) / np.maximum(at[place + 1] - at[place], 1e-9)
         values[:, late] -= gained[:, place] + share * (gained[:, place + 1] - gained[:, place])
@@ -177,7 +198,8 @@ def persistence(past: Floats) -> float:
     """The share of a departure from the straight line through the last 13 weeks that is left a day later.
 
     First autocorrelation of the residuals, with the correction for its bias beside a fitted line, (2 + 4 r) ÷ n (after Kendall 1954). A stock that
-    drifts keeps its departures (near 1); a reading that jitters around its level loses them at once (near 0).
+    drifts keeps its departures (near 1); a reading that jitters around its level loses them at once (near 0). What went one way for four weeks keeps
+    them at least in the measure in which it did, wholly from nine tenths on: a line through a curve, or through a jump, says little of that.
     """
     recent = past[-LINE_DAYS:]
     known = np.isfinite(recent)
@@ -190,10 +212,21 @@ def persistence(past: Floats) -> float:
     rest = np.where(known, rest - off * float(off @ rest) / float(off @ off), 0.0)
     spread = float(rest @ rest)
     pairs = int((known[1:] & known[:-1]).sum())
+    kept = _one_way(recent)
+    if kept >= ONE_WAY:
+        return 1.0
     if not np.isfinite(spread) or spread <= 1e-18 * float(np.abs(recent[known]).max()) ** 2 * count or not pairs:
-        return FASTEST
+        return max(FASTEST, kept)
     found = float(rest[1:] @ rest[:-1]) / pairs * count / spread
-    return float(np.clip(found + (2 + 4 * found) / count, FASTEST, SLOWEST))
+    return max(float(np.clip(found + (2 + 4 * found) / count, FASTEST, SLOWEST)), kept)
+
+
+def _one_way(past: Floats) -> float:
+    """How far the last four weeks went, over how far they went up and down: 1 for what only piles up, near 0 for what comes back."""
+    recent = past[-ONE_WAY_DAYS:]
+    moves = np.diff(recent[np.isfinite(recent)])
+    walked = float(np.abs(moves).sum())
+    return abs(float(moves.sum())) / walked if np.isfinite(walked) and walked > 0 else 0.0
 
 
 def first_over_s(course: Course, amount: float, slack: float = 0.0) -> Floats:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from analytics.forecasting import scales
 from analytics.forecasting.calibration import ALL, Calibration
 from analytics.forecasting.error_pool import ErrorPool, Paths, error_pool
 from analytics.forecasting.futures import Futures
@@ -94,7 +95,7 @@ def _donors(pool: ErrorPool, rows: Ints, column: Ints, rng: np.random.Generator)
     for attempt in range(4):
         at = place[rows][:, None] + rng.integers(-reach, reach + 1, own.shape)
         other = pool.likeness[np.clip(at, 0, n - 1)] if attempt < 3 else rng.integers(0, n, own.shape)
-        good = missing & pool.usable[other, column[None, :]]
+        good = missing & pool.usable[other, column[None, :]] & pool.lends[other]
         found = np.where(good, other, found)
         missing &= ~good
     return found
@@ -123,7 +124,9 @@ def _in_units(state: PanelState, rows: Ints, fitted: npt.NDArray[np.floating]) -
     logged = state.logged[rows]
     if logged.any():
         values[logged] = np.exp(np.minimum(values[logged], 80.0)) - state.offset[rows][logged][:, None, None]
-    np.minimum(values, np.minimum(state.ceiling[rows], LARGEST)[:, None, None], out=values)
+    growth = None if state.growth is None else state.growth[rows]
+    caps = scales.ceilings(state.ceiling[rows], growth, values.shape[2])
+    np.minimum(values, np.minimum(caps, LARGEST)[:, None, :], out=values)
     floor = np.where(state.nonnegative[rows], 0.0, -LARGEST)[:, None, None]
     np.maximum(values, floor, out=values)
     return np.nan_to_num(values, nan=0.0).astype(np.float32)

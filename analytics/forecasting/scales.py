@@ -6,6 +6,8 @@ import numpy as np
 
 from analytics.forecasting.state import Bools, Floats
 
+CAP_SPAN, MOST_SPANS = 30, 5.0
+"""Steps that a growth cap speaks of, and how often it may grow by itself beyond them."""
 HIGHEST = 600.0
 """The largest logarithm that is turned back: beyond it a float overflows."""
 
@@ -24,7 +26,14 @@ def units(values: Floats, logged: Bools, offset: Floats) -> Floats:
     return np.where(logged[:, None], np.exp(safe) - offset[:, None], values)
 
 
+def ceilings(ceiling: Floats, growth: Floats | None, steps: int) -> Floats:
+    """(n, steps) the growth cap by step: `ceiling` (n,) for the first thirty, then times `growth` (n,; None for not at all) for each thirty more."""
+    growth = np.ones(len(ceiling)) if growth is None else growth
+    more = np.maximum(np.arange(steps) + 1.0 - CAP_SPAN, 0.0) / CAP_SPAN
+    return np.asarray(np.minimum(ceiling[:, None], 1e300) * growth[:, None] ** np.minimum(more, MOST_SPANS), dtype=np.float64)
+
+
 def held(values: Floats, nonnegative: Bools, ceiling: Floats) -> Floats:
-    """(n, k) values in units, none above the growth cap, none below zero where that cannot be."""
-    capped = np.minimum(values, ceiling[:, None])
+    """(n, k) values in units, none above the growth cap (n, k), none below zero where that cannot be."""
+    capped = np.minimum(values, ceiling)
     return np.where(nonnegative[:, None], np.maximum(capped, 0.0), capped)

@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from analytics.forecasting.claims import QUANTILES, Claim, at_horizon, is_floor, situation, window_days
+from analytics.forecasting.claims import QUANTILES, Claim, at_horizon, is_floor, part_of_day, situation, window_days
 from analytics.forecasting.composing import compose
 from analytics.forecasting.daily import Daily, adds_up, lengths
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.joined import over_span
+from analytics.forecasting.limit import SLACK
 from analytics.forecasting.targets import Subject, Target
 from roomleft.outlook import Outlook, Shape
 
@@ -87,6 +88,7 @@ def _of_limit(claim: Claim, subject: Subject, came: Futures, actual: Actual) -> 
     if days > came.values.shape[1]:
         return None
     below = is_floor(limit)
+    amount += (-SLACK if below else SLACK) * abs(amount)
     window = limit.window
     if came.shape is Shape.FLOW and window is not None:
         if window.span is None:
@@ -94,18 +96,29 @@ def _of_limit(claim: Claim, subject: Subject, came: Futures, actual: Actual) -> 
             if not np.isfinite(total):
                 return None
             return total if claim.claim == "total" else float(total < amount if below else total > amount)
+        complete = has_come(came, days)
+        part = part_of_day(limit, came)
+        if part < 1:
+            levels = came.values[0, :days].astype(np.float64) * part
+            return _last(levels) if claim.claim == "total" else _passed(levels, amount, below, complete)
         # A rolling window's sum at the end of each day.
         whole = lengths(came.first_day - len(came.past) * DAY, len(came.past) + came.values.shape[1], came.zone)
         sums = over_span(_weighed(came, whole), window_days(window)).values[0, :days].astype(np.float64)
-        if claim.claim == "total":
-            return float(sums[-1]) if np.isfinite(sums[-1]) else None
-        return _passed(sums, amount, below)
+        return _last(sums) if claim.claim == "total" else _passed(sums, amount, below, complete)
     levels = came.values[0, :days].astype(np.float64)
     if claim.claim == "level":
-        return float(levels[-1]) if np.isfinite(levels[-1]) else None
-    if claim.claim == "breach":
-        return _passed(levels, amount, below)
-    return _when(levels, amount, below)
+        return _last(levels)
+    complete = has_come(came, days)
+    return _passed(levels, amount, below, complete) if claim.claim == "breach" else _when(levels, amount, below, complete)
+
+
+def has_come(came: Futures, days: int) -> bool:
+    """Whether the last of so many days is known, or a later one: what is still unknown of them will not come."""
+    return bool(np.isfinite(came.values[0, days - 1 :]).any())
+
+
+def _last(values: Floats) -> float | None:
+    return float(values[-1]) if np.isfinite(values[-1]) else None
 
 
 def _weighed(flow: Futures, whole: Floats) -> Futures:
@@ -113,20 +126,21 @@ def _weighed(flow: Futures, whole: Floats) -> Futures:
     return replace(flow, past=flow.past * whole[:back], values=(flow.values * whole[back:]).astype(np.float32))
 
 
-def _passed(levels: Floats, amount: float, below: bool) -> float | None:
+def _passed(levels: Floats, amount: float, below: bool, complete: bool) -> float | None:
+    """1 as soon as a day has passed it; 0 once all days have come, as far as they will, and enough of them are known."""
     known = levels[np.isfinite(levels)]
     if len(known) and bool((known < amount).any() if below else (known > amount).any()):
         return 1.0
-    return 0.0 if len(known) >= KNOWN_SHARE * len(levels) else None
+    return 0.0 if complete and len(known) >= KNOWN_SHARE * len(levels) else None
 
 
-def _when(levels: Floats, amount: float, below: bool) -> float | None:
+def _when(levels: Floats, amount: float, below: bool, complete: bool) -> float | None:
     """The day, from the beginning on, in whose middle it was passed first; the number of days where it was not."""
     with np.errstate(invalid="ignore"):
         over = levels < amount if below else levels > amount
     if over.any():
         return float(over.argmax()) + 0.5
-    return float(len(levels)) if np.isfinite(levels).sum() >= KNOWN_SHARE * len(levels) else None
+    return float(len(levels)) if complete and np.isfinite(levels).sum() >= KNOWN_SHARE * len(levels) else None
 
 
 def scores(claim: Claim, came: float, scored_at: datetime) -> list[Score]:

@@ -49,7 +49,7 @@ class PanelState:
     nonnegative: Bools
     """(n,) whether the values cannot be below zero."""
     ceiling: Floats
-    """(n,) the growth cap: no future value is said to be above; inf for none."""
+    """(n,) the growth cap: no value of the next thirty steps is said to be above; inf for none."""
     no_date: tuple[NoDate | None, ...]
     provisional: Bools
     """(n,) 7 to 27 days of history."""
@@ -60,3 +60,5 @@ class PanelState:
     details: tuple[dict[str, Any], ...] = ()
     """By series, for pages: members and weights, level shifts (step, day, before, after), drivers and what each adds as a share of a usual value, backtest error ÷ seasonal naive's."""
     shapes: tuple[Shape, ...] = field(default=())
+    growth: Floats | None = None
+    """(n,) by how much the cap grows in each thirty steps more. None: not at all."""

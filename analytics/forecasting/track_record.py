@@ -140,7 +140,7 @@ def track_record(store: Store, *, platforms: Sequence[str] | None = None, since:
         )
         for made in Made
     }
-    totals = {made: _total([line for line in lines if line.made is made], rows, made, counts.get(made)) for made in Made}
+    totals = {made: _total([row for row in rows if row["made"] == made], counts.get(made)) for made in Made}
     return TrackRecord(lines, reliability, totals, _words(reliability, totals))
 
 
@@ -152,19 +152,20 @@ def _line(row: Mapping[str, Any]) -> Line:
     )  # fmt: skip
 
 
-def _total(lines: Sequence[Line], rows: Sequence[Mapping[str, Any]], made: Made, counts: Mapping[str, Any] | None) -> Total:
+def _total(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None) -> Total:
+    """All lines of one way of making in one: each mean weighs as many claims as it is of, so that it is that of the claims."""
     if counts is None:
         return Total()
-    happened = [(row["happened"], row["chances"]) for row in rows if row["made"] == made and row["chances"]]
-    share = _mean(happened)
-    ranges = [line for line in lines if line.ranges]
+
+    def mean(name: str, weight: str) -> float | None:
+        return _mean([(row[name], row[weight]) for row in rows])
+
+    share = mean("happened", "chances")
     return Total(
         counts["claims"], counts["claims"] - counts["waiting"] - counts["untold"], counts["waiting"], counts["untold"], counts["since"],
-        sum(line.ranges for line in lines),
-        _mean([(line.coverage, line.ranges) for line in ranges]), _mean([(line.bias, line.ranges) for line in ranges]),
-        _mean([(line.pinball, line.ranges) for line in ranges]), _mean([(line.mase, line.ranges) for line in ranges]),
-        _mean([(line.naive_mase, line.ranges) for line in ranges]), sum(line.chances for line in lines),
-        _mean([(line.brier, line.chances) for line in lines]), None if share is None else share * (1 - share),
+        sum(row["ranges"] for row in rows), mean("coverage", "ranges"), mean("bias", "scaled"), mean("pinball", "scaled"),
+        mean("mase", "compared"), mean("naive_mase", "compared"), sum(row["chances"] for row in rows), mean("brier", "chances"),
+        None if share is None else share * (1 - share),
     )  # fmt: skip
 
 
@@ -190,7 +191,7 @@ def _words(reliability: Mapping[Made, Sequence[Bin]], totals: Mapping[Made, Tota
         if total.ranges >= ENOUGH and total.coverage is not None:
             return f"Of {total.ranges:,} ranges that should hold 80 %, {_percent(total.coverage)} held what came{aside}."
     waiting = totals[Made.LIVE].waiting
-    return f"{NONE_YET}: {waiting:,} claims wait for their time" if waiting else NONE_YET
+    return f"{NONE_YET}: {waiting:,} forecasts are not due yet" if waiting else NONE_YET
 
 
 def _percent(share: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analytics.forecasting import drift
 from analytics.forecasting.members import Smoother
 from analytics.forecasting.shifts import Ints
 from analytics.forecasting.state import Floats
@@ -153,8 +154,11 @@ def _reset(values: Floats, step: int, resets: Ints, families: Sequence[Smoother]
         rows = np.flatnonzero(resets == length)
         end = step + 1 if length > 0 else step + 1 + length
         recent = values[rows, max(end - (length if length > 0 else OLD), 0) : end]
+        begun = step + 1 - abs(length)
+        seasons = len(families[0].season)
+        slope = drift.steady_slopes(values[rows, max(begun - drift.reach(seasons), 0) : begun], seasons)
         for one in families:
-            one.read_again(rows, recent, end)
+            one.read_again(rows, recent, end, slope)
 
 
 def prefixes(at: Sequence[int], horizon: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from analytics.forecasting.futures import Futures
-from analytics.forecasting.track_record import TrackRecord
+from analytics.forecasting.track_record import NONE_YET, TrackRecord
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_advice import recommendations
 from analytics.reports.capacity_ahead import Series, plain
@@ -170,6 +170,8 @@ def _track(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
         })  # fmt: skip
     kept = sum(bool(line["held"]) for line in lines)
     words = given.record.words if given.record is not None else ""
+    if words.startswith(NONE_YET):
+        words = f"There is no track record yet{words.removeprefix(NONE_YET)}."
     return {
         "words": words or "There is no track record yet: no forecast is old enough to be compared with what happened.",
         "came": f"{kept} of {len(lines)} forecasts that came due in the last 30 days held what came; 8 of 10 should."

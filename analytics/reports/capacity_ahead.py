@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.forecasting.futures import Futures
+from analytics.forecasting.limit import NONE_SAID
 from analytics.forecasting.questions import DAY_S, edges_s
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Shape
 
@@ -24,8 +25,6 @@ SHARES = (0.1, 0.5, 0.9)
 POINTS = (0.05, 0.1, 0.5, 0.9, 0.95)
 WEEK = 7
 GRAIN = Decimal("0.000000001")
-SILENT = frozenset(NoDate) - {NoDate.NO_BETTER, NoDate.BEYOND}
-"""Reasons why nothing at all is forecast; after the others only dates are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,12 @@ class Series:
     def known(self) -> Futures | None:
         """The futures, where they say anything."""
         futures = self.futures
-        if futures is None or futures.no_date in SILENT or not futures.values.size or not bool(np.isfinite(futures.values).all()):
+        if (
+            futures is None
+            or futures.no_date in NONE_SAID
+            or not futures.values.size
+            or not bool(np.isfinite(futures.values).all())
+        ):
             return None
         return futures
 

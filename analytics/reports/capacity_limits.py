@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from analytics.forecasting.futures import Futures
-from analytics.forecasting.questions import covered_to_s, edges_s
+from analytics.forecasting.limit import NONE_SAID, SLACK, read_until_s
+from analytics.forecasting.questions import covered_to_s, edges_s, filling
 from analytics.reports import weekly_words as say
-from analytics.reports.capacity_ahead import SHARES, SILENT, figure, totals
+from analytics.reports.capacity_ahead import SHARES, Floats, figure, totals
 from analytics.reports.capacity_forecasts import Row, chance_words, lead_words
 from analytics.reports.decisions import dates_of, last_date, when
 from analytics.wording import NARROW, chance_text
@@ -20,8 +21,6 @@ from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook, Shape
 
 TABLED = (Kind.CAPACITY, Kind.QUOTA)
-JUST_LASTS = 1e-6
-"""Share of the amount by which a sum may pass it and still just last: sampled days are kept in single precision."""
 
 
 def limits(rows: Sequence[Row], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
@@ -136,18 +135,21 @@ def _why(row: Headroom) -> str:
 
 
 def _next(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: datetime) -> dict[str, Any]:
-    """The window after this one: its range, and the chance that it exceeds the present amount; or why nothing is said."""
+    """The window after this one: its range, and the chance that it exceeds the present amount (and, of a budget that rolls over, what each draw
+    leaves of this one); or why nothing is said."""
     window = limit.window
     assert window is not None, "only budgets with a window come here"
     start, end = window.bounds(window.bounds(now)[1])
+    # What the last window left is this one's alone.
+    own = limit.amount if limit.rollover and limit.amount_per is None else row.amount
     told: dict[str, Any] = {
-        "window": _window_name(start, end, window.zone, now), "from": start, "to": end, "amount": row.amount, "ends_p10": None, "ends_p50": None,
+        "window": _window_name(start, end, window.zone, now), "from": start, "to": end, "amount": own, "ends_p10": None, "ends_p50": None,
         "ends_p90": None, "p_breach": None, "likely": "", "chance": "unknown",
     }  # fmt: skip
     if ahead is None or isinstance(ahead, Outlook):
         why = ahead.basis if ahead is not None else NO_DATE_WORDS[NoDate.NO_DATA]
         return told | {"likely": f"no forecast: {say.clean(why)}"}
-    if ahead.no_date in SILENT or not ahead.values.size:
+    if ahead.no_date in NONE_SAID or not ahead.values.size:
         return told | {"likely": f"no forecast: {NO_DATE_WORDS[ahead.no_date or NoDate.NO_DATA]}"}
     if ahead.shape is not Shape.FLOW or covered_to_s(ahead) < end.timestamp() - 1:
         return told | {"likely": f"no forecast: {NO_DATE_WORDS[NoDate.BEYOND]}"}
@@ -156,7 +158,8 @@ def _next(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: dat
     drawn = totals(ahead, first, last)
     low, middle, high = (figure(value) for value in np.quantile(drawn, SHARES))
     # As a limit's own chance is counted: never exactly 0 or 1.
-    chance = (float((drawn > float(row.amount) * (1 + JUST_LASTS)).sum()) + 0.5) / (len(drawn) + 1)
+    amount = float(own) + _left_over(row, limit, ahead, float(own), now)
+    chance = (float((drawn > amount * (1 + SLACK)).sum()) + 0.5) / (len(drawn) + 1)
     likely = say.amount_range(low, high, limit.unit)
     return told | {
         "ends_p10": low,
@@ -166,6 +169,15 @@ def _next(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: dat
         "likely": likely,
         "chance": chance_text(chance),
     }
+
+
+def _left_over(row: Headroom, limit: Limit, ahead: Futures, own: float, now: datetime) -> Floats:
+    """What each draw leaves of this window's own amount for the next one; 0 without rollover."""
+    if not limit.rollover or row.used is None or limit.window is None:
+        return np.zeros(len(ahead.values))
+    end_s, read_s = limit.window.bounds(now)[1].timestamp(), read_until_s(limit, row.observed_at, now)
+    used = filling(ahead, float(row.used), now.timestamp(), end_s, read_s).values[:, -1]
+    return np.maximum(own - used, 0.0)
 
 
 def steps_cost(recommended: Sequence[Mapping[str, Any]]) -> tuple[Decimal, Decimal]:

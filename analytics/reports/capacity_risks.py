@@ -25,6 +25,9 @@ COVERED_BELOW, ENOUGH_RANGES = 0.7, 20
 """A record whose 80 % ranges held less often than this, over at least so many, is a poor one."""
 SHORT = frozenset({NoDate.TOO_SHORT, NoDate.TOO_GAPPY, NoDate.NO_DATA, NoDate.HALF_READ})
 NAMED = 4
+ROOM = "every limit that watches it has room"
+IN_WORDS = {State.EXHAUSTED: "has run out", State.TIGHT: "is tight", State.UNKNOWN: "cannot be told", None: "is not measured"}
+"""How a limit that is not well is said to be, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,9 @@ def risks(
     found.sort(key=lambda risk: order.index(risk["severity"]))
     headrooms: dict[str, Headroom] = {row.limit_id: row for row, _ in rows}
     for each in risk_rows(pack, headrooms):
-        watched = [f"{say.clean(title)} is {state}" for _, title, state in each.limits if state is not State.OK]
-        grounds = (
-            "; ".join(watched) if watched else "every limit that watches it has room" if each.limits else "no limit watches it"
-        )
+        told = {name: [say.clean(title) for _, title, state in each.limits if state is of] for of, name in IN_WORDS.items()}
+        watched = [f"{name}: {'; '.join(titles)}" for name, titles in told.items() if titles]
+        grounds = ". ".join(watched) if watched else ROOM if each.limits else "no limit watches it"
         severity = (
             "high" if each.state is State.EXHAUSTED else "medium" if each.state in (State.TIGHT, State.UNKNOWN, None) else "low"
         )

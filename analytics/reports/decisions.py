@@ -13,6 +13,7 @@ from analytics.reports import weekly_words as say
 from analytics.wording import chance_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate
+from roomleft.wording import RATIO_UNITS
 
 LIKELY = 0.5
 ORDER_WITHIN = timedelta(days=14)
@@ -22,6 +23,10 @@ LOSS = {Kind.CAPACITY: 5, Kind.SLO: 4, Kind.QUOTA: 3, Kind.BUDGET: 3, Kind.RATIO
 UNDATED_CHANCE = 0.5
 """What a tight limit counts for while nobody can say how likely it is to run out."""
 FAR = timedelta(days=90)
+FAR_OFF = "not within 90 days"
+SHARES = RATIO_UNITS | {"percent"}
+HARDLY = 0.01
+"""From this chance on it cannot be said that a limit will not run out."""
 Row = tuple[Headroom, Limit]
 
 
@@ -87,7 +92,7 @@ def dates_of(row: Headroom) -> dict[str, datetime | None] | None:
 
 
 def when(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
-    """When it runs out, in words: `21–28 Nov`, `has run out`, `not in 90 d`, or why no date is known."""
+    """When it runs out, in words: `21–28 Nov`, `has run out`, `not within 90 days`, or why no date is known."""
     if row.state is State.UNKNOWN:
         return "unknown"
     if row.state is State.EXHAUSTED:
@@ -95,7 +100,7 @@ def when(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
     middle = row.exhausts_p50
     if middle is not None:
         if middle - now > FAR:
-            return "not in 90 d"
+            return FAR_OFF
         spread = say.days(row.exhausts_p10 or middle, row.exhausts_p90, now, zone) if row.exhausts_p90 else ""
         if not spread and row.exhausts_p10 is not None:
             return f"from {say.day(row.exhausts_p10, now, zone)} on"
@@ -106,7 +111,11 @@ def when(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
         return f"not before {say.day(row.exhausts_p10, now, zone)}"
     if row.window_end is not None and limit.window is not None and limit.window.span is None:
         return f"not before it refills on {say.day(row.window_end, now, limit.window.zone)}"
-    return "no date yet" if row.p_breach is None else "not in 90 d"
+    if row.p_breach is None:
+        return "no date yet"
+    # What rolls is only asked of the next 30 days.
+    told = FAR_OFF if limit.window is None else "not within 30 days"
+    return told if row.p_breach < HARDLY else told.replace("not", "unlikely")
 
 
 def last_date(row: Headroom, now: datetime, zone: tzinfo) -> str:
@@ -127,11 +136,12 @@ def why(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
         return _promise(row, limit, now, zone)
     if row.state is State.EXHAUSTED:
         whole = say.part_of(row.used, row.amount, unit) if row.used is not None else f"unknown of {bound}"
-        said = (
-            f"{have} is below the least wanted, {bound}"
-            if floor
-            else f"{'Spent' if limit.kind is Kind.BUDGET else 'In use'}: {whole}"
-        )
+        said = f"{'Spent' if limit.kind is Kind.BUDGET else 'In use'}: {whole}"
+        if floor:
+            said = f"{have} is below the least wanted, {bound}"
+        elif unit in SHARES:
+            # A share of a share could mean either.
+            said = f"It stands at {have}; the limit is {bound}"
         if limit.kind is Kind.BUDGET and row.ends_p50 is not None and row.ends_p10 is not None and row.ends_p90 is not None:
             said += f"; likely {say.amount_range(row.ends_p10, row.ends_p90, unit)} {_by(row, limit, now, zone)}"
         return f"{said}."

@@ -61,7 +61,7 @@ def content(given: Given, now: datetime, zone: tzinfo) -> dict[str, Any]:
         "verdict": verdict(given.rows, now, zone).sentence,
         "counts": {state.value: count for state, count in Counter(row.state for row, _ in given.rows).items()},
         "decisions": decided[:MOST_DECISIONS],
-        "more_decisions": [f"{each['name']}: {each['what']}" for each in decided[MOST_DECISIONS:]],
+        "more_decisions": [_in_a_line(each) for each in decided[MOST_DECISIONS:]],
         "movers": [_mover(row, titles) for row in given.movers],
         "month_end": [_month_end(row, limit, titles, now, zone) for row, limit in given.rows if _is_budget(limit)],
         "capacity": [
@@ -83,6 +83,7 @@ def content(given: Given, now: datetime, zone: tzinfo) -> dict[str, Any]:
         "late_words": f"This report was due {say.day(given.late, now, zone)} {given.late.astimezone(zone):%H:%M} and comes late: nothing could be sent then."
         if given.late
         else "",
+        "half_read": sorted({titles.get(row.platform, row.platform) for row, _ in given.rows if row.no_date == NoDate.HALF_READ}),
         "demo": given.demo,
         "url": given.public_url.rstrip("/"),
     }  # fmt: skip
@@ -119,6 +120,11 @@ def _deadline(first: Mapping[str, Any], now: datetime, zone: tzinfo) -> str:
     return f", {first['chance']} chance" if first["p_breach"] is not None else " is tight"
 
 
+def _in_a_line(each: Mapping[str, Any]) -> str:
+    by = f", {'by ' if each['by'] != 'now' else ''}{each['by']}" if each["by"] else ""
+    return f"{each['name']}: {each['what']}{by}"
+
+
 def _is_budget(limit: Limit) -> bool:
     return limit.kind is Kind.BUDGET and limit.window is not None and limit.direction is Direction.AT_MOST
 
@@ -142,12 +148,15 @@ def _month_end(row: Headroom, limit: Limit, titles: dict[str, str], now: datetim
         likely = say.amount_range(row.ends_p10, row.ends_p90, unit)
     least = "at least " if row.lower_bound else ""
     rolls = limit.window.span is not None
+    # What is over has no chance of going over.
+    chance = "" if row.p_breach is None or row.state is State.EXHAUSTED else chance_text(row.p_breach)
     return _basics(row, limit, titles) | {
         "ends": None if rolls else ends,
         "ends_words": f"last {span_text(limit.window.span)}" if limit.window.span is not None else say.day(ends - timedelta(seconds=1), now, limit.window.zone) if ends else "",
         "spent": least + say.amount(row.used, unit) if row.used is not None else "unknown",
         "budget": say.amount(row.amount, unit),
         "likely": likely or _no_forecast(row),
+        "chance": chance, "chance_of": "chance of going over" if chance else "over already" if row.state is State.EXHAUSTED else "",
     }  # fmt: skip
 
 

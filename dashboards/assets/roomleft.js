@@ -53,11 +53,19 @@
     return answer;
   };
 
+  // Before the layout has come Dash knows no component, and setting one throws.
+  function laidOut() {
+    return Boolean(window.dash_clientside && window.dash_clientside.set_props && document.getElementById("live"));
+  }
+
   function tick() {
     var since = performance.now() - asked;
-    if (document.hidden || !window.dash_clientside.set_props || since < TICK_MS || (asking > 0 && since < PATIENCE_MS)) return;
+    if (document.hidden || !laidOut() || since < TICK_MS || (asking > 0 && since < PATIENCE_MS)) return;
     asked = performance.now();
-    window.dash_clientside.set_props("tick", { data: ++ticks });
+    // What is still a grey field was never drawn: a round that was given up, or came just as Dash drew, drops the answer. Most blocks
+    // skip most rounds, so then all are asked, as when a person asks.
+    var empty = asking > 0 || document.querySelector("#page .skeleton");
+    window.dash_clientside.set_props("tick", { data: empty ? Date.now() : ++ticks });
   }
 
   function toast(words) {
@@ -77,7 +85,7 @@
   function setTheme(name) {
     document.documentElement.dataset.theme = name;
     document.documentElement.dataset.agThemeMode = name;
-    if (window.dash_clientside && window.dash_clientside.set_props) window.dash_clientside.set_props("theme", { data: name });
+    if (laidOut()) window.dash_clientside.set_props("theme", { data: name });
   }
 
   function withQuery(changes) {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.reports import weekly_words as say
+from analytics.reports.capacity_risks import ROOM
 from dashboards.reports.capacity_pictures import picture_name
 
 Content = Mapping[str, Any]
@@ -85,7 +86,7 @@ def sections(content: Content) -> Iterator[Section]:
         yield Section("Tiers against the plan", [_tier(each) for each in tiers["rows"]], note)
     if content["scaling"]:
         yield Section("Scaling triggers", [_trigger(each) for each in content["scaling"]])
-    yield Section("Risks", [_risk(each) for each in content["risks"]], empty="The data gives grounds for none.")
+    yield Section("Risks", list(_risks(content["risks"])), empty="The data gives grounds for none.")
     record = content["track_record"]
     replayed = "Those marked * were made afterwards, each from the data of before its day alone." if record["replayed"] else ""
     note = " ".join(part for part in (record["words"], record["came"], replayed) if part)
@@ -105,7 +106,7 @@ def _decision(each: Mapping[str, Any]) -> Item:
     """A limit that has run out, probably will, or whose step must be ordered soon."""
     facts = [each["cost"], f"owner {each['owner']}"]
     lines = [f"{each['title']}{assumed(each)}: {each['why']}", _sentence(" · ".join(filter(None, facts))) + "."]
-    ordered = "order now" if each["by"] == "now" else f"order by {each['by']}" if each["by"] else ""
+    ordered = "".join(_ordered(each))
     tone = "bad" if each["state"] == "exhausted" else "warn"
     return Item(each["what"], lines, ordered, tone)
 
@@ -127,10 +128,12 @@ def _forecast(each: Mapping[str, Any]) -> Item:
     limit = each["limit"]
     if limit is not None:
         until = "" if limit["windowed"] else " within 30 days"
-        chance = limit["chance"] if limit["chance"] in ("has run out", "unknown") else f"{limit['chance']} chance{until}"
-        ordered = f"; order by {limit['by']}" if limit["by"] else ""
+        untold = limit["chance"] in ("has run out", "unknown")
+        chance = limit["chance"] if untold else f"{limit['chance']} chance{until}"
+        # What has run out, or is unknown, would say so twice.
+        said = "; ".join([chance if limit["runs_out"] == chance else f"{chance}, {limit['runs_out']}", *_ordered(limit)])
         side = "at least " if limit["at_least"] else ""
-        lines.append(f"{limit['title']}{assumed(limit)}, {side}{limit['amount_words']}: {chance}, {limit['runs_out']}{ordered}.")
+        lines.append(f"{limit['title']}{assumed(limit)}, {side}{limit['amount_words']}: {said}.")
     else:
         lines.append("No limit is set on it.")
     if each["provisional"]:
@@ -143,6 +146,10 @@ def _forecast(each: Mapping[str, Any]) -> Item:
     )
 
 
+def _ordered(each: Mapping[str, Any]) -> list[str]:
+    return [] if not each["by"] else ["order now" if each["by"] == "now" else f"order by {each['by']}"]
+
+
 def _dates(each: Mapping[str, Any]) -> str:
     """When it runs out; the date of a limit that refills says `if so`."""
     return f"if so {each['runs_out']}" if each["if_so"] and each["state"] != "exhausted" else str(each["runs_out"])
@@ -151,7 +158,7 @@ def _dates(each: Mapping[str, Any]) -> str:
 def _limit(each: Mapping[str, Any]) -> Item:
     facts = [each["room"], _dates(each)]
     facts += [f"lead time {each['lead']}"] if each["lead"] else []
-    facts += [f"order by {each['by']}" if each["by"] != "now" else "order now"] if each["by"] else []
+    facts += _ordered(each)
     if each["state"] == "unknown":
         facts = [f"unknown: {each['reason']}" if each["reason"] else "unknown"]
     step = ", ".join(part for part in (each["step"], each["cost"]) if part)
@@ -162,10 +169,16 @@ def _limit(each: Mapping[str, Any]) -> Item:
 def _budget(each: Mapping[str, Any]) -> Item:
     this, following = each["window"], each["next"]
     lines = [
-        f"{this}: {each['spent_words']} spent of {each['amount_words']}; at its end {each['likely']}; chance of exceeding it {each['chance']}; {_dates(each)}.",
+        f"{this}: {each['spent_words']} spent of {each['amount_words']}; at its end {each['likely']}; {_over(each)}.",
         f"{following['window']}: {following['likely']}" + (f"; chance of exceeding {each['amount_words']} {following['chance']}." if following["p_breach"] is not None else "."),
     ]  # fmt: skip
     return Item(f"{each['title']}{assumed(each)}", lines, each["chance"], STATE_TONES.get(each["state"], ""))
+
+
+def _over(each: Mapping[str, Any]) -> str:
+    if each["state"] in ("exhausted", "unknown"):
+        return _dates(each)
+    return f"chance of exceeding it {each['chance']}; {_dates(each)}"
 
 
 def _tier(each: Mapping[str, Any]) -> Item:
@@ -195,8 +208,16 @@ def _trigger(each: Mapping[str, Any]) -> Item:
     return Item(f"{each['title']}, scale {each['way']}", lines, "holds" if each["holds"] else "")
 
 
+def _risks(found: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    """Each risk; those that were named beforehand and that nothing speaks for in one line together."""
+    calm = [str(each["title"]) for each in found if each["source"] != "data" and each["grounds"] == ROOM]
+    yield from (_risk(each) for each in found if each["source"] == "data" or each["grounds"] != ROOM)
+    if calm:
+        yield Item("Named beforehand, and every limit that watches them has room", [f"{'; '.join(calm)}."], "low")
+
+
 def _risk(each: Mapping[str, Any]) -> Item:
-    named = "" if each["source"] == "data" else " (named by the design)"
+    named = "" if each["source"] == "data" else " (named beforehand)"
     return Item(f"{each['title']}{named}", [f"{_sentence(each['grounds'])}."], each["severity"], SEVERITY_TONES[each["severity"]])
 
 

@@ -22,6 +22,7 @@ from analytics.reports.capacity_limits import is_budget
 from analytics.reports.capacity_risks import Money
 from analytics.reports.scaling import scaling_rows, signals_of
 from dashboards import reads
+from dashboards.record_rows import units_of
 from roomleft.limits import Limit
 from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
@@ -189,6 +190,10 @@ def _money(store: Store, pack: Pack, now: datetime) -> Money:
 
 
 def _outcomes(store: Store, pack: Pack, now: datetime) -> list[dict[str, Any]]:
-    own = {limit.limit_id for limit in pack.limit_list()} | {subject.name for subject in report_series(pack)}
+    units = units_of(pack)
     rows = store.rows("report_capacity_outcomes", platform=pack.slug, since=now - DUE_WITHIN, until=now, days=MONTH_DAYS)
-    return [row for row in rows if row["subject"] in own or str(row["subject"]).startswith(f"{pack.slug}/")]
+    return [
+        {**row, "unit": units.get(str(row["subject"]), row["unit"])}
+        for row in rows
+        if row["subject"] in units or str(row["subject"]).startswith(f"{pack.slug}/")
+    ]

@@ -112,9 +112,16 @@ def fan_png(
 
 
 def bars_png(
-    bars: Sequence[Bar], *, limit: float | None = None, limit_name: str = "limit", width: int = WIDTH, tones: Tones = LIGHT
+    bars: Sequence[Bar],
+    *,
+    limit: float | None = None,
+    limit_name: str = "limit",
+    most: float = math.inf,
+    width: int = WIDTH,
+    tones: Tones = LIGHT,
 ) -> Drawn:
-    """Bars side by side from one ground line, each with its name before and its words behind; `limit` is a dashed line across them.
+    """Bars side by side from one ground line, each with its name before and its words behind; `limit` is a dashed line across them. A longer bar than
+    `most` is drawn so long and ends in a point.
 
     Raises RoomleftError where there is no number to draw.
     """
@@ -128,7 +135,7 @@ def bars_png(
     names = [_cut(figure, bar.name, width * 0.4) for bar in rows]
     left = max(_width(figure, name, LABEL_PX) for name in names) + GAP
     right = max(_width(figure, bar.words, LABEL_PX) for bar in rows) + GAP
-    values = [bar.value for bar in rows] + ([limit] if limit is not None else [])
+    values = [min(bar.value, most) for bar in rows] + ([limit] if limit is not None else [])
     low, high = min(0.0, *values), max(0.0, *values)
     if low == high:
         high = 1.0
@@ -139,10 +146,12 @@ def bars_png(
     axes.set_ylim(len(rows), 0)
     for place, (bar, name) in enumerate(zip(rows, names, strict=True)):
         colour = tones.accent if bar.value >= 0 else tones.ok
-        axes.barh(place + 0.5, bar.value, height=BAR / ROW, color=colour, linewidth=0)
+        axes.barh(place + 0.5, min(bar.value, most), height=BAR / ROW, color=colour, linewidth=0)
         middle = head + ROW * (place + 0.5)
         _text(figure, 0, middle, name, LABEL_PX, tones.text, height)
-        at = box[0] + (bar.value - low) / (high - low) * box[2]
+        at = box[0] + (min(bar.value, most) - low) / (high - low) * box[2]
+        if bar.value > most:
+            _point(axes, most, place + 0.5, (high - low) / box[2] * GAP, tones)
         side = "left" if bar.value >= 0 else "right"
         if limit is not None and side == "left":
             at = box[0] + box[2]  # behind the line that the limit draws
@@ -154,6 +163,13 @@ def bars_png(
         beside = min(at, width - _width(figure, limit_name, SMALL_PX) / 2 - 1)
         _text(figure, beside, head / 2, limit_name, SMALL_PX, tones.exhausted, height, ha="center")
     return Drawn(_png(figure), width, height)
+
+
+def _point(axes: Axes, at: float, middle: float, length: float, tones: Tones) -> None:
+    """Cut the end of a bar to a point: it goes on."""
+    half = BAR / ROW / 2
+    for edge in (middle - half, middle + half):
+        axes.fill([at - length, at, at], [edge, edge, middle], color=tones.surface, linewidth=0, zorder=3)
 
 
 def _span_of(past: Sequence[float], ahead: Sequence[Fan], limit: float | None) -> tuple[float, float, bool]:

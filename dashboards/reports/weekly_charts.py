@@ -10,6 +10,8 @@ from dashboards.reports.charts import Bar, Drawn, bars_png
 
 MOST_BARS = 6
 LONGEST_NAME = 60
+MOST_SHARE = 2.0
+"""A bar is drawn up to twice its limit: one of eleven times would leave the others too short to be told apart."""
 FONT = "DejaVu Sans"
 """What charts are lettered in."""
 Content = Mapping[str, Any]
@@ -55,15 +57,14 @@ def _budgets(content: Content) -> Picture | None:
         return None
     shares = [float(each["ends_p50"] / each["amount"]) for each in rows]
     bars = [
-        Bar(drawable(each["name"], each["limit_id"]), share, wording.percent(share, 0))
-        for each, share in zip(rows, shares, strict=True)
+        Bar(drawable(each["name"], each["limit_id"]), share, share_words(share)) for each, share in zip(rows, shares, strict=True)
     ]
     share, worst = max(zip(shares, (each["name"] for each in rows), strict=True))
     said = "more than" if share > 1 else "of"
-    alt = f"Where budgets will probably end: {worst} comes to {wording.percent(share, 0)} {said} its budget, the highest."
+    alt = f"Where budgets will probably end: {worst} comes to {share_words(share)} {said} its budget, the highest."
     if share > 1:
-        alt = f"Where budgets will probably end: {worst} goes over, to {wording.percent(share, 0)} of its budget."
-    return Picture("budgets", bars_png(bars, limit=1.0, limit_name="budget"), alt)
+        alt = f"Where budgets will probably end: {worst} goes over, to {share_words(share)} of its budget."
+    return Picture("budgets", bars_png(bars, limit=1.0, limit_name="budget", most=MOST_SHARE), alt)
 
 
 def _capacity(content: Content) -> Picture | None:
@@ -75,12 +76,16 @@ def _capacity(content: Content) -> Picture | None:
         return None
     shares = [float(each["used"] / each["amount"]) for each in rows]
     bars = [
-        Bar(drawable(each["name"], each["limit_id"]), share, wording.percent(share, 0))
-        for each, share in zip(rows, shares, strict=True)
+        Bar(drawable(each["name"], each["limit_id"]), share, share_words(share)) for each, share in zip(rows, shares, strict=True)
     ]
     share, worst = max(zip(shares, (each["name"] for each in rows), strict=True))
-    alt = f"How full capacities are: {worst} is the fullest, {wording.percent(share, 0)} used."
-    return Picture("capacity", bars_png(bars, limit=1.0, limit_name="full"), alt)
+    alt = f"How full capacities are: {worst} is the fullest, {share_words(share)} used."
+    return Picture("capacity", bars_png(bars, limit=1.0, limit_name="full", most=MOST_SHARE), alt)
+
+
+def share_words(share: float) -> str:
+    """`83 %`, `99.97 %`, `1,126 %`. What is away from a whole per cent by less than a ten-thousandth part is the rounding of stored amounts."""
+    return wording.percent(round(share, 4), 0)
 
 
 def drawable(name: str, otherwise: str) -> str:

@@ -126,7 +126,7 @@ TEMPLATE = """<!DOCTYPE html>
 {% if c.month_end %}
 <table class="rows" cellpadding="0" cellspacing="0">
 {% for each in c.month_end[:most.month_end] %}
-<tr><td><span class="name">{{ glyph(each.state) }}{{ each.name }}{{ assumed(each) }}</span><br><span class="dim">{{ budget_words(each) }}.</span></td><td class="r{{ tone(each.state) }}">{{ each.chance or "–" }}<br><span class="dim">{{ "chance of more" if each.chance else "" }}</span></td></tr>
+<tr><td><span class="name">{{ glyph(each.state) }}{{ each.name }}{{ assumed(each) }}</span><br><span class="dim">{{ budget_words(each) }}.</span></td><td class="r{{ tone(each.state) }}">{{ each.chance or each.chance_of or "–" }}{% if each.chance %}<br><span class="dim">{{ each.chance_of }}</span>{% endif %}</td></tr>
 {% endfor %}
 </table>
 {{ more(c.month_end, "month_end") }}

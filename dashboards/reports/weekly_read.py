@@ -13,6 +13,7 @@ from analytics.forecasting.track_record import NONE_YET, track_record
 from analytics.reports.weekly import WEEK, Given
 from dashboards import reads
 from dashboards.parts import SourceStatus
+from dashboards.record_rows import units_of
 from roomleft.packs import Pack
 from warehouse.store import Store
 
@@ -37,7 +38,6 @@ def read_weekly(
     missing = [f"the platform {slug}, which is not watched any more" for slug in asked if slug not in packs]
     own = {slug: pack for slug, pack in packs.items() if not asked or slug in asked}
     rows = [(row.headroom, row.limit) for row in reads.limits(store, own, now, slack)]
-    titles = {limit.limit_id: limit.title for _, limit in rows}
 
     def tried(what: str, read: Callable[[], T], otherwise: T) -> T:
         try:
@@ -52,7 +52,7 @@ def read_weekly(
         rows=rows,
         sources=tried("the state of the sources", lambda: [_source(each) for each in sources() if each.platform in own], []),
         movers=tried("what moved the cost", lambda: _movers(store, own, now), []),
-        outcomes=tried("what came of last week's forecasts", lambda: _outcomes(store, own, titles, now), []),
+        outcomes=tried("what came of last week's forecasts", lambda: _outcomes(store, own, now), []),
         record=tried("the track record", lambda: _record(store, own), ""),
         missing=missing,
         late=late,
@@ -80,12 +80,16 @@ def _source(each: SourceStatus) -> Mapping[str, Any]:
     }
 
 
-def _outcomes(store: Store, packs: Mapping[str, Pack], titles: Mapping[str, str], now: datetime) -> list[Mapping[str, Any]]:
+def _outcomes(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapping[str, Any]]:
+    titles = {limit.limit_id: limit.title for pack in packs.values() for limit in pack.limit_list()}
+    units = {name: unit for pack in packs.values() for name, unit in units_of(pack).items()}
     found: list[Mapping[str, Any]] = []
     for row in store.rows("report_outcomes", since=now - WEEK, until=now):
         if row["platform"] in packs:
+            subject = row["subject"]
             figures = {name: Decimal(repr(float(row[name]))) for name in ("low", "middle", "high", "outcome")}
-            found.append({**row, **figures, "name": titles.get(row["subject"]) or _spoken(row["subject"])})
+            named = {"name": titles.get(subject) or _spoken(subject), "unit": units.get(subject, row["unit"])}
+            found.append({**row, **figures, **named})
     return found
 
 

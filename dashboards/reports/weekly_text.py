@@ -39,6 +39,10 @@ def notes(content: Content) -> list[str]:
     """What a reader should know first: that it is a demo, that it is late, what is missing."""
     said = ["Demo data: these platforms are stand-ins."] if content["demo"] else []
     said += [content["late_words"]] if content["late_words"] else []
+    if content["half_read"]:
+        said.append(
+            f"The history of {', '.join(content['half_read'])} is still being read: sums, limits and decisions are of what has been read so far."
+        )
     said += [f"Missing from this report: {'; '.join(content['missing'])}."] if content["missing"] else []
     return said
 
@@ -103,7 +107,7 @@ def _budgets(content: Content) -> list[str]:
     lines = []
     for each in content["month_end"][: MOST["month_end"]]:
         said = f"{each['name']}{assumed(each)}: {budget_words(each)}"
-        lines += _wrapped(f"{said}; {each['chance']} chance of going over." if each["chance"] else f"{said}.", later="    ")
+        lines += _wrapped(f"{said}; {each['chance']} {each['chance_of']}".rstrip("; ") + ".", later="    ")
     return [*lines, *more(content["month_end"], "month_end")] or ["There are no budgets."]
 
 

@@ -18,7 +18,7 @@ from dashboards.reports.capacity_read import read_capacity
 from dashboards.reports.shown import mailing_document
 from dashboards.reports.weekly_made import weekly_report
 from dashboards.reports.weekly_read import read_weekly
-from jobs.mail_out import MailOut, mail_out_job
+from jobs.mail_out import DEMO_SENDS_NOTHING, NEVER, WAITS, MailOut, mail_out_job
 from jobs.schedule import Job
 from jobs.weekly import Order, Weekly, due_next, weekly_job
 from roomleft.alerting import Alerting
@@ -56,7 +56,10 @@ class Reporting:
         self.sources: Callable[[], Sequence[SourceStatus]] = tuple
         self.forecasts: Forecasts | None = None
         get = Credentials(settings.data_dir).get
-        self.mail_out = MailOut(state, lambda: alerting().smtp, get, self._wall, public_url=settings.public_url)
+        self.mail_out = MailOut(
+            state, lambda: alerting().smtp, get, self._wall,
+            public_url=settings.public_url, without_server=NEVER if settings.demo else WAITS,
+        )  # fmt: skip
         self.weekly = Weekly(state, self._wall, self.make, self._first if settings.demo else None)
         self.jobs: list[Job] = [weekly_job(self.weekly, clock.speed), mail_out_job(self.mail_out, clock.speed)]
 
@@ -72,7 +75,9 @@ class Reporting:
 
     def unready(self) -> str:
         """Why no mail can be sent now; empty when it can."""
-        return "" if self._alerting().smtp is not None else NO_SMTP
+        if self._alerting().smtp is not None:
+            return ""
+        return DEMO_SENDS_NOTHING if self._settings.demo else NO_SMTP
 
     def due_next(self, recipient: Recipient) -> datetime:
         """When a recipient gets their report next."""

@@ -35,7 +35,9 @@ def expect_add(
     if as_json:
         print_json(made)
     else:
-        print(f"event {made['id']}: {made['words']}")
+        print(
+            f"event {made['id']}: {made['words']}; {_of(made)}, {_minute(made['from'])} to {_minute(made['until'])} UTC, {made['state']}"
+        )
 
 
 @expect_cli.command("list")
@@ -52,7 +54,7 @@ def expect_list(
         return
     rows = [
         [
-            each["id"], each["state"], each["kind"], each["target"] or each["platform"] or "all", _minute(each["from"]),
+            each["id"], each["state"], each["kind"], _of(each), _minute(each["from"]),
             _minute(each["until"]), each["made_by"], each["note"],
         ]
         for each in found
@@ -81,6 +83,10 @@ class Events(Protocol):
     def listed(self, platform: str | None, over: bool) -> list[dict[str, Any]]: ...
 
     def end(self, number: int) -> dict[str, Any]: ...
+
+
+def _of(event: dict[str, Any]) -> str:
+    return str(event["target"] or event["platform"] or "all platforms")
 
 
 def _minute(instant: Any) -> str:

@@ -24,9 +24,17 @@ def run_forecast(platform: str | None, target: str | None, as_json: bool) -> int
     if as_json:
         print_json(found)
         return 0 if found["forecasts"] else 1
+    job = found["job"] or {"outcome": "", "words": ""}
+    failed = job["words"] if job["outcome"] == "failed" else ""
     if not found["forecasts"]:
-        out.print("Nothing has been forecast yet: it takes the first complete days, and a minute.", markup=False)
+        why = f"the forecaster failed: {failed}" if failed else "it takes the first complete days, and a minute"
+        now = f" Now: {job['words']}." if job["words"] and not failed else ""
+        out.print(f"Nothing has been forecast yet: {why}.{now}", markup=False, soft_wrap=True)
         return 1
+    if found["fitted_at"] and target is None:
+        out.print(f"Forecasts of {_minute(found['fitted_at'])} UTC.", markup=False)
+    if failed and target is None:
+        out.print(f"No newer one could be made: {failed}.", markup=False, soft_wrap=True)
     for each in found["forecasts"]:
         out.print(f"{each['target']}: {each['sentence']}", markup=False, soft_wrap=True)
         if target is not None:
@@ -37,6 +45,10 @@ def run_forecast(platform: str | None, target: str | None, as_json: bool) -> int
         record: dict[str, Any] = client.get("/api/v1/track-record", platform=platform)
         out.print(f"Track record: {record['words']}", markup=False, soft_wrap=True)
     return 0
+
+
+def _minute(instant: str) -> str:
+    return instant[:16].replace("T", " ")
 
 
 def _print_one(each: dict[str, Any]) -> None:

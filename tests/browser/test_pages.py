@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from dashboards.block import COUNTED_TICKS
 from tests.fixtures.browser import OpenWindow, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.peers]
@@ -145,3 +146,44 @@ def test_a_slow_server_is_heard_out(site: str, open_window: OpenWindow) -> None:
     page.route("**/_dash-update-component*", lambda route: (page.wait_for_timeout(900), route.continue_()))
     page.goto(site, timeout=WAIT_MS)
     expect(page.locator(".verdict h1")).to_be_visible(timeout=WAIT_MS * 2)
+
+
+@pytest.mark.parametrize("path", ["/", "/capacity", "/reports"])
+def test_nothing_is_asked_before_the_page_is_laid_out(site: str, open_window: OpenWindow, path: str) -> None:
+    window = open_window()
+    window.page.add_init_script(
+        "const clock = performance.now.bind(performance), every = setInterval; window.rounds = 0;"
+        "performance.now = () => clock() + 60000;"
+        "window.setInterval = (act, ms) => every(() => { window.rounds += 1; act(); }, ms);"
+    )
+    held: list[Route] = []
+    window.page.route("**/_dash-layout", lambda route: held.append(route))
+    window.page.goto(site + path, timeout=WAIT_MS)
+    window.page.wait_for_function("window.rounds >= 2 && Boolean(window.dash_clientside.set_props)", timeout=WAIT_MS)
+    window.page.wait_for_function(f"window.rounds >= {window.page.evaluate('window.rounds') + 2}", timeout=WAIT_MS)
+    for route in held:
+        route.continue_()
+    window.page.locator("#live").wait_for(timeout=WAIT_MS)
+    assert window.errors == []
+
+
+def test_a_block_that_got_no_answer_is_asked_again(site: str, open_window: OpenWindow) -> None:
+    """Blocks that are drawn in one round of six would otherwise stay grey for half a minute: so it is asked as a person asks."""
+    page = open_window().page
+    asked: list[int | None] = []
+
+    def lose_the_first(route: Route) -> None:
+        body = route.request.post_data_json or {}
+        if body.get("output") == "room-top.children":
+            asked.append(next(each.get("value") for each in body["inputs"] if each["id"] == "tick"))
+        if asked == [None]:
+            route.fulfill(status=204)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", lose_the_first)
+    page.goto(site + "/capacity", timeout=WAIT_MS)
+    expect(page.locator("#room-top h1")).to_be_visible(timeout=WAIT_MS * 3)
+    assert asked[0] is None
+    assert asked[1] is not None
+    assert asked[1] >= COUNTED_TICKS

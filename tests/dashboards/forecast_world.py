@@ -24,6 +24,7 @@ from roomleft.errors import InputError
 from roomleft.limits import Limit
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook, Shape
 from tests.dashboards.sample_rows import NOW, SAMPLES, Sample, _columns, headroom_row, sample_parts
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.archive import Archive, Report, ReportFile
 from warehouse.state.mailings import Mailings
@@ -389,7 +390,7 @@ def forecast_world(folder: Path, *, record: str = "both", posted: bool = True, w
     """The world in a folder."""
     parts = sample_parts(filled=False)
     fill_forecasts(parts.store, record=record)
-    state = StateDb.open(f"sqlite:///{folder / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(folder), FixedClock(NOW))
     if posted:
         fill_post(state)
     mailer = PreviewMailer(state, why)

@@ -15,13 +15,16 @@ from fastapi import FastAPI
 
 from analytics.anomalies.finding import Anomaly, anomaly_id
 from analytics.anomalies.storing import store_anomalies
-from dashboards.anomaly_rows import recent
+from dashboards.anomaly_rows import announce, recent
 from dashboards.api import install_errors
 from dashboards.api_anomalies import make_anomaly_api
 from dashboards.pages.unusual import part_words, shown, unusual_block
 from dashboards.parts import Parts
 from roomleft.clock import FixedClock
+from roomleft.errors import InputError
+from roomleft.packs import load_pack
 from tests.dashboards.sample_rows import BERLIN, NOW, sample_parts
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
@@ -29,6 +32,7 @@ with warnings.catch_warnings():  # Starlette would rather have httpx2, which not
     from starlette.testclient import TestClient
 
 HOUR = timedelta(hours=1)
+PACKS = Path(__file__).parents[2] / "packs"
 
 
 def anomaly(target: str, hours_ago: int, *, step_s: int = 3600, metric: str = "cost", form: str = "screen") -> Anomaly:
@@ -58,7 +62,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     parts = dataclasses.replace(sample_parts(filled=False), state=state)
     slug = next(iter(parts.packs))
     rows = [
@@ -130,14 +134,63 @@ def test_marked_as_expected_it_and_its_like_are_known_and_an_event_stands(site: 
         {"kind": "launch", "for": "2d", "party": "yes"},
         {"kind": 7, "for": "2d"},
         {"kind": "launch", "until": "soon"},
+        {"kind": "launch", "for": "2d", "target": "ai_cost"},
     ],
-    ids=["no end", "no kind", "two ends", "no length", "too long", "no platform", "no such word", "no text", "no instant"],
+    ids=[
+        "no end",
+        "no kind",
+        "two ends",
+        "no length",
+        "too long",
+        "no platform",
+        "no such word",
+        "no text",
+        "no instant",
+        "a target of nowhere",
+    ],
 )
 def test_what_cannot_be_announced_is_refused(site: Site, body: dict[str, Any]) -> None:
     answer = site.client.post("/api/v1/expected-events", json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["what"]
     assert site.get("/api/v1/expected-events") == []
+
+
+def test_a_misspelt_target_is_refused_since_it_would_silence_nothing(site: Site) -> None:
+    packs = {"scribe": load_pack(PACKS / "scribe.yaml")}
+
+    def told(target: str) -> str:
+        return announce(site.parts.state, packs, {"kind": "launch", "for": "2d", "target": target}, "ann", NOW).target
+
+    with pytest.raises(InputError, match="nothing is watched or forecast as 'scribe/ai_cots'; did you mean 'scribe/ai_cost'"):
+        told("scribe/ai_cots")
+    with pytest.raises(InputError, match="scribe/page_laod"):
+        told("scribe/page_laod#busiest")
+    for name in (
+        "ai_cost",
+        "ai_cost#model=x",
+        "ai_latency_p95#model=x",
+        "api_latency_ms#quantile=0.95",
+        "page_load",
+        "usage:requests",
+    ):
+        assert told(f"scribe/{name}") == f"scribe/{name}"
+    # A part of one that is watched on its own is known too, whatever its zone or statistic.
+    assert told("scribe/query_time#busiest") == "scribe/query_time#busiest"
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "what"),
+    [
+        ({"for": "2d", "until": "2026-12-01T00:00:00Z"}, "until", "two ends"),
+        ({"for": "2d", "target": "ai_cost"}, "target", "names no platform"),
+    ],
+    ids=["two ends", "a target of nowhere"],
+)
+def test_what_is_wrong_with_it_is_said(site: Site, body: dict[str, Any], where: str, what: str) -> None:
+    error = site.client.post("/api/v1/expected-events", json={"kind": "launch", **body}).json()["error"]
+    assert error["where"] == where
+    assert what in error["what"]
 
 
 def test_the_strip_shows_one_of_each_event_as_the_api_tells_it(site: Site) -> None:

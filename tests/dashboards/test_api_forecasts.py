@@ -20,7 +20,7 @@ from jobs.forecast import Forecaster
 from roomleft.clock import FixedClock
 from tests.analytics.budget_shop import opened
 from tests.analytics.forecasting.world import history, world_pack
-from tests.dashboards.sample_rows import NOW, sample_parts
+from tests.dashboards.sample_rows import NOW, SampleJob, sample_parts
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
     warnings.simplefilter("ignore")
@@ -41,7 +41,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         )
         assert "series forecast" in asked.run(clock.now()).words
         parts = dataclasses.replace(
-            sample_parts(clock=clock, filled=False), packs={"shop": pack}, store=store, forecasts=Forecasts(store)
+            sample_parts(clock=clock, filled=False, jobs=[SampleJob("forecast", "failed", "the forecaster was killed")]),
+            packs={"shop": pack},
+            store=store,
+            forecasts=Forecasts(store),
         )
         server = FastAPI()
         install_errors(server)
@@ -59,6 +62,7 @@ def get(client: TestClient, path: str, status: int = 200) -> Any:
 def test_every_target_is_told_with_a_sentence_and_its_grounds(client: TestClient) -> None:
     found = get(client, "/api/v1/forecasts")
     by_name = {each["target"]: each for each in found["forecasts"]}
+    assert found["job"] == {"outcome": "failed", "words": "the forecaster was killed"}
     spend = by_name["shop/spend"]
     assert spend["sentence"].startswith("The next 30 days: $")
     assert spend["days"] >= DAYS - 1

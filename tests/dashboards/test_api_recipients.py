@@ -21,6 +21,7 @@ from dashboards.reports.weekly_made import weekly_report
 from roomleft.clock import FixedClock
 from tests.dashboards.reports.weekly_sample import NOW, week
 from tests.dashboards.sample_rows import sample_packs
+from tests.fixtures.state import state_url
 from warehouse.state import Audit, StateDb
 from warehouse.state.archive import Archive, Report
 from warehouse.state.mailings import Mailings
@@ -68,7 +69,7 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     post = Post()
     parts: Any = SimpleNamespace(state=state, packs=sample_packs(), mailer=post, clock=FixedClock(NOW))
     assert {"state", "packs", "mailer", "clock"} <= {each.name for each in dataclasses.fields(Parts)}

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from analytics.forecasting.track_record import Bin, TrackRecord
+from analytics.reports.capacity_ahead import Ahead
 from analytics.room_cost import room_cost
 from dashboards import capacity_words, forecast_words, record_words
 from dashboards.fan_rows import limit_fan
 from dashboards.filters import parse
-from dashboards.forecast_rows import ForecastRow, title_of
+from dashboards.forecast_rows import ForecastRow, kept_ahead, title_of
 from dashboards.limit_rows import LimitRow, headroom_of, limit_rows
 from dashboards.record_rows import bin_of, interval
 from dashboards.shell import bottom_links, nav_links
@@ -309,6 +310,20 @@ def test_a_target_without_a_meter_of_its_own_has_a_name_that_people_read(target:
     assert title_of({"target": target}, None) == title
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"ahead": {"low": 10.0, "middle": 12, "high": 15.5, "before": 11.0}}, Ahead(10, 12, 15.5, 11)),
+        ({"ahead": {"low": 10.0, "middle": 12, "high": 15.5, "before": None}}, Ahead(10, 12, 15.5, None)),
+        ({"ahead": {"low": 10.0}}, None),
+        ({"ahead": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_part_of_the_cost_says_what_its_run_kept(details: dict[str, Any], told: Ahead | None) -> None:
+    assert kept_ahead(details) == told
+
+
 def test_what_was_odd_is_listed_with_its_cause_and_what_explains_it(shown: Driven) -> None:
     words = plain(shown.call("forecasts-list.children", FORECASTS))
     assert "86 % from model flash" in words
@@ -376,15 +391,30 @@ def test_replayed_claims_alone_are_called_so(tmp_path: Path) -> None:
             ("it happened", None),
         ),
         ({"claim": "total", "low": 38000.0, "high": 46000.0, "outcome": 41000.0, "covered": 1.0}, "$38–46k", ("$41k", True)),
+        # Days count from the beginning of the morning that it was said of, which is noon of no day.
         (
-            {"claim": "exhausts", "low": 2.0, "high": 7.0, "outcome": 9.0, "covered": 0.0},
+            {"claim": "exhausts", "low": 2.4, "high": 7.4, "outcome": 6.5, "covered": 1.0, "horizon_days": 7},
             "runs out 22–27 Nov",
-            ("ran out 29 Nov", False),
+            ("ran out 26 Nov", True),
+        ),
+        (
+            {"claim": "exhausts", "low": 2.4, "high": 7.4, "outcome": 7.0, "covered": 0.0, "horizon_days": 7},
+            "runs out 22–27 Nov",
+            ("had not run out by 27 Nov", False),
         ),
     ],
 )
 def test_a_claim_and_what_came_of_it_in_words(claim: dict[str, Any], said: str, came: tuple[str, bool | None]) -> None:
-    row = {"amount": None, "probability": None, "low": None, "high": None, "covered": None, "said_at": NOW, **claim}
+    row = {
+        "amount": None,
+        "probability": None,
+        "low": None,
+        "high": None,
+        "covered": None,
+        "said_at": NOW,
+        "about_from": NOW.replace(hour=0, minute=0),
+        **claim,
+    }
     assert record_words.said_words(row, "usd", NOW, UTC_ZONE).replace(THIN, " ").replace("\u00a0", " ") == said
     words, held = record_words.came_words(row, "usd", NOW, UTC_ZONE)
     assert (words.replace("\u00a0", " "), held) == came

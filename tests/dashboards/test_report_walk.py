@@ -57,6 +57,18 @@ WORDED = {
     "spent_words": "used",
 }  # fmt: skip
 """Amounts in words, and what the API calls them."""
+TOKENS = (
+    "input_uncached_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "images",
+    "characters",
+    "audio_seconds",
+    "unpriced_tokens",
+    "latency_count",
+    "latency_ms_sum",
+)
 NUMBER = re.compile(r"[\d.,]*\d")
 OF_THE_LIMIT = frozenset({"per_user", "assumed", "at_least", "if_so"})
 NOBODY = {"nobody named"}
@@ -109,6 +121,20 @@ def measured(pack: Pack, limit: Limit, book: Forecasts, number: int) -> dict[str
     return dataclasses.asdict(headroom(whole, reading, Pace.none("no pace"), NOW, said))
 
 
+def usage(slugs: list[str]) -> list[dict[str, Any]]:
+    """Three weeks of calls of two models, of which one costs more in the last week."""
+    rows = []
+    for number, slug in enumerate(slugs):
+        for hour in range(21 * 24):
+            for model, price in (("one", "0.10"), ("two", "0.30")):
+                cost = Decimal(price) * (number + 1) * (2 if model == "two" and hour < 7 * 24 else 1)
+                rows.append(
+                    {"bucket": NOW - timedelta(hours=hour + 1), "platform": slug, "component": "ai", "provider": "p", "model": model, "request_type": "text",
+                     "tier": "free", "status": "ok", "requests": 10, **dict.fromkeys(TOKENS, 0), "cost_usd": cost, "unpriced_requests": 0, "last_at": NOW - timedelta(hours=hour, minutes=1)}
+                )  # fmt: skip
+    return rows
+
+
 @pytest.fixture(scope="module")
 def walked() -> Iterator[Walked]:
     packs = {slug: load_pack(ROOT / "packs" / f"{slug}.yaml") for slug in SLUGS}
@@ -126,6 +152,7 @@ def walked() -> Iterator[Walked]:
     for pack in packs.values():
         for table, rows in zip(("forecast_runs", "forecast_points", "forecast_paths"), futures_rows(plan_of(pack)), strict=True):
             insert(table, rows)
+    insert("usage_15m", usage(list(packs)))
     claims, scores = claim_rows("live", 60, until=NOW - timedelta(days=1), seed=3)
     insert("forecast_claims", claims)
     insert("forecast_scores", scores)

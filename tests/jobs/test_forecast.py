@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -27,6 +28,7 @@ from jobs.schedule import Schedule
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
 from roomleft.limits import Reading
+from roomleft.metrics import FORECAST_AGE
 from roomleft.outlook import Made, NoDate, Outlook, Shape
 from roomleft.packs import Pack, load_pack
 from tests.analytics.budget_shop import opened
@@ -223,6 +225,24 @@ def test_a_worker_that_fails_is_a_failed_run_in_words(
     with pytest.raises(StoreError, match=words):
         world.run()
     assert world.count("forecast_runs") == 0
+
+
+def test_the_age_of_the_forecast_is_told_whatever_becomes_of_the_next(world: World) -> None:
+    def broken(message: bytes, *, limit_s: float = 60, stopping: Callable[[], bool] = lambda: False) -> tuple[bytes, float]:
+        raise StoreError("the forecaster was killed", "forecast worker")
+
+    world.forecaster.ask = broken
+    with pytest.raises(StoreError):
+        world.run()
+    assert math.isnan(FORECAST_AGE._value.get())  # there is none, which is not one of this moment
+    world.forecaster.ask = in_process
+    world.run()
+    assert FORECAST_AGE._value.get() == 0
+    world.forecaster.ask = broken
+    world.clock.advance(2 * DAY)
+    with pytest.raises(StoreError):
+        world.run()
+    assert FORECAST_AGE._value.get() == 2 * DAY.total_seconds()
 
 
 def test_the_worker_is_another_process_and_says_the_same(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 from jobs.weekly import Order, Weekly, due_next, slot, weekly_key
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.archive import Archive, Report
 from warehouse.state.mailings import Mailings
@@ -102,7 +103,7 @@ class Press:
 @pytest.fixture
 def press(tmp_path: Path) -> Iterator[Press]:
     clock = FixedClock(at("2026-11-18T12:00:00Z"))
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     yield Press(state, clock)
     state.close()
 

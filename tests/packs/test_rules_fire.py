@@ -14,7 +14,7 @@ from roomleft.packs import Pack
 from roomleft.packs_money import CostItem
 from roomleft.packs_standin import StandinShape
 from roomleft.rules import FiredBy, Rule
-from roomleft.rules_when import BurnIs, leaves
+from roomleft.rules_when import AnomalyIs, BurnIs, leaves
 from tests.packs.simulated import PACKS, World, asked_meters, asks_for_a_forecast, limits_of, reduced, rules_of, streams_of, world
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -48,6 +48,8 @@ FORECAST = {
     ("coach", "disk_filling"): 60,
 }
 """Days of history where a rule waits for what a forecast says."""
+DAYS = {"quick": 1, "unusual": 8, "slow": 4}
+"""Days of history of all others."""
 BEGINS_EARLY = {"portrait_loop", "cost_spiral"}
 """Faults of a month's budget, which must not be spent before them."""
 BREAKS_EVEN = {"casual": "30", "active": "540", "power": "1725"}
@@ -68,6 +70,16 @@ def is_quick(rule: Rule, fault: str) -> bool:
     )
 
 
+def is_of_the_unusual(rule: Rule) -> bool:
+    """Whether it waits for an anomaly: looking for one costs more than all else that a rule of days or months needs."""
+    return any(isinstance(leaf, AnomalyIs) for leaf in leaves(rule.when))
+
+
+def pace_of(rule: Rule, fault: str) -> str:
+    """With which other rules of the fault it is played: `quick`, `unusual` or `slow`."""
+    return "quick" if is_quick(rule, fault) else "unusual" if is_of_the_unusual(rule) else "slow"
+
+
 def kinds(pack: Pack, rules: Iterable[Rule]) -> set[str]:
     """The kinds of condition that the rules are written in, and of meter that they read."""
     found = set[str]()
@@ -77,30 +89,33 @@ def kinds(pack: Pack, rules: Iterable[Rule]) -> set[str]:
 
 
 def cases() -> Iterator[object]:
-    """(pack, fault, whether of its quick rules), one run for all rules of each.
+    """(pack, fault, pace), one run for all rules of each.
 
     In every run of the tests a pack plays the fewest quick faults that have among them every kind of condition its quick rules are written in;
     the others are played with the peers.
     """
     for slug, pack in PACKS.items():
-        played: dict[tuple[str, bool], list[Rule]] = {}
+        played: dict[tuple[str, str], list[Rule]] = {}
         for rule in rules_of(slug).values():
             for each in rule.fired_by:
-                played.setdefault((each.fault, is_quick(rule, each.fault)), []).append(rule)
-        shown = {case: kinds(pack, rules) for case, rules in played.items() if case[1]}
-        wanted, always = set[str]().union(*shown.values()), set[tuple[str, bool]]()
+                played.setdefault((each.fault, pace_of(rule, each.fault)), []).append(rule)
+        shown = {case: kinds(pack, rules) for case, rules in played.items() if case[1] == "quick"}
+        wanted, always = set[str]().union(*shown.values()), set[tuple[str, str]]()
         while wanted:
             best = max(shown, key=lambda case: len(shown[case] & wanted))
             always.add(best)
             wanted -= shown[best]
-        for fault, quick in played:
-            marks = () if (fault, quick) in always else pytest.mark.peers
-            yield pytest.param(slug, fault, quick, id=f"{slug}-{fault}{'' if quick else '-slow'}", marks=marks)
+        for fault, pace in played:
+            marks = () if (fault, pace) in always else pytest.mark.peers
+            yield pytest.param(slug, fault, pace, id=f"{slug}-{fault}{'' if pace == 'quick' else f'-{pace}'}", marks=marks)
 
 
 def step(elapsed: timedelta) -> timedelta:
-    """How long until the next look: a minute at first, then a sixth of the time it has taken so far, a day at most."""
-    return min(max(MINUTE, elapsed // MINUTE // 6 * MINUTE), DAY)
+    """How long until the next look: a minute at first, then a sixth of the time it has taken so far, from the second day on a third; a day at most.
+
+    A long pause makes a rule late, never early.
+    """
+    return min(max(MINUTE, elapsed // MINUTE // (6 if elapsed < DAY else 3) * MINUTE), DAY)
 
 
 def shape_of(slug: str, fault: str, rules: Mapping[str, Rule]) -> StandinShape:
@@ -112,12 +127,12 @@ def shape_of(slug: str, fault: str, rules: Mapping[str, Rule]) -> StandinShape:
     return shape.model_copy(update={"tiers": tiers})
 
 
-def played(slug: str, fault: str, rules: Mapping[str, Rule], quick: bool) -> World:
+def played(slug: str, fault: str, rules: Mapping[str, Rule], pace: str) -> World:
     """The platform with its history, looked at twice, before the fault."""
     pack = PACKS[slug]
     limits = [pack.limit_spec(name.partition(".")[2]) for name in limits_of(list(rules.values()))]
     refills = any(limit.window is not None for limit in limits)
-    days, streams = HISTORY.get((slug, fault), 1 if quick else 4), streams_of(pack, list(rules.values()))
+    days, streams = HISTORY.get((slug, fault), DAYS[pace]), streams_of(pack, list(rules.values()))
     foreseen = asks_for_a_forecast(list(rules.values()))
     if foreseen:
         days = FORECAST[slug, fault]
@@ -129,7 +144,7 @@ def played(slug: str, fault: str, rules: Mapping[str, Rule], quick: bool) -> Wor
         streams=streams,
         rules=rules,
         shape=shape_of(slug, fault, rules),
-        sparse=quick or (foreseen and streams == ["samples"]),
+        sparse=pace == "quick" or (foreseen and streams == ["samples"]),
     )
     made.measured = limits_of(list(rules.values()))
     for _ in range(2):
@@ -138,33 +153,33 @@ def played(slug: str, fault: str, rules: Mapping[str, Rule], quick: bool) -> Wor
     return made
 
 
-def play(made: World, done: Callable[[], bool], within: timedelta) -> datetime:
-    """Look again and again until `done`, or the time is over; from when."""
-    began = made.now
-    while not done() and made.now - began < within:
-        pause = min(step(made.now - began), began + within - made.now)
+def play(made: World, done: Callable[[], bool], limits: Iterable[timedelta]) -> datetime:
+    """Look again and again until `done`, or all times are over, at each of which it is looked; from when."""
+    began, ends = made.now, sorted(made.now + limit for limit in limits)
+    while not done() and made.now < ends[-1]:
+        pause = min(step(made.now - began), next(end for end in ends if end > made.now) - made.now)
         made.clock.advance(pause)
         made.beat(pause)
     return began
 
 
-@pytest.mark.parametrize(("slug", "fault", "quick"), cases())
-def test_rules_fire_within_their_time_under_their_fault_and_resolve_after_it(slug: str, fault: str, quick: bool) -> None:
+@pytest.mark.parametrize(("slug", "fault", "pace"), cases())
+def test_rules_fire_within_their_time_under_their_fault_and_resolve_after_it(slug: str, fault: str, pace: str) -> None:
     rules = {
         name: rule
         for name, rule in rules_of(slug).items()
-        if any(each.fault == fault for each in rule.fired_by) and is_quick(rule, fault) == quick
+        if any(each.fault == fault for each in rule.fired_by) and pace_of(rule, fault) == pace
     }
     said = {name: fired_by(rule, fault) for name, rule in rules.items()}
-    with closing(played(slug, fault, rules, quick)) as made:
+    with closing(played(slug, fault, rules, pace)) as made:
         assert not [alert.reason for alert in made.alerts if alert.state in LIVE]
         made.switch(fault, True)
-        began = play(made, lambda: set(made.fired) == set(rules), max(each.within for each in said.values()))
+        began = play(made, lambda: set(made.fired) == set(rules), [each.within for each in said.values()])
         took = {name: at - began for name, at in made.fired.items()}
         assert set(took) == set(rules), [(alert.rule_id, alert.state, alert.reason, alert.unknown_words) for alert in made.alerts]
         assert {name: time for name, time in took.items() if time > said[name].within} == {}
         made.switch(fault, False)
-        ended = play(made, lambda: set(made.resolved) == set(rules), max(each.resolves_within for each in said.values()))
+        ended = play(made, lambda: set(made.resolved) == set(rules), [each.resolves_within for each in said.values()])
         took = {name: at - ended for name, at in made.resolved.items()}
         assert set(took) == set(rules), [(alert.rule_id, alert.state, alert.reason, alert.unknown_words) for alert in made.alerts]
         assert {name: time for name, time in took.items() if time > said[name].resolves_within} == {}

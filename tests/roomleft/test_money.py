@@ -36,6 +36,7 @@ def test_the_missing_cent_goes_to_the_largest_remainder_and_ties_to_the_first() 
         ("0.015", 2, "$0.02"),
         ("-0.001", 2, "$0.00"),
         ("7842", 0, "$7,842"),
+        ("138347436161257042551504896", 2, "$138,347,436,161,257,042,551,504,896.00"),
     ],
 )
 def test_dollars(amount: str, places: int, text: str) -> None:

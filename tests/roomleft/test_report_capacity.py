@@ -34,6 +34,7 @@ from roomleft.packs import Pack, load_packs
 from tests.analytics.reports.capacity_world import PACKS, futures
 from tests.dashboards.sample_rows import NOW, sample_parts
 from tests.fixtures.smtp import Mailbox
+from tests.fixtures.state import state_url
 from tests.roomleft.running import speak_through
 from warehouse.state import StateDb
 from warehouse.state.archive import Archive
@@ -206,7 +207,7 @@ def test_addresses_without_email_are_refused() -> None:
 @pytest.fixture
 def desk(world: tuple[Parts, TestClient], tmp_path: Path, smtp: Mailbox) -> Iterator[tuple[Reporting, StateDb, Mailbox]]:
     clock, parts = FixedClock(NOW), world[0]
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     server = {"host": smtp.host, "port": smtp.port, "security": "none", "from": "roomleft@example.org"}
     settings: Any = SimpleNamespace(demo=False, data_dir=Path("no-demo-here"), public_url="https://room.example.org")
     paced: Any = clock

@@ -22,6 +22,7 @@ from roomleft.app.reporting import Reporting
 from roomleft.clock import FixedClock
 from tests.dashboards.sample_rows import NOW, sample_packs, sample_parts
 from tests.fixtures.smtp import Mailbox
+from tests.fixtures.state import state_url
 from tests.roomleft.running import run_command, speak_through
 from warehouse.state import StateDb
 
@@ -40,7 +41,7 @@ def served(tmp_path: Path, smtp: Mailbox, monkeypatch: pytest.MonkeyPatch) -> It
     """A server of the sample world that mails through a real one."""
     clock: Any = FixedClock(NOW)
     sample = sample_parts(clock=clock)
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     settings: Any = SimpleNamespace(demo=False, data_dir=tmp_path, public_url="")
     alerting = Alerting.model_validate(
         {"smtp": {"host": smtp.host, "port": smtp.port, "security": "none", "from": "r@example.org"}}

@@ -18,6 +18,7 @@ import pytest
 from dashboards import reads
 from dashboards.reports import weekly_read
 from dashboards.reports.weekly_read import read_weekly
+from jobs.mail_out import DEMO_SENDS_NOTHING
 from jobs.weekly import Order
 from roomleft.alerting import Alerting
 from roomleft.app.reporting import NO_SMTP, Reporting, forget_old_reports
@@ -141,6 +142,15 @@ def test_without_a_mail_server_it_is_kept_and_waits(desk: Desk) -> None:
     assert Archive(desk.state).has(told["reports"][0])
 
 
+def test_a_demo_says_at_once_that_it_sends_nothing(desk: Desk) -> None:
+    desk.alerting = Alerting()
+    reporting = desk.hire(demo=True)
+    assert reporting.unready() == DEMO_SENDS_NOTHING
+    told = reporting.send(["a@example.org"], (), "UTC", "ada")
+    assert [(each["state"], each["answer"]) for each in told["mailings"]] == [("refused", DEMO_SENDS_NOTHING)]
+    assert Archive(desk.state).has(told["reports"][0])
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: Any, **kwargs: Any) -> Any:
         raise StoreError("the warehouse is away", "warehouse", "wait")
@@ -197,7 +207,7 @@ def test_last_weeks_forecasts_stand_beside_what_came(desk: Desk) -> None:
     found = read_weekly(desk.store, sample_packs(), tuple, NOW).outcomes
     assert [(row["claim_id"], row["name"], row["outcome"], row["unit"]) for row in found] == [
         ("a", "Monthly cost", Decimal("25.0"), "usd"),
-        ("d", "Worlds, us-west-2", Decimal("25.0"), "usd"),
+        ("d", "Worlds, us-west-2", Decimal("25.0"), "worlds"),  # of the limit, whatever its parts are counted in
     ]
 
 

@@ -12,6 +12,7 @@ SELECT
     avg(score) FILTER (measure = 'bias') AS bias, avg(score) FILTER (measure = 'pinball') AS pinball,
     avg(score) FILTER (measure = 'error' AND claim_id IN (SELECT claim_id FROM scored WHERE measure = 'naive_error')) AS mase,
     avg(score) FILTER (measure = 'naive_error') AS naive_mase,
+    count(*) FILTER (measure = 'bias')::BIGINT AS scaled, count(*) FILTER (measure = 'naive_error')::BIGINT AS compared,
     count(*) FILTER (measure = 'brier')::BIGINT AS chances, avg(score) FILTER (measure = 'brier') AS brier,
     avg(outcome) FILTER (measure = 'brier') AS happened, avg(probability) FILTER (measure = 'brier') AS said
 FROM scored

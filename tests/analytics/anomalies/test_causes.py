@@ -64,6 +64,10 @@ CASES = {
         ],
         "+$41 a day: 98 % from model x, 88 % of that tier premium; more calls",
     ),
+    "one grew and the other fell": (
+        [cell("x", "50", 500, "10", 100), cell("y", "6", 60, "10", 100)],
+        "+$36 a day: more than all from model x; more calls",
+    ),
     "less than usual": ([cell("x", "1", 10, "10", 100), cell("y", "10", 100, "10", 100)], "−$9.00 a day: 100 % from model x; fewer calls"),
     "nothing before": ([cell("x", "30", 10, "0", 0)], "+$30 a day: more calls"),
     "nothing at all": ([], "+$0.00 a day"),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from analytics.forecasting import scales
 from analytics.forecasting.panel import fit_panel, forecast
 from analytics.forecasting.state import PanelState
 from roomleft.outlook import NoDate
@@ -66,7 +67,8 @@ def sound(state: PanelState, horizon: int) -> None:
     assert (state.scale > 0).all()
     assert not np.isinf(state.errors).any()
     assert (values[state.nonnegative] >= 0).all()
-    assert (values <= np.maximum(state.ceiling, 0)[:, None] * (1 + 1e-9)).all()
+    caps = scales.ceilings(state.ceiling, state.growth, horizon + 9)
+    assert (values <= np.maximum(caps, 0) * (1 + 1e-9)).all()
     assert state.errors.shape == (n, len(state.origins), horizon)
     assert list(state.origins) == sorted(set(state.origins))
     assert len(state.models) == len(state.details) == len(state.no_date) == n
@@ -160,7 +162,11 @@ def test_growth_is_capped_at_the_largest_that_was_seen() -> None:
     state = fit_panel(pd.DataFrame({"x": values}))
     assert state.ceiling[0] == pytest.approx(2 * values[-1])
     steep = fit_panel(pd.DataFrame({"x": 100 * 1.04 ** np.arange(120)}))
-    assert steep.ceiling[0] == pytest.approx(1.04**30 * 100 * 1.04**119, rel=1e-6)
+    # What always grew so may go on, and a quarter faster.
+    assert steep.ceiling[0] == pytest.approx(1.25 * 1.04**30 * 100 * 1.04**119, rel=1e-6)
+    caps = scales.ceilings(steep.ceiling, steep.growth, 90)[0]
+    assert caps[[0, 29]] == pytest.approx(steep.ceiling[0])
+    assert caps[[59, 89]] == pytest.approx(steep.ceiling[0] * (1.25 * 1.04**30) ** np.array([1, 2]))
 
 
 def test_an_empty_panel() -> None:

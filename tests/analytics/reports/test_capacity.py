@@ -14,6 +14,7 @@ import pytest
 from analytics.forecasting.track_record import Line, TrackRecord
 from analytics.reports.capacity import Given, content
 from analytics.reports.capacity_ahead import ahead_of, first_days, growth_behind, totals
+from analytics.reports.capacity_limits import budgets, is_budget
 from analytics.reports.capacity_risks import Money
 from roomleft.limits import State
 from roomleft.outlook import Made, NoDate, Outlook, Shape
@@ -404,3 +405,30 @@ def test_first_days_are_quantiles_over_all_futures() -> None:
 def test_a_forecast_does_not_reach_beyond_its_days() -> None:
     assert ahead_of(futures("x", level=5, ahead=20), 30) is None
     assert datetime(2026, 11, 21, tzinfo=UTC) < NOW
+
+
+def test_a_sparse_series_is_forecast_in_the_report_as_on_its_page() -> None:
+    made = futures("x", level=5, slope=0, no_date=NoDate.TOO_SPARSE)
+    one = series("users", "active_users", "Active users", "users", made)
+    (found,) = told(given([], [one]))["forecasts"]
+    assert float(found["p50"]) == pytest.approx(5)
+    assert found["words"].startswith("Likely")
+
+
+def test_the_next_window_of_a_budget_that_rolls_over_has_what_this_one_leaves() -> None:
+    of = pack("scribe")
+    (budget,) = [each for each in of.limit_list() if each.limit_id == "scribe.ai_month"] or [
+        next(each for each in of.limit_list() if is_budget(each))
+    ]
+    each_day = futures("scribe/usage:cost", level=10, spread=0.0, shape=Shape.FLOW)
+    for rollover, given_too, chance in ((False, "80", 0.5 / 201), (True, "80", 0.5 / 201), (True, "0", 200.5 / 201)):
+        own = replace(budget, amount=Decimal(300), rollover=rollover, amount_per=None)
+        # 21 Nov 09:30: 9.604 days of 10 are left of the month; December is 310. Left of 300 after 120 are 84: enough. After 205 nothing is.
+        used = Decimal(120) if given_too == "80" else Decimal(205)
+        row, _ = world.row(own, str(used), chance=0.5)
+        stored = replace(row, amount=Decimal(300) + Decimal(given_too), observed_at=NOW)
+        (found,) = budgets([(stored, own)], {own.limit_id: each_day}, NOW, UTC)
+        following = found["next"]
+        assert float(following["ends_p50"]) == pytest.approx(310)
+        assert following["amount"] == (Decimal(300) if rollover else Decimal(380))
+        assert following["p_breach"] == pytest.approx(chance), (rollover, given_too)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.reports import weekly_words as say
-from analytics.reports.decisions import ORDER_WITHIN, decisions, needs_decision
+from analytics.reports.decisions import ORDER_WITHIN, decisions, needs_decision, when
 from analytics.reports.weekly import LONGEST_SUBJECT, MOST_DECISIONS, NO_RECORD, Given, content, subject
 from roomleft.limits import Freshness, Headroom, Kind, Limit, NextStep, State
 from roomleft.outlook import NoDate
@@ -132,6 +132,7 @@ def test_what_needs_a_decision(given: tuple[Headroom, Limit], wanted: bool) -> N
          "60 % chance that the promise is broken by 30 Nov; 80 % of what may go wrong has gone wrong; if so about 26 Nov (22 Nov – 2 Dec)."),
         (row(limit("s", Kind.SLO, unit="requests", window=MONTH), State.EXHAUSTED, "5400"), "The promise is broken: what went wrong is 108 % of what may."),
         (row(limit(), State.EXHAUSTED, "5022"), "In use: 5,022 of 5,000 worlds."),
+        (row(limit("r", Kind.RATIO, unit="percent"), State.EXHAUSTED, "336", amount=Decimal(30)), "It stands at 336 %; the limit is 30 %."),
         (row(limit(), State.TIGHT, p_breach=None, no_date=NoDate.TOO_SHORT.value),
          "4,000 worlds against 5,000 worlds is tight, and nobody can say when it runs out: too few complete days."),
     ],
@@ -180,10 +181,23 @@ def test_capacity_says_when_it_runs_out_against_how_long_more_takes() -> None:
         "1 day",
         "14 Dec",
     )
-    assert (found["far"]["runs_out"], found["far"]["chance"].replace("\u202f", " ")) == ("not in 90 d", "< 1 %")
+    assert (found["far"]["runs_out"], found["far"]["chance"].replace("\u202f", " ")) == ("not within 90 days", "< 1 %")
     assert found["new"]["runs_out"] == "no date: too few complete days"
     assert found["quota"]["runs_out"] == "not before it refills on 1 Dec"
     assert (found["dark"]["left"], found["dark"]["runs_out"]) == ("", "unknown")
+
+
+def test_a_history_that_is_half_read_is_said_on_top() -> None:
+    told = week(row(limit(), p_breach=None, no_date=NoDate.HALF_READ.value), row(limit("other"), p_breach=None))
+    assert told["half_read"] == [TITLES["shop"]]
+    assert week(soon())["half_read"] == []
+
+
+def test_what_is_over_has_no_chance_of_going_over() -> None:
+    own = limit("b", Kind.BUDGET, unit="usd", window=MONTH)
+    out, open_ = week(row(own, State.EXHAUSTED, "6000", p_breach=1.0)), week(soon(own, 0.72, 4))
+    assert [(each["chance"], each["chance_of"]) for each in out["month_end"]] == [("", "over already")]
+    assert [(each["chance"], each["chance_of"]) for each in open_["month_end"]] == [("72\u202f%", "chance of going over")]
 
 
 def test_at_most_five_decisions_and_the_others_are_named() -> None:
@@ -191,9 +205,9 @@ def test_at_most_five_decisions_and_the_others_are_named() -> None:
     assert len(told["decisions"]) == MOST_DECISIONS
     assert told["subject"].startswith("8 decisions: ")
     assert told["more_decisions"] == [
-        "Shop world 5: Add a deployment",
-        "Shop world 6: Add a deployment",
-        "Shop world 7: Add a deployment",
+        "Shop world 5: Add a deployment, by 14 Dec",
+        "Shop world 6: Add a deployment, by 14 Dec",
+        "Shop world 7: Add a deployment, by 14 Dec",
     ]
 
 
@@ -268,3 +282,14 @@ def test_the_subject_of_nothing_is_short() -> None:
 def replace_state(number: int) -> tuple[Headroom, Limit]:
     made, own = row(limit(f"w{number}"))
     return replace(made, state=State.UNKNOWN if number else State.OK), own
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [(None, "90 days"), (Window(Period.ROLLING, span=timedelta(days=7)), "30 days")],
+    ids=["a stock", "what rolls is asked of thirty days alone"],
+)
+def test_no_more_days_are_promised_than_were_asked_of(window: Window | None, said: str) -> None:
+    for chance, words in ((0.002, f"not within {said}"), (0.05, f"unlikely within {said}")):
+        found, own = row(limit(window=window), p_breach=chance)
+        assert when(found, own, NOW, UTC) == words

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dashboards.reports.charts import Bar, Drawn, Fan, bars_png, fan_png
+from dashboards.reports.charts import TOP, Bar, Drawn, Fan, bars_png, fan_png
+from dashboards.reports.weekly_charts import share_words
 from roomleft.errors import RoomleftError
 
 FIRST = date(2026, 8, 23)
@@ -90,3 +91,25 @@ def test_threads_may_draw_at_the_same_time() -> None:
 def test_drawing_is_loaded_where_something_is_drawn() -> None:
     code = "import sys, dashboards.reports.charts; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_bar_far_beyond_the_limit_leaves_the_others_their_length() -> None:
+    """Eleven times its limit: the bars of the others would be a few pixels, and the limit's line would stand among their names."""
+    rows = [Bar("x", 11.26, "1,126 %"), Bar("y", 1.0, "100 %")]
+
+    def red(drawn: Drawn) -> int:
+        found = image(drawn)
+        wide, high = found.size
+        return max(x for y in range(2 * TOP, high) for x in range(wide) if found.getpixel((x, y)) == (168, 18, 62))
+
+    plain, cut = bars_png(rows, limit=1.0), bars_png(rows, limit=1.0, most=2.0)
+    assert red(cut) > 2 * red(plain)
+    assert bars_png(rows[1:], limit=1.0, most=2.0).png == bars_png(rows[1:], limit=1.0).png
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.99999999, "100 %"), (1.00000001, "100 %"), (0.9997, "99.97 %"), (0.826, "83 %"), (11.26, "1,126 %"), (0.0, "0 %")],
+)
+def test_rounding_of_stored_amounts_is_no_share(share: float, words: str) -> None:
+    assert share_words(share).replace("\u202f", " ") == words
