@@ -45,5 +45,31 @@
     dialog.showModal();
   }
 
-  window.deeds = { send: send, toast: toast, make: make, again: again, show: show };
+  // A dialog of fields; `ask` makes the request of what was filled in; `look` is its class, and what it says while it waits.
+  function form(title, parts, submit, ask, done, look) {
+    var says = make("div", { "class": "says", role: "status" });
+    var keep = make("button", { type: "submit", "class": "button primary" }, [submit]);
+    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
+    var filled = make("form", { method: "dialog" }, [make("h2", {}, [title])].concat(parts, [says, make("div", { "class": "acts" }, [stop, keep])]));
+    var dialog = make("dialog", { "class": look.className, "aria-label": title }, [filled]);
+    stop.addEventListener("click", function () { dialog.close(); });
+    filled.addEventListener("submit", function (event) {
+      event.preventDefault();
+      keep.disabled = true;
+      says.textContent = look.waiting || "";
+      says.classList.remove("bad");
+      Promise.resolve().then(function () { return ask(filled); }).then(function (said) {
+        dialog.close();
+        toast(done(said));
+        again();
+      }).catch(function (error) {
+        says.textContent = error.message;
+        says.classList.add("bad");
+      }).then(function () { keep.disabled = false; });
+    });
+    show(dialog);
+    return filled;
+  }
+
+  window.deeds = { send: send, toast: toast, make: make, again: again, show: show, form: form };
 })();

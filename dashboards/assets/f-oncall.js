@@ -14,31 +14,7 @@
     return make("select", { name: name }, options.map(function (each) { return make("option", { value: each[0] }, [each[1]]); }));
   }
 
-  // A dialog of fields; `ask` makes the request of what was filled in.
-  function open(title, parts, submit, ask, done) {
-    var says = make("div", { "class": "says", role: "status" });
-    var keep = make("button", { type: "submit", "class": "button primary" }, [submit]);
-    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
-    var form = make("form", { method: "dialog" }, [make("h2", {}, [title])].concat(parts, [says, make("div", { "class": "acts" }, [stop, keep])]));
-    var dialog = make("dialog", { "class": "oncall-form", "aria-label": title }, [form]);
-    stop.addEventListener("click", function () { dialog.close(); });
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      keep.disabled = true;
-      says.textContent = "";
-      says.classList.remove("bad");
-      Promise.resolve().then(function () { return ask(form); }).then(function (said) {
-        dialog.close();
-        toast(done(said));
-        again();
-      }).catch(function (error) {
-        says.textContent = error.message;
-        says.classList.add("bad");
-      }).then(function () { keep.disabled = false; });
-    });
-    window.deeds.show(dialog);
-    return form;
-  }
+  function open(title, parts, submit, ask, done) { return window.deeds.form(title, parts, submit, ask, done, { className: "oncall-form" }); }
 
   function acknowledge(told) {
     open("You have it: " + told.title, [labelled("A word on it, if you like", make("textarea", { name: "note", rows: "2", maxlength: "500" }))], "Acknowledge",

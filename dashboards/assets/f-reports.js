@@ -26,27 +26,7 @@
   }
 
   function open(title, parts, submit, ask, done) {
-    var says = make("div", { "class": "says", role: "status" });
-    var keep = make("button", { type: "submit", "class": "button primary" }, [submit]);
-    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
-    var form = make("form", { method: "dialog" }, [make("h2", {}, [title])].concat(parts, [says, make("div", { "class": "acts" }, [stop, keep])]));
-    var dialog = make("dialog", { "class": "oncall-form report-form", "aria-label": title }, [form]);
-    stop.addEventListener("click", function () { dialog.close(); });
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      keep.disabled = true;
-      says.textContent = "One moment …";
-      says.classList.remove("bad");
-      Promise.resolve().then(function () { return ask(form); }).then(function (said) {
-        dialog.close();
-        toast(done(said));
-        again();
-      }).catch(function (error) {
-        says.textContent = error.message;
-        says.classList.add("bad");
-      }).then(function () { keep.disabled = false; });
-    });
-    window.deeds.show(dialog);
+    window.deeds.form(title, parts, submit, ask, done, { className: "oncall-form report-form", waiting: "One moment …" });
   }
 
   function add(told) {
