@@ -363,7 +363,14 @@ def test_an_alert_about_something_else_of_the_component_is_not_on_the_chart(worl
 def test_the_phone_has_five_places() -> None:
     *links, more = bottom_links(parse("/budgets", ""))
     assert [link.children for link in links] == ["Overview", "On call", "Platforms", "Cost"]
-    assert [link.children for link in more.children[1].children] == ["SLOs", "Budgets", "Capacity", "Reports", "Sources", "Prices"]
+    assert [link.children for link in more.children[1].children] == [
+        "SLOs",
+        "Budgets",
+        "Capacity",
+        "Reports",
+        "Sources",
+        "Prices",
+    ]
 
 
 def test_matchers_tell_one_alert_from_its_rules_others() -> None:
