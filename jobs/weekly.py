@@ -16,7 +16,7 @@ from alerts.windows import instants
 from jobs.mail_out import MAIL_OUT
 from jobs.schedule import Did, Job
 from roomleft.clock import Now
-from roomleft.errors import RoomleftError
+from roomleft.errors import RoomleftError, StoreError
 from warehouse.state import StateDb
 from warehouse.state.archive import Archive, Report
 from warehouse.state.mailings import Mailings
@@ -72,7 +72,10 @@ class Weekly:
         self._wall, self._make, self._first = wall, make, first
 
     def run(self) -> Did:
-        """One round; in words what was made. A report that cannot be made is tried again with the next round. Raises StoreError."""
+        """One round; in words what was made. A report that cannot be made keeps no other back, and is tried again with the next round.
+
+        Raises StoreError at the round's end when there was one, or when the state store cannot be used.
+        """
         now = self._wall.now()
         made, put, missed = 0, 0, []
         for recipient in self._recipients.live(WEEKLY):
@@ -85,15 +88,20 @@ class Weekly:
                 try:
                     report = self._make(Order(key, recipient.tz, recipient.platforms, late))
                 except RoomleftError as error:
-                    log.warning("the report %s could not be made: %s", key, error)
                     missed.append(f"{key} could not be made: {error.what}")
+                    continue
+                except Exception as error:
+                    log.exception("the report %s could not be made", key)
+                    missed.append(f"{key} could not be made: {type(error).__name__}: {error}")
                     continue
                 made += self._archive.keep(report)
             self._mailings.put(key, recipient.address, at, now, recipient.id)
             put += 1
         made += self._made_first()
         words = f"{made} made, for {put} recipient{'' if put == 1 else 's'}" if put or made else "nothing is due"
-        return Did("; ".join([words, *missed]), put, then=(MAIL_OUT,) if put else ())
+        if missed:
+            raise StoreError("; ".join([words, *missed]), "weekly report", "it is tried again for two days from when it was due")
+        return Did(words, put, then=(MAIL_OUT,) if put else ())
 
     def _made_first(self) -> bool:
         order = self._first() if self._first is not None else None
