@@ -14,6 +14,8 @@ Paths = npt.NDArray[np.float32]
 
 KNOWN_SHARE, KNOWN_STEPS = 0.3, 10
 """Part of a path, or steps of a long one, that must be known for it to be drawn; the rest is held on and grows as errors do."""
+HELD = 3
+"""Of so many last known errors the mean goes on."""
 NEAR = 30
 """Steps whose errors make a series' size: what lies further ahead is mostly made of them."""
 ORIGINS_MOST = 20
@@ -26,7 +28,11 @@ ENOUGH_SHARE, ENOUGH_DAYS = 0.5, 90.0
 """An origin counts in full with half of the present history, or so many steps, before it."""
 LEAST_WEIGHT = 0.25
 WIDTH_PRIOR = 4.0
-"""So many independent origins count against what leaving each out says of the width."""
+"""So many independent origins count against what leaving each out says of the width; a young series' ranges are as wide as so few errors ask for instead."""
+ALIKE = 14
+"""Errors of origins nearer than so many steps begin from one level, and are not independent however near the step that they speak of."""
+LEAST_SEEN = 0.7
+"""Part of a stretch that every backtest counts as: with less, Student's t knows no bounds."""
 NEARLY_EXACT = 0.05
 """A series whose typical error is below this share of its seasonal difference lends no paths."""
 SIZE_PRIOR = 0.1
@@ -60,6 +66,8 @@ class ErrorPool:
     """How many of the origins count as independent."""
     width: float
     """By how much drawn errors must be widened so that, had each origin been left out, 80 % ranges of the others had held 80 % of its values."""
+    few: Floats
+    """(n, h) by how much ranges must be wider still where hardly any error was seen independently of another."""
     coming: Floats
     """(h,) the yearly shock that lies ahead, on the scale of `errors`."""
 
@@ -71,7 +79,9 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
     usable = np.isfinite(raw).sum(axis=2) >= min(KNOWN_SHARE * state.point.shape[1], KNOWN_STEPS)
     filled = _filled(raw, usable)
     spacing = float(np.median(np.diff(origins))) if o > 1 else float(h)
-    independent = np.maximum(1.0, usable.sum(axis=1) * min(spacing / h, 1.0))
+    # What was erred further ahead than the backtest reaches was never seen, and makes what was seen no less independent.
+    reach = min(h, state.errors.shape[2])
+    independent = np.maximum(1.0, usable.sum(axis=1) * min(spacing / max(reach, 1), 1.0))
     weight = np.minimum(1.0, np.maximum(origins, 1) / min(ENOUGH_SHARE * max(state.history.shape[1], 1), ENOUGH_DAYS)) ** 2
     weighed = usable * weight
     bias = _bias(filled, weighed, independent) * ~_jumped(state, origins)[:, None]
@@ -84,6 +94,7 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
         lends[:] = True
     together = _down(known[lends]) * (n / (n + SHARED_PRIOR))
     most = float(independent.max(initial=1.0))
+    told = most / (most + WIDTH_PRIOR)
     year = last_year(state)
     explained = _explained(year.stood_out / float(np.median(size)), origins, together)
     return ErrorPool(
@@ -96,7 +107,8 @@ def error_pool(state: PanelState, horizon: int) -> ErrorPool:
         size=size * state.scale,
         likeness=_likeness(filled, usable),
         independent=most,
-        width=_width(known[lends][:, :, :NEAR], origins, weight, min(h, NEAR)) ** (most / (most + WIDTH_PRIOR)),
+        width=_width(known[lends][:, :, :NEAR], origins, weight, min(h, NEAR)) ** told,
+        few=_few(_seen(state, usable, origins, h, reach), told),
         coming=_fit_length(year.coming, h),
     )
 
@@ -137,13 +149,31 @@ def _down(rows: Floats, empty: float = 0.0) -> Floats:
 
 
 def _filled(raw: Floats, usable: Bools) -> Floats:
-    """Paths without gaps: an unknown step holds the last known error, grown as errors grow with distance."""
-    h = raw.shape[2]
+    """Paths without gaps: an unknown step holds the last known error. After the last one a path goes back over its last two weeks and forth again, about the
+    level it ended on: from one day to the next it errs as it did before. Both grow as errors grow with distance."""
+    h, growth = raw.shape[2], _growth(raw)
     known = np.isfinite(raw)
     place = np.maximum.accumulate(np.where(known, np.arange(h), -1), axis=2)
     held = np.where(place >= 0, np.take_along_axis(np.nan_to_num(raw), np.maximum(place, 0), axis=2), 0.0)
-    grown = ((np.arange(h) + 1.0) / (np.maximum(place, 0) + 1.0)) ** _growth(raw)
-    return np.where(usable[:, :, None], held * grown, 0.0)
+    grown = ((np.arange(h) + 1.0) / (np.maximum(place, 0) + 1.0)) ** growth
+    filled = np.where(usable[:, :, None], held * grown, 0.0)
+    of, at = np.nonzero(usable & ~known[:, :, -1])
+    if len(of):
+        last, paths = place[of, at, -1:], filled[of, at]
+        beyond, turn = np.arange(h) - last, np.clip(last, 1, ALIKE)
+        back = np.minimum(turn - np.abs(turn - np.mod(beyond, 2 * turn)), last)
+        again = np.take_along_axis(paths, np.maximum(last - back, 0), axis=1)
+        two, one = (_mean_before(paths, last, steps) for steps in (ALIKE, HELD))
+        grown = ((np.arange(h) + 1.0) / (last + 1.0)) ** growth
+        filled[of, at] = np.where(beyond > 0, (again - two + one) * grown, paths)
+    return filled
+
+
+def _mean_before(paths: Floats, last: npt.NDArray[np.int64], steps: int) -> Floats:
+    """(m, 1) the mean of so many steps of each path up to its `last` (m, 1)."""
+    place = np.arange(paths.shape[1])
+    some = (place <= last) & (place > last - steps)
+    return np.asarray((paths * some).sum(axis=1, keepdims=True) / some.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _growth(raw: Floats) -> float:
@@ -166,7 +196,8 @@ def _bias(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
     total = np.maximum(weighed.sum(axis=1), 1e-9)
     mean = (filled * weighed[:, :, None]).sum(axis=1) / total[:, None]
     off = (filled - mean[:, None, :]) ** 2 * weighed[:, :, None]
-    chance = off.sum(axis=(1, 2)) / total / independent
+    # Of one stretch nobody knows how far its mean is off: the spread within it says nothing of that.
+    chance = off.sum(axis=(1, 2)) / total / np.maximum(independent - 1.0, 1e-9)
     certain = np.where(
         (weighed > 0).sum(axis=1) >= LEAST_ORIGINS, 1 - BIAS_DOUBT * chance / np.maximum((mean**2).sum(axis=1), 1e-18), 0.0
     )
@@ -213,6 +244,21 @@ def _likeness(filled: Floats, usable: Bools) -> npt.NDArray[np.int64]:
     late = np.sqrt((filled[:, :, h // 2 :] ** 2).mean(axis=2).sum(axis=1, keepdims=True) / count)
     grows = np.log((late + 1e-9) / (early + 1e-9))[:, 0]
     return np.argsort(grows, kind="stable")
+
+
+def _seen(state: PanelState, usable: Bools, origins: npt.NDArray[np.int64], h: int, reach: int) -> Floats:
+    """(n, h) how many stretches as long as a step is ahead (`reach` at most) the backtest of each series covers, at least `LEAST_SEEN`."""
+    t = state.history.shape[1]
+    first = np.where(usable.any(axis=1), origins[usable.argmax(axis=1)], t) if len(origins) else np.full(len(usable), t)
+    stretches = (t - first)[:, None] / np.clip(np.arange(h) + 1.0, ALIKE, max(reach, ALIKE))
+    return np.asarray(np.maximum(stretches, LEAST_SEEN), dtype=np.float64)
+
+
+def _few(seen: Floats, told: float) -> Floats:
+    """(n, h) by how much a 90 % quantile of Student's t with `seen` degrees of freedom lies beyond the normal one (an expansion in 1/ν fitted
+    at ν = 1: within 4 % of the exact ratio from there on, a tenth below it at `LEAST_SEEN`), as far as leaving origins out has not `told` the width already."""
+    ratio = 1 + 0.66 / seen + 0.74 / seen**2
+    return np.asarray(ratio ** (1 - told), dtype=np.float64)
 
 
 def _width(known: Floats, origins: npt.NDArray[np.int64], weight: Floats, h: int) -> float:

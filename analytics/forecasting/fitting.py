@@ -17,6 +17,7 @@ from analytics.forecasting.calibration import Calibration
 from analytics.forecasting.claims import Claim, Run, limit_claims, metrics_of, series_claims, target_claims
 from analytics.forecasting.composing import KNOWN
 from analytics.forecasting.daily import Daily, lengths
+from analytics.forecasting.error_pool import Paths
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.known_days import Drivers, known_by
 from analytics.forecasting.panel import fit_panel
@@ -32,8 +33,9 @@ FITTED = 30
 HORIZON = 92
 """So many days are forecast: the longest quarter. Beyond `FITTED` the last week goes on, and so does its trend, damped as it was."""
 SEASON = 7
-GRAIN = 0xFFFFF000
-"""The bits of a drawn value that are kept: one part in four thousand, which packs well."""
+BITS_LEFT_OUT = 12
+"""Of the 23 bits behind a drawn value's first one: what is left packs well. Fewer are left out where a range is not so many times as wide as a step."""
+STEPS_IN_RANGE = 64
 POINT_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
 
 
@@ -111,7 +113,7 @@ def _fitted(asked: Asked) -> tuple[dict[str, Futures], dict[str, Futures], dict[
             asked.calibration,
             [metrics.get(daily.target.name, "") for daily in group],
         )
-        drawn = (np.ascontiguousarray(drawn).view(np.uint32) & np.uint32(GRAIN)).view(np.float32)
+        drawn = coarser(drawn)
         for row, daily in enumerate(group):
             words = words_of(daily.known, state.no_date[row], bool(state.provisional[row]))
             zone, at = daily.target.zone, asked.said_at
@@ -122,6 +124,23 @@ def _fitted(asked: Asked) -> tuple[dict[str, Futures], dict[str, Futures], dict[
             told = dict(state.details[row]) if row < len(state.details) else {}
             details[daily.target.name] = {**told, "model": state.models[row]}
     return found, naive, details
+
+
+def coarser(drawn: Paths) -> Paths:
+    """Drawn values (n, draws, days) rounded, each series to bits few enough to pack well and many enough that its narrowest day's range hardly moves."""
+    rounded = np.ascontiguousarray(drawn, dtype=np.float32).copy()
+    low, high = np.quantile(rounded, (0.1, 0.9), axis=1)
+    size = np.maximum(np.abs(rounded).max(axis=1), np.float32(1e-30))
+    share = ((high - low) / size).min(axis=1, initial=1.0)
+    # A value is rounded by at most half of 2^(bits - 23) of itself.
+    bits = np.clip(np.floor(np.log2(np.maximum(share, 1e-12) / STEPS_IN_RANGE)) + 23, 0, BITS_LEFT_OUT).astype(np.uint32)
+    whole = rounded.view(np.uint32)
+    for left_out in np.unique(bits[bits > 0]):
+        rows = bits == left_out
+        # To the nearest, not down: what is cut off would take all draws of an exact series below what came.
+        half = np.uint32(1 << (int(left_out) - 1))
+        whole[rows] = (whole[rows] + half) & ~np.uint32((1 << int(left_out)) - 1)
+    return rounded
 
 
 def _apart(asked: Asked, daily: Daily) -> str:

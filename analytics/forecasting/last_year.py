@@ -17,8 +17,10 @@ YEAR = 365
 """Days back. Yearly events keep their date rather than their weekday."""
 LEAST_KNOWN = 180
 MOST_SERIES = 400
-AROUND = 35
-"""Days whose median counts as the level around a day."""
+AROUND = 21
+"""Days whose median counts as the level around a day: a longer one still stands at December when January has begun."""
+RECENT = 42
+"""Days that may belong to a new level without the panel being seen to wander."""
 STAND_OUT = 2.0
 """A day counts by how far it stands out beyond so many typical departures."""
 FEW_SERIES = 5.0
@@ -33,13 +35,13 @@ class LastYear:
     coming: Floats
     """(h,) the shared departure of last year's same days from what the forecast says of the days ahead."""
     stood_out: Floats
-    """(t,) by how much the days of the history stood out of their own month, beyond what is usual."""
+    """(t,) by how much the days of the history stood out of their own three weeks, beyond what is usual."""
 
 
 def last_year(state: PanelState) -> LastYear:
     """The panel's year. All zeros without a year of days.
 
-    Days that stood out of their own month count, beyond what is usual. The month's level counts beyond what is usual too, and only as far as the
+    Days that stood out of their own three weeks count, beyond what is usual. The level of three weeks counts beyond what is usual too, and only as far as the
     panel's levels return to their line within four weeks: what wanders stays where it is, whatever it was a year ago.
     """
     n, steps = state.point.shape
@@ -61,8 +63,9 @@ def last_year(state: PanelState) -> LastYear:
     trust = float(np.clip(1 - WANDERING * _wandering(past), 0.0, 1.0))
     same = np.arange(t - YEAR, min(t - YEAR + steps, t))
     coming = np.zeros(steps)
-    # A forecast well beyond every level of the year speaks of something new, which last year knows nothing of.
-    low, high = np.nanmin(level), np.nanmax(level)
+    # A forecast well beyond every level of the year speaks of something new, which last year knows nothing of; the last weeks may be new themselves.
+    before = level[:-RECENT] if np.isfinite(level[:-RECENT]).any() else level
+    low, high = np.nanmin(before), np.nanmax(before)
     beyond = (high - low) / 2
     apart = np.nan_to_num(level[same] - np.clip(_middle(ahead)[: len(same)], low - beyond, high + beyond))
     usual = 1.4826 * float(np.nanmedian(np.abs(level - np.nanmedian(level))))

@@ -31,6 +31,10 @@ GRAIN = Decimal("0.000000001")
 QUANTILES = (0.1, 0.5, 0.9)
 SLACK = 1e-6
 """Share of the amount by which a sum may pass it and still just last: sampled days are kept in single precision."""
+STRAY_S = 5_400.0
+"""How far the hour of a crossing strays from a day's straight line: use comes in a daily rhythm and by chance, and nobody forecasts its hours. Standard deviation."""
+STRAYS = STRAY_S * np.array([-1.2816, -0.5244, 0.0, 0.5244, 1.2816])
+"""Five equally likely strays of a normal distribution."""
 NONE_SAID = frozenset(NoDate) - {NoDate.NO_BETTER, NoDate.BEYOND, NoDate.TOO_SPARSE}
 """Reasons why nothing at all is said; after the others only dates are left out."""
 
@@ -172,7 +176,8 @@ def _said(limit: Limit, reading: Reading, futures: Futures, case: _Case, about_t
         said = replace(said, basis="; ".join(part for part in (futures.basis, "at least so likely: " + _beyond(futures)) if part))
     if futures.no_date is not None:
         return said
-    dates = _stock_dates(first_s, mapped) if case.stock else _dates_if_so(first_s, case.end_s)
+    strays = STRAYS if _is_summed(limit, futures) else np.zeros(1)
+    dates = _stock_dates(first_s, mapped) if case.stock else _dates_if_so(first_s, case.now_s, case.end_s, strays)
     return replace(said, p10=dates[0], p50=dates[1], p90=dates[2])
 
 
@@ -217,6 +222,12 @@ def _adds_up(limit: Limit, futures: Futures | None) -> bool:
     return limit.window is not None and futures is not None and futures.shape is Shape.FLOW
 
 
+def _is_summed(limit: Limit, futures: Futures) -> bool:
+    """Whether days are added up: a window of at least a day of what adds up."""
+    span = limit.window.span if limit.window else None
+    return _adds_up(limit, futures) and (span is None or span.total_seconds() >= DAY_S)
+
+
 def _is_over(case: _Case, limit: Limit, futures: Futures | None) -> bool:
     return case.used > case.amount and not _fills_up(case, limit, futures)
 
@@ -230,7 +241,7 @@ def _course(limit: Limit, futures: Futures, case: _Case, reached_s: float) -> Co
     """The course with trouble upward."""
     end_s = min(reached_s, case.end_s)
     span_s = limit.window.span.total_seconds() if limit.window and limit.window.span else None
-    if _adds_up(limit, futures) and (span_s is None or span_s >= DAY_S):
+    if _is_summed(limit, futures):
         used = case.sign * case.used
         if span_s is None:
             course = filling(futures, used, case.now_s, end_s, case.read_s)
@@ -258,10 +269,12 @@ def _stock_dates(first_s: Floats, mapped: Floats) -> tuple[datetime | None, ...]
     return tuple(found)
 
 
-def _dates_if_so(first_s: Floats, end_s: float) -> tuple[datetime | None, ...]:
-    crossing = np.sort(first_s[first_s <= end_s])
+def _dates_if_so(first_s: Floats, now_s: float, end_s: float, strays: Floats) -> tuple[datetime | None, ...]:
+    """10, 50 and 90 % of the crossings before the end, each at any of the `strays` from where the straight line has it."""
+    crossing = first_s[first_s <= end_s]
     if not len(crossing):
         return (None, None, None)
+    crossing = np.sort(np.clip(np.add.outer(crossing, strays).ravel(), now_s, end_s))
     return tuple(_instant(float(crossing[math.ceil(share * len(crossing)) - 1])) for share in QUANTILES)
 
 

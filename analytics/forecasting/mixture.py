@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.forecasting import by_row, drift, drivers, history, naive, scales, shifts, sparse, weights
+from analytics.forecasting import by_row, drift, drivers, history, long_level, naive, scales, shifts, sparse, weights
 from analytics.forecasting.history import Histories
 from analytics.forecasting.members import Smoother, longer, longer_settings, settings
 from analytics.forecasting.shifts import Ints, Shifts
@@ -32,6 +32,8 @@ SMOOTH = 0.02
 """A series is smooth where the best candidate erred less than this share of what repeating the last season erred."""
 JUDGED = 1.0
 """So many whole paths must have been seen before an origin's weights are its own."""
+DAYS = 7
+"""The season of days: over a year of them levels come back. Of hours or weeks a long mean was no help."""
 LARGEST = 1e9
 """Values of so many usual sizes are as wild as any larger ones."""
 
@@ -259,6 +261,11 @@ def _judged(
     fitted = np.stack([scales.fitted(path, logged, offset) for path in paths])
     actual = np.stack([scales.fitted(one, logged, offset) for one in came]) if len(came) else came
     scale = _scale(scales.fitted(rows.values, logged, offset), plan.season)
+    if plan.season == DAYS:
+        home = scales.fitted(rows.calm, logged, offset)
+        # A new level, or what only a mean or last week is said of, has no long mean to go back to.
+        elsewhere = (rows.shifts.since[:, list(plan.ends)] >= 0).T | (short | rate | loses)
+        fitted = fitted + long_level.moves(fitted, actual, home, scale, plan.origins, DAYS, elsewhere)[:, :, None]
     driven = _driven(rows, plan, fitted, actual, logged, offset, short | rate)
     if driven is not None:
         fitted = fitted + driven.paths

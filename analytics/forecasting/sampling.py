@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from analytics.forecasting import scales
+from analytics.forecasting import scales, sparse
 from analytics.forecasting.calibration import ALL, Calibration
 from analytics.forecasting.error_pool import ErrorPool, Paths, error_pool
 from analytics.forecasting.futures import Futures
@@ -29,6 +29,8 @@ NEIGHBOURS = 0.15
 """Within this part of the panel, by how errors grow, a series borrows paths."""
 LEAST_FREEDOM = 6.0
 """Fewer degrees of freedom would let a few draws run away."""
+WIDENED = 1.645
+"""Errors of so many usual ones are widened as far as the range is, greater ones no further: nine tenths of a normal error are within."""
 STRONGEST = 2.0
 """Last year's shock returns between 0 and so many times its strength."""
 UNLIKE = 1.0
@@ -64,20 +66,29 @@ def sample(
     shared = (pool.shared[column] * heavier[:, None]).astype(np.float32)
     # Up or down alike: on which side a few origins erred is mostly chance, and would shift every future.
     sign = (rng.integers(0, 2, draws) * 2 - 1).astype(np.float32)[:, None]
-    lopsided = np.array([reason is NoDate.TOO_SPARSE for reason in state.no_date])
     strength = rng.uniform(0.0, STRONGEST, draws)
     point = _extended(state.point, state.season, h)
-    widths = pool.width * _widths(calibration, metrics, n, h)
+    widths = _widths(calibration, metrics, n, h)
+    wider = pool.width * widths
     returns = bool(pool.coming.any())
     for low in range(0, n, ROWS):
         rows = np.arange(low, min(low + ROWS, n))
         donor = _donors(pool, rows, column, rng)
-        errors = (pool.paths[donor, column[None, :]] + shared) * np.where(lopsided[rows, None, None], np.float32(1), sign)
-        errors *= (pool.size[rows, None] * widths[rows])[:, None, :].astype(np.float32)
+        errors = (pool.paths[donor, column[None, :]] + shared) * sign
+        # A range wider for want of errors leaves its tails: of few errors nobody knows them, and on logarithms they would run away.
+        errors += np.clip(errors, -WIDENED, WIDENED) * (pool.few[rows] - 1)[:, None, :].astype(np.float32)
+        errors *= (pool.size[rows, None] * wider[rows])[:, None, :].astype(np.float32)
         if returns:
             taken = strength[None, :] + UNLIKE * rng.standard_normal((len(rows), draws))
             errors += (state.scale[rows, None] * taken)[:, :, None].astype(np.float32) * pool.coming.astype(np.float32)
         out[rows] = _in_units(state, rows, (point[rows] + pool.bias[rows])[:, None, :] + errors)
+    seldom = np.flatnonzero([reason is NoDate.TOO_SPARSE for reason in state.no_date])
+    same = int(rng.integers(2**63)) if len(seldom) else 0
+    for low in range(0, len(seldom), ROWS):
+        # What seldom happens comes in whole days of it: a middle and errors about it would say a little of it every day.
+        rows = seldom[low : low + ROWS]
+        again = sparse.days_again(state.history[rows], draws, h, np.random.default_rng(same))
+        out[rows] = np.clip(again * widths[rows][:, None, :], -LARGEST, LARGEST)
     return out
 
 

@@ -179,6 +179,8 @@ def plan_of(pack: Pack) -> Plan:
     making = _Making(pack)
     subjects = [_of_limit(making, limit) for limit in pack.limit_list()]
     subjects += report_series(pack, making)
+    # What the month will cost in all is asked of every platform, also of one whose report does not name it.
+    making.recipe(AI_COST, None, Statistic.MEAN, level=False)
     return Plan(pack.slug, making.targets, tuple(subjects))
 
 
@@ -198,6 +200,18 @@ def report_series(pack: Pack, making: _Making | None = None) -> list[Subject]:
         named = report.series.get(heading) or ([REPORTED[heading]] if heading in REPORTED else [])
         found += [_of_report(making, heading, meter_id, horizon) for meter_id in named]
     return found
+
+
+def ai_cost_target(pack: Pack) -> Target:
+    """All AI cost of a platform by day of its zone."""
+    target = _Making(pack).recipe(AI_COST, None, Statistic.MEAN, level=False).target
+    assert target is not None, "what is summed by day is one target"
+    return target
+
+
+def asks_all_ai_cost(meter: Meter) -> bool:
+    """Whether a meter asks for all of a platform's AI cost."""
+    return _question(meter) == _question(ALL[AI_COST])
 
 
 def part_target(pack: Pack, dimension: str, value: str) -> Target:

@@ -12,9 +12,10 @@ from tests.benchmarks.forecast import registry
 from tests.benchmarks.forecast.accuracy import Plan
 from tests.benchmarks.forecast.coverage import by_origin, pooled
 from tests.benchmarks.forecast.month_end import breaches, calibration_error
+from tests.benchmarks.forecast.young import Young, covered, cut, ends
 
 
-@pytest.mark.parametrize("name", ["coverage", "month_end"])
+@pytest.mark.parametrize("name", ["coverage", "young", "month_end"])
 def test_an_empty_folder_is_reported_absent(name: str, tmp_path: Path) -> None:
     rows = registry.part(name)(tmp_path, 1)
     assert rows
@@ -33,6 +34,21 @@ def test_coverage_of_series_that_go_on_as_they_were() -> None:
     assert len(found) == 3
     assert 0.7 < pooled(found) < 0.92
     assert all(one.values == 12 * 14 for one in found)
+
+
+def test_young_histories_of_series_that_go_on_as_they_were() -> None:
+    frame = series(220)
+    frame.iloc[150:170, 0] = np.nan
+    plan = Young("made", lambda _: None, False, 3, 30)
+    assert list(ends(len(frame), plan)) == [130, 160, 190]
+    past, came = cut(frame, 160, 35)
+    # The series with twenty unknown days of what came is left out.
+    assert (past.shape, came.shape) == ((35, 11), (11, 30))
+    held = covered(frame, plan, 45, np.random.default_rng(1))
+    assert held is not None
+    assert held.forecasts == 3 * 11
+    assert all(0.6 < share <= 1 for share in (*held.values, *held.totals))
+    assert held.values[0] == held.totals[0]
 
 
 def test_months_of_series_that_go_on_as_they_were() -> None:

@@ -106,8 +106,10 @@ def test_a_stock_keeps_its_jump() -> None:
 def test_what_is_emptied_each_month_does_not_grow_through_its_roof(known: int) -> None:
     values = 50 + 10.0 * (DAYS % 30)
     futures = foreseen(values[:known])
+    assert np.median(futures.values, axis=0).max() < values.max()
+    # From 75 days half the draws touch the growth cap on some day, twice what was ever seen, and go no further.
     highest = np.median(futures.values.max(axis=1))
-    assert highest < 2 * values.max()
+    assert highest <= 2 * values.max()
     assert np.median(futures.values[:, 60:].mean(axis=1)) < 1.2 * values.max()
     said = asked(futures, 2 * values.max(), values[known - 1])
     assert said.p_breach is not None

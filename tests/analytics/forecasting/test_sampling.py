@@ -155,12 +155,14 @@ def test_last_years_holiday_comes_again_for_all() -> None:
     assert np.abs(last_year(alone).coming).max() < 3
 
 
-def test_a_new_level_is_not_drawn_back_to_last_years() -> None:
+@pytest.mark.parametrize("days_ago", [5, 9, 12, 20, 27, 34, 41, 60, 100, 200])
+def test_a_new_level_is_not_drawn_back_to_last_years(days_ago: int) -> None:
     made = rng()
     history = 100 + made.normal(0, 2, (30, 400))
-    history[:, -5:] += 100
+    history[:, -days_ago:] += 100
     state = panel(made.normal(0, 2, (30, 12, 30)), history=history, point=200.0, scale=np.ones(30))
-    assert np.abs(last_year(state).coming).max() < 5
+    # Of a jump of 100; what is left is the straight line that the jump tilts.
+    assert np.abs(last_year(state).coming).max() < 8
 
 
 def test_what_wanders_does_not_return_to_last_years_level() -> None:
@@ -175,3 +177,74 @@ def test_an_origins_left_out_share_sets_the_width() -> None:
     assert steady.width == pytest.approx(1, abs=0.1)
     uneven = rng().normal(0, 1, (40, 16, 7)) * np.where(np.arange(16) % 4 == 3, 6.0, 1.0)[None, :, None]
     assert error_pool(panel(uneven), 7).width > steady.width
+
+
+@pytest.mark.parametrize("kind", ["walks", "noise"])
+def test_the_ranges_of_a_young_history_hold(kind: str) -> None:
+    """Of seeded series without trends cut to 35, 45, 60 and 90 days, four fifths of the totals and next days come inside; before young ranges were widened, half of a walk's did."""
+    inside: dict[int, list[float]] = {length: [] for length in (35, 45, 60, 90)}
+    for turn in range(4):
+        made = np.random.default_rng([3, turn])
+        steps = made.normal(0, 1, (120, 24))
+        values = 1000 + (np.cumsum(steps, axis=0) * 4 if kind == "walks" else steps * 20)
+        for length, found in inside.items():
+            drawn = sample(fit_panel(pd.DataFrame(values[90 - length : 90]), horizon=30), made).astype(np.float64)
+            came = values[90:].T
+            for said, what in ((drawn.sum(axis=2), came.sum(axis=1)), (drawn[:, :, 0], came[:, 0])):
+                low, high = np.quantile(said, (0.1, 0.9), axis=1)
+                found.append(float(((what >= low) & (what <= high)).mean()))
+    for length, found in inside.items():
+        assert 0.7 < np.mean(found) < 0.95, (length, found)
+
+
+def test_few_independent_errors_ask_for_wider_ranges() -> None:
+    few = [
+        error_pool(fit_panel(pd.DataFrame(rng().normal(100, 5, (days, 12))), horizon=30), 30).few for days in (35, 60, 120, 365)
+    ]
+    # Twice as wide with less than one stretch of thirty days, hardly wider after a year; nearer steps less than far ones.
+    assert [float(one[:, -1].max()) for one in few] == sorted((float(one[:, -1].max()) for one in few), reverse=True)
+    assert few[0][0, -1] > 1.8
+    assert few[0][0, 0] < few[0][0, -1]
+    assert few[-1].max() < 1.03
+    # What lies beyond the backtest was never seen, and makes what was seen no less independent.
+    year = fit_panel(pd.DataFrame(rng().normal(100, 5, (365, 12))), horizon=30)
+    assert error_pool(year, 92).independent == error_pool(year, 30).independent
+
+
+def test_of_one_stretch_no_habit_is_learnt() -> None:
+    bends = 1000 + 0.3 * np.maximum(np.arange(45)[:, None] - 20, 0) ** 1.7
+    pool = error_pool(fit_panel(pd.DataFrame(bends + rng().normal(0, 1, (45, 8))), horizon=30), 30)
+    # Every origin erred on the same side, all within one and the same month.
+    assert pool.independent == 1
+    assert not pool.bias.any()
+
+
+def test_an_error_path_that_was_cut_short_goes_on_as_restless_as_it_was() -> None:
+    errors = rng().normal(0, 1, (30, 6, 30))
+    errors[:, :, 12:] = np.nan
+    drawn = sample(panel(errors), rng())
+    steps = np.abs(np.diff(drawn, axis=2)).mean(axis=(0, 1))
+    assert steps[16:].min() > 0.5 * steps[:10].mean()
+
+
+def test_what_seldom_happens_comes_in_whole_days_of_it() -> None:
+    days = np.zeros((60, 2))
+    days[[9, 30, 51], 0] = 14, 18, 9
+    days[[9, 30, 51], 1] = 1, 2, 1
+    state = fit_panel(pd.DataFrame(days), horizon=30)
+    assert set(state.no_date) == {NoDate.TOO_SPARSE}
+    drawn = sample(state, rng())
+    assert set(np.unique(drawn[0])) == {0, 9, 14, 18}
+    assert np.array_equal(drawn[0] > 0, drawn[1] > 0)
+    # A day is quiet more often than not, and says so: no share of a failure on each of them.
+    assert np.quantile(drawn[0], 0.8, axis=0).max() == 0
+    totals = drawn[0].sum(axis=1)
+    # Three in sixty days are one and a half in thirty, give or take as many as one does not know.
+    assert totals.mean() == pytest.approx(41 / 2, rel=0.2)
+    assert (totals == 0).mean() > 0.2
+    assert np.quantile(totals, 0.9) > 36
+    unknown = days.copy()
+    unknown[:30] = np.nan
+    again = sample(fit_panel(pd.DataFrame(unknown), horizon=30), rng())
+    assert np.isfinite(again).all()
+    assert set(np.unique(again[0])) == {0, 9, 18}

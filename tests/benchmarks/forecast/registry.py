@@ -33,6 +33,7 @@ PARTS = {
     "m4": "tests.benchmarks.forecast.m4:m4",
     "shift": "tests.benchmarks.forecast.shift:shift",
     "coverage": "tests.benchmarks.forecast.coverage:coverage",
+    "young": "tests.benchmarks.forecast.young:young",
     "month_end": "tests.benchmarks.forecast.month_end:month_end",
     "exhaustion": "tests.benchmarks.forecast.exhaustion:exhaustion",
     "nab": "tests.benchmarks.forecast.nab:nab",
