@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from roomleft.packs_meters import GaugeMeter, IncreaseMeter
 
 if TYPE_CHECKING:
     from analytics.meters import Meters
+    from warehouse.store import Store
 
 HOUR = timedelta(hours=1)
 RAW_REACH = timedelta(days=2)
@@ -23,6 +25,41 @@ LONG_AGO = timedelta(days=400)
 def exact(value: float) -> Decimal:
     """A float as the decimal a person would write for it."""
     return Decimal(repr(value))
+
+
+@dataclass(slots=True)
+class LookBack:
+    """What the past instants of one moment's meters share, so that a question is asked once for all of them."""
+
+    ends: frozenset[datetime] = frozenset()
+    """Instants that are looked back on together."""
+    first_sample: list[datetime | None] = field(default_factory=list)
+    """When the oldest sample was observed; empty before it was asked."""
+    rows: dict[tuple[tuple[int, ...], timedelta], dict[datetime, list[dict[str, Any]]]] = field(default_factory=dict)
+
+    def announce(self, ends: Iterable[datetime]) -> None:
+        """Say which instants will be looked back on next."""
+        if (named := frozenset(ends)) != self.ends:
+            self.ends, self.rows = named, {}
+
+    def gauges(self, store: Store, ids: Sequence[int], over: timedelta) -> dict[datetime, list[dict[str, Any]]]:
+        """What some series read in the span before each of `ends`, from whole hours. Raises StoreError."""
+        key = (tuple(ids), over)
+        if key not in self.rows:
+            found: dict[datetime, list[dict[str, Any]]] = {end: [] for end in self.ends}
+            since, until = min(self.ends) - over, max(self.ends)
+            asked = store.rows("meter_gauge_ends", ids=list(ids), ends=sorted(self.ends), over=over, since=since, until=until)
+            for row in asked:
+                found[row.pop("until_at")].append(row)
+            self.rows[key] = found
+        return self.rows[key]
+
+    def before_samples(self, store: Store, instant: datetime) -> bool:
+        """Whether an instant is before the oldest sample there is, of any series. Raises StoreError."""
+        if not self.first_sample:
+            self.first_sample.append(store.rows("meter_samples_begin")[0]["first_at"])
+        first = self.first_sample[0]
+        return first is None or instant <= first
 
 
 def ids_of(meters: Meters, meter: GaugeMeter | IncreaseMeter) -> list[int]:
@@ -48,6 +85,8 @@ def gauge(meters: Meters, meter: GaugeMeter) -> Reading:
     ids = ids_of(meters, meter)
     if not ids:
         return Reading(None, None, stale_after, reason=f"no series {named(meter)} has been seen")
+    if meters.coarse and meters.past.before_samples(meters.store, meters.now):
+        return _no_readings(meter, stale_after)
     rows = _rows(meters, meter, ids)
     newest = max((row["observed_at"] for row in rows if row["observed_at"] is not None), default=None)
     living = [row for row in rows if not row["ended"] and row[meter.over_time] is not None]
@@ -70,6 +109,8 @@ def gauge(meters: Meters, meter: GaugeMeter) -> Reading:
 
 def _rows(meters: Meters, meter: GaugeMeter, ids: list[int]) -> list[dict[str, Any]]:
     over = max(meter.over, timedelta(days=1)) if meters.coarse else meter.over
+    if meters.coarse and meters.now in meters.past.ends:
+        return meters.past.gauges(meters.store, ids, over)[meters.now]
     hours = meters.coarse or over > RAW_REACH
     return meters.store.rows("meter_gauge_hours" if hours else "meter_gauge", ids=ids, since=meters.now - over, until=meters.now)
 
@@ -90,6 +131,10 @@ def _last_known(meters: Meters, meter: GaugeMeter, ids: list[int], stale_after: 
             newest = max(row["observed_at"] for row in rows)
             last = [float(row["last"]) for row in rows if newest - row["observed_at"] <= stale_after]
             return Reading(exact(_across(meter, last)) * (meter.scale if meter.scale is not None else 1), newest, stale_after)
+    return _no_readings(meter, stale_after)
+
+
+def _no_readings(meter: GaugeMeter, stale_after: timedelta) -> Reading:
     return Reading(None, None, stale_after, reason=f"no readings of {named(meter)} yet")
 
 
@@ -141,6 +186,8 @@ def rises(meters: Meters, meter: IncreaseMeter, start: datetime) -> Rises:
     if since >= cut:
         # A short span: raw from an hour before it, so that the first step has something to rise from.
         cut = whole - HOUR
+    if meters.coarse and meters.past.before_samples(meters.store, meters.now):
+        return Rises(named(meter), since, (), None)
     rows = meters.store.rows("meter_counter", ids=ids, since=since, cut=cut, until=meters.now)
     steps = tuple((row["step_at"], float(row["rise"])) for row in rows)
     newest = max((row["last_at"] for row in rows), default=None)

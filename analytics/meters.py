@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from analytics.meter_business import BusinessFreshness, business, business_freshness
 from analytics.meter_costs import infrastructure_cost
 from analytics.meter_health import failing_minutes
-from analytics.meter_samples import Rises, gauge, rises
+from analytics.meter_samples import LookBack, Rises, gauge, rises
 from analytics.meter_usage import UsageFreshness, count_or_cost, distinct_users, usage_freshness, worst_user
 from analytics.wording import span_text
 from roomleft.errors import PackError, RoomleftError
@@ -68,12 +68,14 @@ class Meters:
         self._usage: UsageFreshness | None = None
         self._business: BusinessFreshness | None = None
         self._past: dict[datetime, Meters] = {}
+        self.past = LookBack()
 
     def at(self, instant: datetime) -> Meters:
         """The same meters as of an earlier instant, coarsely."""
         if instant not in self._past:
             other = Meters(self.store, self.pack, instant, coarse=True)
             other._series = self.series()
+            other.past = self.past
             # What has come in by now says what there was then.
             other._usage = UsageFreshness(instant if self.usage().observed_at else None, self.usage().first_at)
             known = self.business()

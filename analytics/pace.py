@@ -148,6 +148,7 @@ def _level_pace(meters: Meters, limit: Limit) -> Pace:
     if isinstance(meters.meter(limit.meter_id), DistinctUsersMeter):
         return Pace.none("no pace for a number of users")
     days = _complete_days(meters.now, limit.window.zone if limit.window else ZoneInfo(meters.pack.zone))
+    meters.past.announce(end for _, end in days)
     levels: list[tuple[int, float]] = []
     for number, (_, end) in enumerate(days):
         reading = meters.at(end).read(limit.meter_id, limit)

@@ -207,6 +207,11 @@ class ScriptResult:
 
 def load_scripts(path: Path, pack: Pack, rules: Mapping[str, Rule] | None = None) -> list[Script]:
     """Read a test file, of a pack with these alert rules (those that stand beside it when left out). Raises PackFaults with every fault of it."""
+    return _scripts_and_rules(path, pack, rules)[0]
+
+
+def _scripts_and_rules(path: Path, pack: Pack, rules: Mapping[str, Rule] | None) -> tuple[list[Script], Mapping[str, Rule]]:
+    """The scripts of a file and the rules that stand beside the pack, which are read only where a script expects an alert."""
     document = read_yaml(path)
     # A file is a list of scripts; wrapped, so that faults of the list are told like all others.
     wrapped = Document(
@@ -222,7 +227,7 @@ def load_scripts(path: Path, pack: Pack, rules: Mapping[str, Rule] | None = None
     for number, script in enumerate(scripts):
         _check(wrapped, script, pack, number, rules)
     wrapped.refuse()
-    return scripts
+    return scripts, rules
 
 
 def _check(document: Document, script: Script, pack: Pack, number: int, rules: Mapping[str, Rule]) -> None:
@@ -276,8 +281,7 @@ def rules_of(pack: Pack) -> dict[str, Rule]:
 
 def run_pack_tests(pack: Pack, path: Path, measure: Measure, watch: Watch | None = None) -> list[ScriptResult]:
     """Run every script of a file. `measure` measures and `watch` evaluates rules (handed in, since both stand above). Raises PackFaults."""
-    scripts = load_scripts(path, pack)
-    rules = rules_of(pack) if any(script.evaluations() for script in scripts) else {}
+    scripts, rules = _scripts_and_rules(path, pack, None)
     return [run_script(pack, script, measure, watch, rules) for script in scripts]
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.mixture import GaussianMixture
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,6 +128,8 @@ def a_month(user: UserUse) -> Decimal:
 
 def kinds(values: Floats, seed: int) -> npt.NDArray[np.int64]:
     """Which hump each value lies in, from 0 at the lowest."""
+    from sklearn.mixture import GaussianMixture  # slow to import: a server must not wait for it
+
     rng = np.random.default_rng(seed)
     # Amounts that are one price, a millionth apart by rounding, are one amount.
     values = np.round(values, 6)

@@ -6,14 +6,14 @@ import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from roomleft.errors import InputError
 from roomleft.packs_yaml import nearest
-from roomleft.timespan import Period, Window, parse_span
+from roomleft.timespan import Period, Window, known_zones, parse_span
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
@@ -116,14 +116,14 @@ def _span(value: object) -> object:
 
 
 def _zone(value: object) -> object:
-    if not isinstance(value, str) or value not in available_timezones():
+    if not isinstance(value, str) or value not in known_zones():
         raise PydanticCustomError("zone", "unknown time zone {value}", {"value": repr(value), "todo": zone_hint(value)})
     return value
 
 
 def zone_hint(value: object) -> str:
     """The IANA zone most like what was written."""
-    hint = nearest(value, available_timezones())
+    hint = nearest(value, known_zones())
     return hint if hint.startswith("did") else "write an IANA name, for example Europe/Berlin or UTC"
 
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import InvalidOperation
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from jinja2 import TemplateAssertionError, TemplateError, UndefinedError, nodes
@@ -88,6 +89,16 @@ def words_for(kinds: Iterable[Leaf]) -> frozenset[str]:
 def template_faults(text: str, words: Collection[str] | None, labels: Collection[str] | None) -> Iterator[tuple[str, str]]:
     """What is wrong with a template: (what, hint) of each fault. `words` may be named, None where the condition is not known; `labels` are the
     alert's, None where they are not known before its query is asked."""
+    yield from _template_faults(text, None if words is None else frozenset(words), None if labels is None else tuple(labels))
+
+
+@lru_cache(maxsize=4096)
+def _template_faults(text: str, words: frozenset[str] | None, labels: tuple[str, ...] | None) -> tuple[tuple[str, str], ...]:
+    # Many rules say the same, and the same file is read by the check, by its tests and by a server's shelf; compiling a template takes milliseconds.
+    return tuple(_faults_found(text, words, labels))
+
+
+def _faults_found(text: str, words: Collection[str] | None, labels: Collection[str] | None) -> Iterator[tuple[str, str]]:
     try:
         tree = ENVIRONMENT.parse(text)
         undeclared = find_undeclared_variables(tree)

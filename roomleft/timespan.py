@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from roomleft.errors import InputError
 
@@ -20,6 +21,12 @@ def parse_span(text: str) -> timedelta:
     if not stripped or SPAN.sub("", stripped).strip():
         raise InputError(f"{text!r} is not a length of time", hint="write for example 90s, 5m, 1h30m or 30d")
     return timedelta(seconds=sum(float(n) * SECONDS[unit] for n, unit in SPAN.findall(stripped)))
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """The names of all IANA time zones there are here. Looked up once: the library opens hundreds of files each time it is asked."""
+    return frozenset(available_timezones())
 
 
 def utc(instant: datetime) -> datetime:

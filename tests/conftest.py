@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
+
+# Compiled once, not by every worker and every server that a test starts: where an environment says otherwise, that is half a minute of a run,
+# and a third of each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = [
     "tests.fixtures.browser",
@@ -20,6 +28,8 @@ pytest_plugins = [
 ]
 
 LONGEST_NAME = 60
+LONGEST_FILES = {"test_rules_fire.py"}
+"""Those that take minutes alone."""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -32,4 +42,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: a file runs whole on one worker, and the other would wait for it in the end."""
-    items.sort(key=lambda item: not any(item.iter_markers("chaos")) and not any(item.iter_markers("browser")))
+    items.sort(
+        key=lambda item: (
+            item.path.name not in LONGEST_FILES,
+            not any(item.iter_markers("chaos")) and not any(item.iter_markers("browser")),
+        )
+    )

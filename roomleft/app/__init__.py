@@ -1,6 +1,4 @@
-"""The wiring: the only package that knows every part. One process: web, writer, jobs."""
+"""The wiring: the only package that knows every part. One process: web, writer, jobs.
 
-from roomleft.app.building import App, build
-from roomleft.app.listening import run
-
-__all__ = ["App", "build", "run"]
+Nothing is imported here: a command that needs one part of it must not wait for the pages and the jobs.
+"""

@@ -318,6 +318,8 @@ def _readiness(watching: Watching, store: Store, clock: Clock, schedule: Schedul
         known = {status.name: status for status in schedule.status()}
         if not measured_after:
             measured_after.append(known[ROLL_UP].last_success_at or clock.now())
+            # Nobody should wait for its timer, who waits for nothing else.
+            schedule.soon(MEASURE)
         status = known[MEASURE]
         last = status.last_run
         successes.add(status.last_success_at)

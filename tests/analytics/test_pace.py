@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.meter_costs import infrastructure_usd
-from analytics.meters import read
-from analytics.pace import quantile, recent_pace, slopes
+from analytics.meters import Meters, read
+from analytics.pace import _complete_days, quantile, recent_pace, slopes
 from roomleft.clock import FixedClock
 from roomleft.packs import Pack, load_pack
 from warehouse import tables
@@ -77,6 +78,25 @@ def test_five_days_are_not_enough(store: Store, clock: FixedClock, scribe: Pack)
     pace = recent_pace(store, scribe, scribe.limit("content"), clock.now())
     assert pace.per_day_p50 is None
     assert pace.basis.endswith("of 7 days needed")
+
+
+@pytest.mark.parametrize(("days", "questions"), [(16.0, 2), (3.5, 2), (0.5, 2)])
+def test_all_days_of_a_level_are_one_question_and_read_as_each_would_alone(
+    store: Store, clock: FixedClock, scribe: Pack, monkeypatch: pytest.MonkeyPatch, days: float, questions: int
+) -> None:
+    now, limit = clock.now(), scribe.limit("content")
+    times = hourly(now, days)
+    fill(store, clock, "content_stored_bytes", "infrastructure", [(at, 5e11 + 1e9 * n * n) for n, at in enumerate(times)])
+    ends = [end for _, end in _complete_days(now, ZoneInfo(scribe.zone))]
+    alone = [Meters(store, scribe, now).at(end).read(limit.meter_id, limit) for end in ends]
+    asked: list[str] = []
+    rows = store.rows
+    monkeypatch.setattr(store, "rows", lambda name, **given: asked.append(name) or rows(name, **given))
+    together = Meters(store, scribe, now)
+    together.past.announce(ends)
+    assert [together.at(end).read(limit.meter_id, limit) for end in ends] == alone
+    assert sum(reading.amount is not None for reading in alone) == len([end for end in ends if end > times[0]])
+    assert sum(name.startswith("meter_gauge") or name == "meter_samples_begin" for name in asked) <= questions
 
 
 def test_a_rolling_budget_burns_at_the_rates_of_an_hour_six_hours_and_three_days(

@@ -17,6 +17,7 @@ from jobs.schedule import Did, Job, Schedule
 from roomleft.clock import Clock, FixedClock
 from roomleft.errors import CollectError, RoomleftError, StoreError
 from roomleft.metrics import REGISTRY
+from tests.fixtures.state import state_url
 from warehouse.state import JobRuns, Leases, Outcome, StateDb
 
 MINUTE = timedelta(minutes=1)
@@ -27,7 +28,7 @@ WAIT_S = 20
 def db(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
     """An open, empty state database."""
     sqlite = request.param == "sqlite"
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}" if sqlite else request.getfixturevalue("postgres_url"), clock)
+    db = StateDb.open(state_url(tmp_path) if sqlite else request.getfixturevalue("postgres_url"), clock)
     yield db
     db.close()
 
@@ -35,7 +36,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> Ite
 @pytest.fixture
 def sqlite_db(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
     """A state database where the kind makes no difference."""
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    db = StateDb.open(state_url(tmp_path), clock)
     yield db
     db.close()
 

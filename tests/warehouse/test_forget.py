@@ -17,6 +17,7 @@ from sqlalchemy import insert, inspect
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError, RoomleftError, StoreError
 from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.state import state_url
 from tests.warehouse.rows import NOON, make_samples, make_usage
 from warehouse import rebuild, tables
 from warehouse.forget import forget
@@ -60,7 +61,7 @@ class Kept:
 @pytest.fixture
 def kept(tmp_path: Path, clock: FixedClock) -> Iterator[Kept]:
     store = Store.open(f"duckdb:///{tmp_path}/warehouse.duckdb", now=clock)
-    state = StateDb.open(f"sqlite:///{tmp_path}/state.db", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     writer = Writer(store, clock, pseudonyms=Pseudonyms(state), group_ms=0)
     writer.start()
     yield Kept(tmp_path, store, state, writer)

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, text, update
 
 from roomleft.errors import InputError
 from roomleft.packs_fields import ADDRESS
+from roomleft.timespan import known_zones
 from warehouse.state.audit import record
 from warehouse.state.database import StateDb
 from warehouse.state.models_reports import MailingRow, RecipientRow
@@ -143,7 +144,7 @@ def checked_address(given: object) -> str:
 
 
 def _zone(name: object) -> str:
-    if not isinstance(name, str) or name not in available_timezones():
+    if not isinstance(name, str) or name not in known_zones():
         raise InputError(f"{str(name)[:60]!a} is not a time zone", "zone", "write for example Europe/Berlin, or UTC")
     return name
 

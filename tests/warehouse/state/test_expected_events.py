@@ -10,6 +10,7 @@ import pytest
 
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.expected_events import ExpectedEvent, ExpectedEvents, known_as
 
@@ -19,7 +20,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @pytest.fixture
 def book(tmp_path: Path) -> Any:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     yield ExpectedEvents(state)
     state.close()
 
