@@ -13,17 +13,25 @@ No date without grounds: where neither gives one, `no_date` or the pace's own wo
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from analytics.pace_dates import Dates, pace_dates
 from analytics.wording import HALF_READ, says_why_no_pace
-from roomleft.limits import Limit, Pace, Reading
+from roomleft.limits import Limit, Pace, Reading, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook
 
 LIKELY = 0.5
 """From here on a limit probably runs out."""
+STILL_LIKELY = 0.4
+"""One that probably did when it was last measured, in the same window, still does from here on: near the line a chance crosses it many times a day
+(measured: up to 13 times, by readings alone), and a date that comes and goes with it is none to plan by."""
+STORED_GRAIN = Decimal("0.000000001")
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A row older than this has no say."""
 SOON = timedelta(days=30)
 """A stock that runs out sooner than this, or than its next step takes, is tight."""
 OF_THE_FORECAST = frozenset({NoDate.NO_DATA, NoDate.FAILED, NoDate.PER_USER, NoDate.BY_QUERY})
@@ -81,21 +89,40 @@ def of_outlook(outlook: Outlook) -> Ahead:
     )
 
 
-def runs_out_soon(limit: Limit, ahead: Ahead, now: datetime) -> bool:
+def is_likely(p_breach: float, was_likely: bool) -> bool:
+    """Whether a window probably runs out, as last time's answer bears on it."""
+    return p_breach >= (STILL_LIKELY if was_likely else LIKELY)
+
+
+def was_likely(limit: Limit, before: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Whether the limit's newest stored row, of the same amount and window (a rolling one's moves on), said that it probably runs out."""
+    if limit.window is None or before is None or before["p_breach"] is None or not limit.amount.is_finite():
+        return False
+    if abs(before["amount"] - limit.amount) > STORED_GRAIN:
+        return False
+    if not timedelta(0) <= now - before["as_of"] <= FORGOTTEN_AFTER:
+        return False
+    if limit.window.span is None and before["window_end"] != limit.window.bounds(now)[1]:
+        return False
+    held = before["state"] == State.TIGHT and (before["fraction_left"] or 0.0) > float(limit.tight_below)
+    return before["p_breach"] >= LIKELY or (before["p_breach"] >= STILL_LIKELY and (held or before["order_by"] is not None))
+
+
+def runs_out_soon(limit: Limit, ahead: Ahead, now: datetime, was_likely: bool = False) -> bool:
     """Whether it probably runs out before it refills (no probability: does at the present pace); a stock within 30 days or its next step's lead time."""
     if limit.window and ahead.p_breach is not None:
-        return ahead.p_breach >= LIKELY
+        return is_likely(ahead.p_breach, was_likely)
     if ahead.dates.p50 is None:
         return False
     return bool(limit.window) or ahead.dates.p50 - now <= max(SOON, lead_time(limit))
 
 
-def order_by(limit: Limit, ahead: Ahead) -> datetime | None:
+def order_by(limit: Limit, ahead: Ahead, was_likely: bool = False) -> datetime | None:
     """The middle exhaustion date less the next step's lead time; of a window only where it probably runs out before the refill."""
     step, middle = limit.next_step, ahead.dates.p50
     if step is None or step.lead_time is None or middle is None:
         return None
-    if limit.window and ahead.p_breach is not None and ahead.p_breach < LIKELY:
+    if limit.window and ahead.p_breach is not None and not is_likely(ahead.p_breach, was_likely):
         return None
     return middle - step.lead_time
 

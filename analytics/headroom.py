@@ -22,10 +22,12 @@ LARGEST = Decimal("1e27")
 GRAIN = Decimal("0.000000001")
 
 
-def headroom(limit: Limit, reading: Reading | None, pace: Pace, now: datetime, outlook: Outlook | None = None) -> Headroom:
+def headroom(
+    limit: Limit, reading: Reading | None, pace: Pace, now: datetime, outlook: Outlook | None = None, was_likely: bool = False
+) -> Headroom:
     """How much room `limit` has left. Never raises for odd readings: what cannot be told is `unknown`, with the reason in words.
 
-    `outlook` None: no forecast speaks of the limit yet.
+    `outlook` None: no forecast speaks of the limit yet. `was_likely`: when it was last measured its window probably ran out (`analytics.ahead.was_likely`).
     """
     start, end = limit.window.bounds(now) if limit.window else (None, None)
     unread, why = _why_unknown(limit, reading, now)
@@ -39,7 +41,7 @@ def headroom(limit: Limit, reading: Reading | None, pace: Pace, now: datetime, o
         ahead, state = _run_out(reading, pace, outlook), State.EXHAUSTED
     else:
         ahead = ahead_of(limit, reading, remaining, pace, outlook, now)
-        state = State.TIGHT if fraction <= float(limit.tight_below) or runs_out_soon(limit, ahead, now) else State.OK
+        state = State.TIGHT if fraction <= float(limit.tight_below) or runs_out_soon(limit, ahead, now, was_likely) else State.OK
     ends = [None if level is None else _stored(level) for level in ahead.ends]
     return Headroom(
         limit_id=limit.limit_id,
@@ -66,7 +68,7 @@ def headroom(limit: Limit, reading: Reading | None, pace: Pace, now: datetime, o
         observed_at=reading.observed_at,
         as_of=now,
         about_to=ahead.about_to,
-        order_by=order_by(limit, ahead) if state is not State.EXHAUSTED else None,
+        order_by=order_by(limit, ahead, was_likely) if state is not State.EXHAUSTED else None,
         ends_p10=ends[0],
         ends_p50=ends[1],
         ends_p90=ends[2],

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
-from analytics.ahead import LIKELY, groundless
-from analytics.wording import chance_text, date_text, number_word, range_text
+from analytics.ahead import groundless
+from analytics.urgency import HORIZON, Row, by_step, by_urgency, is_due, is_undated, last_date, probably_will
+from analytics.wording import and_words, chance_text, date_text, number_word, range_text
 from roomleft.limits import Headroom, Limit, State
 from roomleft.money import MINUS, usd
 
-HORIZON = timedelta(days=30)
-WEEK = timedelta(days=7)
-"""A next step that must be ordered sooner than this needs somebody."""
 SOONEST = 0.1
 """Nobody is needed before the chance that something runs out has grown to this."""
 NOTHING, NOTHING_ELSE = "Nothing", "Nothing else"
-Row = tuple[Headroom, Limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,11 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
     out = [row for row in rows if row[0].state is State.EXHAUSTED]
     unknown = [row for row in rows if row[0].state is State.UNKNOWN]
     known = [row for row in rows if row[0].state in (State.OK, State.TIGHT)]
-    coming = sorted((row for row in known if _will(row[0], now)), key=lambda row: (_when(row[0]), row[0].limit_id))
+    coming = [row for row in known if probably_will(row[0], now)]
     if len(unknown) == len(rows):
         return Verdict(f"Nothing can be said: {_all_unknown(len(rows))}.")
     due = sorted(
-        (row for row in known if row not in coming and _is_due(row[0], now)), key=lambda row: (row[0].order_by, row[0].limit_id)
+        (row for row in known if row not in coming and is_due(row[0], now)), key=lambda row: (row[0].order_by, row[0].limit_id)
     )
     said = _sentence(len(out), coming, due, known, now, zone)
     if unknown:
@@ -52,10 +49,8 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
         # Silence is not health: "nothing needs you" must not come first, nor speak of limits that cannot be read.
         quiet = said.startswith(NOTHING)
         said = f"{missing} {said.replace(NOTHING, NOTHING_ELSE, 1)}" if quiet else f"{said} {missing}"
-    # The worst state first: what has run out comes before what will.
-    gone = min(out, key=lambda row: (row[0].fraction_left or 0.0, row[0].limit_id), default=None)
-    first = gone or next(iter((*coming, *due)), None)
-    return Verdict(said, _parts(*first, now, zone) if first else ())
+    first = next(iter(by_step(by_urgency(rows, now))), None)
+    return Verdict(said, _parts(first, now, zone) if first else ())
 
 
 def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequence[Row], now: datetime, zone: tzinfo) -> str:
@@ -73,7 +68,9 @@ def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequen
         said = f"{gone}{_ordering(due, now, zone, 'more' if out else '')}; nothing else needs you before {_until(others, now, zone)}."
         return said[0].upper() + said[1:]
     if out:
-        return f"{_limits(out).capitalize()} {_have(out)} run out; nothing else needs you before {_until(known, now, zone)}."
+        dark = sum(is_undated(row[0]) for row in known)
+        undated = f", {number_word(dark)} more {'is' if dark == 1 else 'are'} tight with no date yet" if dark else ""
+        return f"{_limits(out).capitalize()} {_have(out)} run out{undated}; nothing else needs you before {_until(known, now, zone)}."
     tight = sum(row[0].state is State.TIGHT for row in known)
     if tight:
         return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; none should run out before {_until(known, now, zone)}."
@@ -83,13 +80,9 @@ def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequen
 def _ordering(due: Sequence[Row], now: datetime, zone: tzinfo, more: str) -> str:
     """`one limit needs its next step ordered by 28 Nov`."""
     many = f"{number_word(len(due))} more" if more else _limits(len(due))
-    by = due[0][0].order_by
-    when = f"by {date_text(by, now, zone)}" if by is not None and by > now else "now"
+    by = last_date(*due[0], now)
+    when = by if by == "now" else f"by {by}"
     return f"{many} {'needs its next step' if len(due) == 1 else 'need their next steps'} ordered {when}"
-
-
-def _is_due(row: Headroom, now: datetime) -> bool:
-    return row.order_by is not None and row.order_by - now <= WEEK
 
 
 def _undated(out: int, tight: int) -> str:
@@ -99,17 +92,6 @@ def _undated(out: int, tight: int) -> str:
     if tight:
         return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; {later}"
     return f"{NOTHING} needs you now; {later}"
-
-
-def _will(row: Headroom, now: datetime) -> bool:
-    """Whether it is more likely than not to run out before it refills, or within 30 days for a stock."""
-    if row.p_breach is not None:
-        return row.p_breach >= LIKELY
-    return row.exhausts_p50 is not None and (row.window_end is not None or row.exhausts_p50 - now <= HORIZON)
-
-
-def _when(row: Headroom) -> float:
-    return row.exhausts_p50.timestamp() if row.exhausts_p50 else float("inf")
 
 
 def _how(coming: Sequence[Row], more: bool = False) -> str:
@@ -151,7 +133,9 @@ def _may_run_out(row: Headroom, limit: Limit) -> datetime | None:
     return middle + (late - middle) * ((share - 0.5) / 0.4)
 
 
-def _parts(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> tuple[str, ...]:
+def _parts(first: Sequence[Row], now: datetime, zone: tzinfo) -> tuple[str, ...]:
+    """The most urgent limit, and with its step the others that the same step is for."""
+    row, limit = first[0]
     parts = [limit.title]
     at = row.exhausts_p50
     if row.state is State.EXHAUSTED:
@@ -164,12 +148,14 @@ def _parts(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> tuple[st
         parts.append(f"{chance_text(row.p_breach)} likely")
     step = limit.next_step
     if step is not None:
-        parts.append(step.what)
+        others = f" (also for {and_words([other.title for _, other in first[1:]])})" if len(first) > 1 else ""
+        parts.append(f"{step.what}{others}")
         if step.cost_usd_per_month:
             cost = step.cost_usd_per_month
             parts.append(f"{usd(abs(cost), 0)} a month" if cost > 0 else f"{MINUS}{usd(abs(cost), 0)} a month")
-    if row.order_by is not None:
-        parts.append(f"order by {date_text(row.order_by, now, zone)}" if row.order_by > now else "order now")
+    by = last_date(row, limit, now)
+    if by and row.order_by is not None:
+        parts.append("order now" if by == "now" else f"order by {by}")
     return tuple(part for part in parts if part)
 
 

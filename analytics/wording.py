@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from roomleft.money import usd
@@ -12,6 +13,7 @@ __all__ = [
     "NARROW",
     "SHORT_UNITS",
     "amount_text",
+    "and_words",
     "chance_text",
     "date_text",
     "monthly_text",
@@ -28,9 +30,11 @@ HALF_READ = "no pace: history is still being read"
 
 
 def chance_text(chance: float) -> str:
-    """`38 %`; never 0 or 100."""
+    """`38 %`; never 0 or 100, and never the half of what is less: a limit that probably runs out is one of 50 % or more."""
     if chance < 0.01:
         return f"<{NARROW}1{NARROW}%"
+    if chance < 0.5 <= round(chance, 2):
+        return f"49{NARROW}%"
     return f">{NARROW}99{NARROW}%" if chance > 0.99 else f"{100 * chance:.0f}{NARROW}%"
 
 
@@ -40,6 +44,13 @@ def monthly_text(usd_per_month: Decimal) -> str:
         return "no cost"
     whole = usd(abs(usd_per_month), 0 if usd_per_month == usd_per_month.to_integral_value() else 2)
     return f"{'saves ' if usd_per_month < 0 else ''}{whole} a month"
+
+
+def and_words(names: Sequence[str], most: int = 4) -> str:
+    """`this`, `this and that`, `this, that and another`; of more than `most` the others counted."""
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1:,} more"]
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def says_why_no_pace(basis: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 from urllib.parse import parse_qs, quote
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -27,6 +27,7 @@ from dashboards.parts import Parts
 from dashboards.plain_pages import NAV, html_answer, plain_page
 from roomleft.errors import RoomleftError
 from roomleft.findings import AlertState
+from roomleft.timespan import known_zones
 
 CHANGED_WITHIN = timedelta(hours=2)
 """How long before an alert began a deploy may have to do with it."""
@@ -101,7 +102,7 @@ def make_alert_pages(parts: Parts) -> APIRouter:
             )
             return await page(request, alert, episode, words, 422)
         zone = request.query_params.get("tz", "")
-        tail = f"&tz={quote(zone, safe='')}" if zone in available_timezones() else ""
+        tail = f"&tz={quote(zone, safe='')}" if zone in known_zones() else ""
         return RedirectResponse(f"/alerts/{quote(episode, safe='')}?said={said}{tail}", 303, {"cache-control": "no-store"})
 
     @router.post("/alerts/{episode}/acknowledge", include_in_schema=False)
@@ -175,7 +176,7 @@ def past_alert(past: Episode) -> Alert:
 def _zone(request: Request, parts: Parts, alert: Alert) -> ZoneInfo:
     """The zone asked for, else the platform's."""
     asked = request.query_params.get("tz", "")
-    if asked in available_timezones():
+    if asked in known_zones():
         return ZoneInfo(asked)
     pack = parts.packs.get(alert.platform)
     return ZoneInfo(pack.zone) if pack else ZoneInfo("UTC")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,6 +87,12 @@ def event_document(event: ExpectedEvent, now: datetime) -> dict[str, Any]:
 def announceable(pack: Pack) -> set[str]:
     """What an event of a platform can be about, parts aside: what is watched for anomalies and what is forecast."""
     return wholes(pack) | {name.partition("#")[0] for name in plan_of(pack).targets}
+
+
+def known_platform(platform: str | None, packs: Collection[str], where: str = "the parameter platform") -> None:
+    """Raises InputError for one that is not among `packs`; None stands for all of them."""
+    if platform is not None and platform not in packs:
+        raise InputError(f"unknown platform {platform[:60]!r}", where, f"platforms: {', '.join(sorted(packs)) or 'none'}")
 
 
 def announce(state: StateDb, packs: Mapping[str, Pack] | None, body: Mapping[str, Any], who: str, now: datetime) -> ExpectedEvent:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
-from dashboards.anomaly_rows import FORMS, SHOWN_FOR, announce, document, event_document, mark_expected, recent
+from dashboards.anomaly_rows import FORMS, SHOWN_FOR, announce, document, event_document, known_platform, mark_expected, recent
 from dashboards.bodies import read_object
 from dashboards.parts import Parts
 from roomleft.errors import InputError
@@ -39,8 +39,7 @@ def make_anomaly_api(parts: Parts) -> APIRouter:
         platform: str | None = None, since: str | None = None, until: str | None = None, form: str | None = None
     ) -> Response:
         now = parts.clock.now()
-        if platform is not None and platform not in parts.packs:
-            raise InputError(f"unknown platform {platform[:60]!r}", "the parameter platform", "platforms are the packs in use")
+        known_platform(platform, parts.packs)
         if form is not None and form not in FORMS:
             raise InputError(f"{form[:40]!r} is no form", "the parameter form", f"one of {', '.join(FORMS)}")
         end = _instant(until, "until") or now
@@ -61,6 +60,7 @@ def make_anomaly_api(parts: Parts) -> APIRouter:
 
     @router.get(EVENTS, summary="What was announced, newest beginning first", tags=["read"])
     async def events(platform: str | None = None, over: bool = False) -> Response:
+        known_platform(platform, parts.packs)
         now = parts.clock.now()
         after = None if over else now
         found = await asyncio.to_thread(lambda: ExpectedEvents(parts.state).all(ending_after=after, platform=platform))

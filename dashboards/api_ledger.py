@@ -7,17 +7,19 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
 from analytics.ledger import DIMENSIONS, Costs, Question
 from analytics.ledger_cost import Cost
+from analytics.month_cost import as_dict
 from dashboards.cost_books import books_of
 from dashboards.filters import Filters, parse
 from dashboards.parts import Parts
+from dashboards.reads import month_expected
 from roomleft.errors import InputError
-from roomleft.timespan import local_days, parse_instant
+from roomleft.timespan import known_zones, local_days, parse_instant
 
 from .answers import answer
 
@@ -31,6 +33,12 @@ DESCRIBED = (
     "are instants, half-open. `left_out` is infrastructure that a filter cannot apply to. Where `unpriced_requests` is above 0 the cost is at least that; "
     "`provisional` figures reach into the last 48 hours or into history that is still being read (`provisional_reason`), `restated` ones hold calls that were priced again. With a grain, `series` has the dollars of "
     "every bucket by the first dimension, beyond the 50 dearest as `(others)`. `covers` says what was counted whole."
+)
+
+ABOUT_MONTH = (
+    "AI usage and infrastructure of the calendar month that runs, of all platforms (or one) and of each in `platforms`. `ends` has p10, p50 and p90 of the whole "
+    "month: each platform's sampled AI cost added draw by draw, and infrastructure, which is known; null where it is not known, and `why`. `budget_usd` is there only "
+    "where the monthly budgets named in `budgets` cover all of the cost; `p_breach` is the chance of more."
 )
 
 
@@ -65,6 +73,21 @@ def make_ledger_api(parts: Parts) -> APIRouter:
         )
         told = await asyncio.to_thread(lambda: books_of(parts).costs(question, now))
         return answer(_told(told, question, span, grain))
+
+    @router.get(
+        "/api/v1/costs/month",
+        summary="What the month costs in all: so far, and at its end",
+        description=ABOUT_MONTH,
+        tags=["read"],
+    )
+    async def month(
+        platform: str | None = None,
+        tz: Annotated[str, Query(description="the IANA zone whose month is meant")] = "UTC",
+    ) -> Response:
+        if platform is not None and platform not in parts.packs:
+            raise InputError(f"unknown platform {platform[:60]!r}", "the parameter platform", "platforms are the packs in use")
+        now, zone = parts.clock.now(), _zone(tz)
+        return answer(as_dict(await asyncio.to_thread(month_expected, parts, platform, zone, now)))
 
     return router
 
@@ -109,7 +132,7 @@ def _instant(name: str, text: str) -> datetime:
 
 
 def _zone(tz: str) -> ZoneInfo:
-    if tz not in available_timezones():
+    if tz not in known_zones():
         raise InputError(f"{tz[:60]!r} is not a time zone", "the parameter tz", "an IANA name such as Europe/Berlin")
     return ZoneInfo(tz)
 

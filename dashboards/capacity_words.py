@@ -7,16 +7,16 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from analytics.forecasting.track_record import Bin, TrackRecord
+from analytics.ranges import money_range, share_range
 from analytics.room_cost import RoomCost
+from analytics.runs_out import Said, runs_out
+from analytics.urgency import ORDER_WITHIN, last_date
 from dashboards import limit_words, wording
 from dashboards.limit_rows import LimitRow
 from dashboards.record_rows import bin_of
 from roomleft.limits import State
 from roomleft.money import MINUS
 from roomleft.outlook import NO_DATE_WORDS, Made, NoDate
-
-NEAR = timedelta(days=14)
-"""An order this near is set in bold."""
 
 
 def tenth_range(tenth: Bin) -> str:
@@ -45,7 +45,11 @@ def amount_range(low: Decimal | float, high: Decimal | float, unit: str) -> str:
     """`$38–46k`, `4,612–5,040 worlds`, `62–71 %`; one value where both read the same."""
     low, high = sorted((float(low), float(high)))
     if unit.startswith("usd") or unit in wording.MONEY_UNITS:
-        return f"{_money_range(low, high)} {wording.USD_PER.get(unit, '')}".strip()
+        said = _money(high) if low == high else money_range(*(Decimal(repr(each)) for each in (low, high)))
+        return f"{said} {wording.USD_PER.get(unit, '')}".strip()
+    if low < high and unit in wording.RATIO_UNITS | wording.PERCENT_UNITS:
+        scale = 100 if unit in wording.RATIO_UNITS else 1
+        return share_range(*(Decimal(repr(each)) * scale for each in (low, high)))
     noun = wording.unit_word(unit)
     first, last = wording.amount(low, unit), wording.amount(high, unit)
     if first == last:
@@ -56,24 +60,13 @@ def amount_range(low: Decimal | float, high: Decimal | float, unit: str) -> str:
     return f"{first}–{last} {noun}".strip()
 
 
-def _money_range(low: float, high: float) -> str:
-    """As in the weekly report: thousands from ten thousand on, with as many decimals as tell both ends apart."""
-    scale, letter = next(((n, name) for n, name in ((1e6, "M"), (1e3, "k")) if high >= 10 * n or low >= n), (1.0, ""))
-    if low == high and scale > 1 and high < 10 * scale:
-        scale, letter = 1.0, ""
-    if letter and low >= 0:
-        if low == high:
-            return f"${_trimmed(high / scale, 1)}{letter}"
-        for places in (0, 1, 2):
-            ends = [f"{each / scale:,.{places}f}" for each in (low, high)]
-            if ends[0] != ends[1] and (places or low >= 10 * scale or not low):
-                break
-        return f"${ends[1]}{letter}" if ends[0] == ends[1] else f"${ends[0]}–{ends[1]}{letter}"
-    places = 0 if max(abs(low), abs(high)) >= 100 else 2 if max(abs(low), abs(high)) >= 0.1 else 4
-    first, last = (f"{MINUS if round(value, places) < 0 else ''}${abs(value):,.{places}f}" for value in (low, high))
-    if first == last:
-        return last
-    return f"{first}–{last.removeprefix('$')}" if low >= 0 else f"{first} – {last}"
+def _money(value: float) -> str:
+    """One amount: `$40k`, `$54.7k`, `$4,210`."""
+    scale, letter = next(((n, name) for n, name in ((1e6, "M"), (1e3, "k")) if value >= 10 * n), (1.0, ""))
+    if letter:
+        return f"${_trimmed(value / scale, 1)}{letter}"
+    places = 0 if abs(value) >= 100 else 2 if abs(value) >= 0.1 else 4
+    return f"{MINUS if round(value, places) < 0 else ''}${abs(value):,.{places}f}"
 
 
 def _trimmed(value: float, places: int) -> str:
@@ -178,15 +171,16 @@ def no_date_sentence(row: LimitRow) -> str:
 
 
 def order_words(row: LimitRow, now: datetime, zone: ZoneInfo) -> tuple[str, bool]:
-    """When the next step must be ordered, and whether that presses: `order by 14 Dec`, `was due 3 days ago`; empty without a date."""
+    """When the next step must be ordered, and whether that presses: `order by 14 Dec`, `was due 3 days ago`; empty without a date, or where the limit's own
+    is too far off to be said."""
     order_by = row.headroom.order_by
-    if order_by is None:
+    if order_by is None or runs_out(row.headroom, row.limit).said is not Said.DATE:
         return "", False
     if order_by <= now:
         days = (now - order_by).days
         ago = wording.plural(days, "day") + " ago" if days else "today"
         return f"was due {ago}", True
-    return f"order by {wording.when(order_by, now, zone)}", order_by - now <= NEAR
+    return f"order by {last_date(row.headroom, row.limit, now)}".replace(" ", "\u00a0"), order_by - now <= ORDER_WITHIN
 
 
 def lead_words(row: LimitRow) -> str:

@@ -20,8 +20,8 @@ from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones, tones
-from roomleft.limits import Freshness, Kind
-from roomleft.timespan import Period, Window
+from roomleft.limits import Freshness, Kind, Limit
+from roomleft.timespan import Period
 
 HISTORY = timedelta(days=7)
 KIND_ONE = {Kind.BUDGET: "budget", Kind.SLO: "SLO", Kind.CAPACITY: "capacity", Kind.QUOTA: "quota", Kind.RATIO: "ratio"}
@@ -33,10 +33,12 @@ FRESHNESS_WORDS = {
 assert set(KIND_ONE) == set(KIND_WORDS)
 
 
-def window_words(window: Window | None) -> str:
-    """`each month, from midnight in UTC`; `the last 30 d`; `a stock: it never refills`."""
+def window_words(limit: Limit) -> str:
+    """`each month, from midnight in UTC`; `the last 30 d`; without a window what that means of a limit of its kind."""
+    window = limit.window
     if window is None:
-        return "a stock: it never refills"
+        # A promise or a share is not used up: what it reads now is all there is to it.
+        return "none: what it reads now counts" if limit.kind in (Kind.SLO, Kind.RATIO) else "none: it never refills"
     if window.span is not None:
         return f"the last {wording.age(window.span)}, rolling"
     starts = ", fiscal" if window.year_starts != 1 and window.period in (Period.QUARTER, Period.YEAR) else ""
@@ -68,7 +70,7 @@ def details(row: LimitRow, filters: Filters, now: datetime, meter: str = "") -> 
                 badge("assumed", title="Nobody confirmed it") if limit.assumed else None,
             ],
         ),
-        ("Window", window_words(limit.window)),
+        ("Window", window_words(limit)),
         ("Reading" if row.is_floor else "Used", [("at least " if headroom.lower_bound else ""), used]),
         ("Left", limit_words.left(row).plain()),
         ("Runs out", if_so or out),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from roomleft.packs_yaml import nearest
-from roomleft.timespan import Period, Window, midnight
+from roomleft.timespan import Period, Window, known_zones, midnight
 
 RANGES = {
     "1h": "Last hour",
@@ -187,7 +187,7 @@ def parse(path: str | None, search: str | None) -> Filters:
             problems.append(f"{span!r} is not a range; showing {RANGES[usual].lower()}")
             span = usual
     zone = asked.pop("tz", "UTC")
-    if zone not in available_timezones():
+    if zone not in known_zones():
         problems.append(f"{zone!r} is not a time zone; showing UTC")
         zone = "UTC"
     platform = asked.pop("platform", None)

@@ -6,18 +6,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from analytics.ahead import groundless
 from analytics.health import since_text
+from analytics.runs_out import Said
+from analytics.runs_out import runs_out as said_of
 from dashboards import wording
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Kind, NextStep, State
 from roomleft.money import MINUS
-from roomleft.outlook import NO_DATE_WORDS, NoDate
+from roomleft.outlook import NoDate
 
 DASH = "–"
 FAR = timedelta(days=60)
-HARDLY = 0.01
-"""Below this chance a window is said to last: a date that holds once in a hundred times would only mislead."""
 YET = frozenset({NoDate.NO_DATA, NoDate.TOO_SHORT, NoDate.HALF_READ})
 """Reasons for no date that time will mend."""
 TIME_UNITS = wording.SECOND_UNITS | {"ms", "minutes", "hours"}
@@ -76,32 +75,41 @@ def runs_out(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
         if row.since is None:
             return Words("below the floor" if row.is_floor else "has run out", refill)
         return Words(f"{'below' if row.is_floor else 'out'} {began(row, now, zone)}", refill)
-    lasts = h.p_breach is not None and h.p_breach < HARDLY and row.limit.window is not None
-    if h.exhausts_p50 is not None and not lasts:
-        if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
-            spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
-        else:
-            spread = f"from {wording.when(h.exhausts_p10, now, zone)}" if h.exhausts_p10 is not None else ""
-        middle = wording.when(h.exhausts_p50, now, zone)
-        return Words(middle, "" if spread == middle else spread)
-    if h.exhausts_p10 is not None and not lasts:
-        only_if = "and only if it speeds up" if h.p_breach is None else f"10{wording.THIN}% by then"
-        return Words(f"not before {_dated(h.exhausts_p10, now, zone)}", only_if)
-    if h.p_breach is not None and h.p_breach >= HARDLY and h.no_date in set(NoDate) - {NoDate.BEYOND}:
-        # It may well run out, and nobody can say when: "not in 30 d" would belie the chance beside it.
-        return Words("no date", NO_DATE_WORDS[NoDate(h.no_date)])
-    if h.p_breach is None and groundless(h.basis, h.no_date):
-        return Words(f"no date{' yet' if h.no_date in YET else ''}", h.basis)
-    if _refills(row) and h.window_end is not None:
-        if h.window_end - now < timedelta(hours=48):
-            return Words(
-                "not in this period", f"resets {wording.when(h.window_end, now, own)} {h.window_end.astimezone(own).tzname()}"
+    found = said_of(h, row.limit)
+    match found.said:
+        case Said.DATE:
+            return _middle(row, now, zone)
+        case Said.NOT_BEFORE:
+            only_if = (
+                ("" if h.exhausts_p50 else "and only if it speeds up") if h.p_breach is None else f"10{wording.THIN}% by then"
             )
-        last = wording.day(h.window_end - timedelta(seconds=1), now, own)
-        return Words(f"after {last}", f"resets {wording.day(h.window_end, now, own)}")
-    if h.p_breach is None:
-        return Words("not at this pace")
-    return Words("not in 30 d" if h.p_breach < HARDLY else "unlikely in 30 d")
+            return Words(f"not before {_dated(h.exhausts_p10 or now, now, zone)}", only_if)
+        case Said.REASON:
+            return Words(f"no date{' yet' if h.no_date in YET else ''}", found.reason)
+        case Said.REFILLS:
+            return _lasts(h.window_end or now, now, own)
+        case Said.NOT_WITHIN | Said.UNLIKELY_WITHIN:
+            return Words(f"{'not' if found.said is Said.NOT_WITHIN else 'unlikely'} in {found.days}{wording.THIN}d")
+        case _:
+            return Words("not at this pace")
+
+
+def _middle(row: LimitRow, now: datetime, zone: ZoneInfo) -> Words:
+    h = row.headroom
+    assert h.exhausts_p50 is not None, "a date that is said is known"
+    if h.exhausts_p10 is not None and h.exhausts_p90 is not None:
+        spread = wording.day_range(h.exhausts_p10, h.exhausts_p90, now, zone)
+    else:
+        spread = f"from {wording.when(h.exhausts_p10, now, zone)}" if h.exhausts_p10 is not None else ""
+    middle = wording.when(h.exhausts_p50, now, zone)
+    return Words(middle, "" if spread == middle else spread)
+
+
+def _lasts(refills: datetime, now: datetime, own: ZoneInfo) -> Words:
+    if refills - now < timedelta(hours=48):
+        return Words("not in this period", f"resets {wording.when(refills, now, own)} {refills.astimezone(own).tzname()}")
+    last = wording.day(refills - timedelta(seconds=1), now, own)
+    return Words(f"after {last}", f"resets {wording.day(refills, now, own)}")
 
 
 def _dated(instant: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -130,6 +138,8 @@ def amount_made_of(row: LimitRow) -> str:
     how_many = wording.whole(whole / each)
     if row.limit.kind is Kind.SLO:
         return f"{wording.percent(each, 2)} of {how_many} {per}"
+    if row.limit.unit == row.limit.amount_per_unit == "usd":
+        return f"{wording.percent(each)} of {wording.money(whole / each)} {per}"
     return f"{wording.amount(each, row.limit.unit)} × {how_many} {per}"
 
 

@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from analytics.catalogue import PriceList
 from analytics.ledger import Costs, Question
 from analytics.ledger_rows import usage_rows
+from analytics.month_cost import Month
+from analytics.month_cost import month_cost as analytics_month
 from analytics.reports.golden import CALLS_OVER, AiCalls
 from analytics.scores import Scored, scores
 from dashboards.cost_asked import Answered, CostRows, answered, question_of
@@ -63,6 +66,16 @@ def month_cost(parts: Parts, filters: Filters, now: datetime) -> Costs:
     where = {"platform": (filters.platform,)} if filters.platform else {}
     since = Window(Period.MONTH, filters.zone).bounds(now)[0]
     return books_of(parts).costs(Question(since, max(now, since + ROLLED), where=where, zone=filters.zone), now)
+
+
+def month_expected(
+    parts: Parts, platform: str | None, zone: ZoneInfo, now: datetime, known: Sequence[LimitRow] | None = None
+) -> Month:
+    """What the month of a zone costs in all, so far and at its end: of a platform, or of all and each. `known`: the limits, where they were read."""
+    packs = {slug: pack for slug, pack in dict(parts.packs).items() if platform in (None, slug)}
+    read = limits(parts.store, packs, now, parts.slack) if known is None else known
+    rows = [(row.headroom, row.limit) for row in read]
+    return analytics_month(replace(books_of(parts), packs=packs), parts.forecasts, rows, now, zone)
 
 
 def cost(parts: Parts, filters: Filters, now: datetime) -> Answered:

@@ -8,8 +8,9 @@ from datetime import datetime
 from math import sqrt
 from typing import Any
 
-from analytics.forecasting.targets import report_series
+from analytics.forecasting.targets import plan_of, report_series
 from analytics.forecasting.track_record import Bin, TrackRecord, track_record
+from dashboards.forecast_rows import title_of
 from roomleft.outlook import Made
 from roomleft.packs import Pack
 from warehouse.store import Store
@@ -68,6 +69,33 @@ def record(store: Store, platform: str | None, now: datetime) -> Record:
 def scored(store: Store, platform: str | None, made: Made | None = None, most: int = EVERY) -> list[dict[str, Any]]:
     """Claims that are over, the newest first. Raises StoreError."""
     return store.rows("page_record_scored", platform=platform, made=made.value if made else None, most=most)
+
+
+STATISTICS = {"busiest": "busiest hour", "lowest": "lowest hour"}
+"""What of a day a target's name says its value is."""
+
+
+def apart_words(target: str) -> str:
+    """What sets a target apart from others of its title, in words: `busiest hour`, `30 days`, `tier premium`, `Europe/Berlin`."""
+    name, _, part = target.partition("/")[2].partition("#")
+    days = part.removesuffix("d")
+    told = STATISTICS.get(part) or (
+        f"{days} days" if days.isdigit() and days != part else part.replace("=", " ").replace("_", " ")
+    )
+    return ", ".join(each for each in (name.partition("@")[2], told) if each)
+
+
+def names_of(pack: Pack) -> dict[str, str]:
+    """The titles of what claims are about, by its name: limits, series of the report, targets."""
+    limits = {limit.limit_id: limit.title for limit in pack.limit_list()}
+    if not isinstance(pack, Pack):
+        return limits
+    plan = plan_of(pack)
+    targets = {
+        name: ", ".join(each for each in (title_of({"target": name}, target), "" if target.part else apart_words(name)) if each)
+        for name, target in plan.targets.items()
+    }
+    return targets | {subject.name: subject.title for subject in plan.subjects} | limits
 
 
 def units_of(pack: Pack) -> dict[str, str]:

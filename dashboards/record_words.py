@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from analytics.forecasting.track_record import Line
 from dashboards import capacity_words, wording
 from dashboards.forecast_rows import title_of
-from dashboards.record_rows import units_of
+from dashboards.record_rows import apart_words, names_of, units_of
 from roomleft.limits import Kind
 from roomleft.money import MINUS
 from roomleft.outlook import Made
@@ -90,10 +90,14 @@ def subject_words(row: Mapping[str, Any], packs: Mapping[str, Pack]) -> str:
         for limit in pack.limit_list():
             if limit.limit_id == row["subject"]:
                 return limit.title
+        known = names_of(pack).get(row["subject"] or row["target"])
+        if known is not None:
+            return known
     name = str(row["subject"] or row["target"]).removeprefix(f"{row['platform']}/").removeprefix(f"{row['platform']}.")
     series, _, part = name.replace("/", ", ").partition("#")
     told = title_of({"target": f"{row['platform']}/{series}"}, None)
-    return f"{told}, {part.replace('=', ' ').replace('_', ' ')}" if part else told
+    apart = apart_words(str(row["subject"] or row["target"]))
+    return f"{told}, {apart}" if part else told
 
 
 def said_words(row: Mapping[str, Any], unit: str, now: datetime, zone: ZoneInfo) -> str:

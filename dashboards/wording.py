@@ -5,11 +5,14 @@ A narrow no-break space stands before units and %; minus is U+2212; times are 24
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from analytics.wording import chance_text
 from roomleft.money import MINUS
+from roomleft.wording import COUNTED
 
 THIN = "\u202f"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -106,18 +109,15 @@ def percent(ratio: Number, places: int = 1) -> str:
     value = float(ratio) * 100
     if 99 < abs(value) < 100:
         # What is not whole must not be rounded to it: 99.996 % has not reached 100 %.
-        while places < 9 and round(abs(value), places) >= 100:
+        while places < 3 and round(abs(value), places) >= 100:
             places += 1
+        value = math.copysign(min(abs(value), 100 - 10.0**-places), value)
     return _signed(f"{_trim(abs(value), places if abs(value) < 1000 else 0)}{THIN}%", value < 0)
 
 
 def chance(probability: float) -> str:
     """A probability, never 0 or 100: `< 1 %`, `42 %`, `> 99 %`."""
-    if probability < 0.01:
-        return f"<{THIN}1{THIN}%"
-    if probability > 0.99:
-        return f">{THIN}99{THIN}%"
-    return f"{probability * 100:.0f}{THIN}%"
+    return chance_text(probability)
 
 
 def seconds(value: Number) -> str:
@@ -171,6 +171,8 @@ def amount(value: Number, unit: str) -> str:
         return size_bytes(value)
     if unit == BYTE_RATE:
         return f"{size_bytes(value)}/s"
+    if unit in COUNTED and 10 <= abs(float(value)) < 100:
+        return whole(value)
     if unit in UNIT_NAMES:
         return f"{count(value)}{THIN}{UNIT_NAMES[unit]}"
     return count(value)
@@ -182,11 +184,6 @@ def unit_word(unit: str) -> str:
     return USD_PER.get(unit, "") or ("" if unit in written else NOUNS.get(unit, unit.replace("_", " ")))
 
 
-COUNTED = frozenset(
-    "requests images tokens characters users connections queries instances events worlds bots pods campaigns deployments players "
-    "channels jobs screenshots gpus keys series".split()
-)
-"""Units of things that are counted: a mean of ten or more is told to the whole thing."""
 NOUNS = {"gpus": "GPUs", "cores": "cores"}
 SINGULAR = {"queries": "query", "series": "series"}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analytics.ahead import groundless
+from analytics.ahead import groundless, was_likely
 from analytics.headroom import headroom
 from analytics.meters import Meters, priced_per, rolled_over
 from analytics.pace import changes_by_the_minute, pace_of
@@ -152,11 +152,11 @@ def measure(
     """
     paces = paces or Paces(foresee=foresee)
     rows: list[Headroom] = []
+    stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
     for pack in packs.values():
         meters = Meters(store, pack, now)
         limits = [limit for limit in pack.limit_list() if only is None or limit.limit_id in only]
-        rows.extend(_measured(meters, limit, paces, slack) for limit in limits)
-    stored = {row["limit_id"]: row for row in store.rows("headroom_now")}
+        rows.extend(_measured(meters, limit, paces, slack, stored.get(limit.limit_id)) for limit in limits)
     due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
     if due:
         with store.arrivals.stamp(store.now) as stored_at:
@@ -195,7 +195,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> Headroom:
+def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta, before: Mapping[str, Any] | None) -> Headroom:
     try:
         sized, impossible = priced_per(meters, limit)
         reading = impossible or meters.read(limit.meter_id, sized)
@@ -214,7 +214,8 @@ def _measured(meters: Meters, limit: Limit, paces: Paces, slack: timedelta) -> H
     except Exception as error:
         log.exception("the pace of %s failed", limit.limit_id)
         pace = Pace.none(f"{FAILED}{error}")
-    return headroom(sized, reading, pace, meters.now, paces.ahead(meters.pack, sized, reading, meters.now))
+    outlook = paces.ahead(meters.pack, sized, reading, meters.now)
+    return headroom(sized, reading, pace, meters.now, outlook, was_likely(sized, before, meters.now))
 
 
 def _failed(what: str) -> Reading:
@@ -233,6 +234,9 @@ def _is_due(row: Headroom, before: Mapping[str, Any] | None) -> bool:
         # Why nothing can be told is all that such a row says.
         return True
     if _differ(row.fraction_left, before["fraction_left"], NOTICEABLE) or _differ(row.p_breach, before["p_breach"], LIKELIER):
+        return True
+    if (row.order_by is None) != (before["order_by"] is None):
+        # Whether it was said is what the next measurement goes by.
         return True
     return row.no_date != before["no_date"] or _moved(row.exhausts_p50, before["exhausts_p50"], row.as_of)
 

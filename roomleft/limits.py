@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from roomleft.timespan import Window
+
+UTC = ZoneInfo("UTC")
 
 
 class Direction(StrEnum):
@@ -83,6 +86,8 @@ class Limit:
     per_user: bool = False
     amount_per: str | None = None
     """A meter whose reading multiplies `amount`: a budget of $2 for each active user."""
+    amount_per_unit: str = ""
+    """That meter's unit: of money, `amount` is a share of it."""
     rollover: bool = False
     """What the last window left of its own amount is added to this one's; what it had itself been given lapses, overspend is not carried."""
     earlier_amounts: tuple[tuple[datetime, Decimal], ...] = ()
@@ -90,6 +95,8 @@ class Limit:
     recipients: tuple[str, ...] = ()
     """E-mail addresses of those who are to be told."""
     note: str = ""
+    zone: ZoneInfo = UTC
+    """Its platform's: what must be ordered must be by a day of this zone."""
 
     def amount_at(self, instant: datetime) -> Decimal:
         """Its own amount at an instant: what held then, as far as changes are known."""

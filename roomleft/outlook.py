@@ -49,7 +49,7 @@ NO_DATE_WORDS = {
     NoDate.TOO_SHORT: "too few complete days",
     NoDate.TOO_GAPPY: "too many days are missing",
     NoDate.ALL_ZERO: "nothing was used yet",
-    NoDate.TOO_SPARSE: "used on too few days for a date; a mean rate is shown",
+    NoDate.TOO_SPARSE: "too few days with use to name a day",
     NoDate.NO_BETTER: "nothing forecasts it better than repeating last week",
     NoDate.NOT_FINITE: "the readings are no numbers",
     NoDate.STALE: "its data has stopped coming",

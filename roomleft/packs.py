@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -200,10 +201,12 @@ class Pack(Strict):
             assumed=spec.assumed,
             per_user=spec.per_user,
             amount_per=spec.amount_per,
+            amount_per_unit=self.meters[spec.amount_per].unit if spec.amount_per in self.meters else "",
             rollover=spec.rollover,
             earlier_amounts=self._earlier_amounts.get(spec.id, ()),
             recipients=tuple(spec.recipients),
             note=spec.note,
+            zone=ZoneInfo(self.zone),
         )
 
     def amount_of(self, spec: LimitSpec) -> Decimal:

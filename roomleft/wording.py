@@ -24,6 +24,11 @@ SHORT_UNITS = {
     "fraction": "",
     "score": "",
 }
+COUNTED = frozenset(
+    "requests images tokens characters users connections queries instances events worlds bots pods campaigns deployments players "
+    "channels jobs screenshots gpus keys series".split()
+)
+"""Units of things that are counted: a mean of ten or more is told to the whole thing."""
 RATIO_UNITS = frozenset({"ratio", "fraction"})
 BURN_FACTS = frozenset({"slo", "burn_rate"})
 """The facts of an alert on how fast an error budget burns."""
@@ -101,6 +106,12 @@ def date_text(at: datetime | None, now: datetime, zone: tzinfo = UTC) -> str:
     if days in (0, 1):
         return f"{'today' if days == 0 else 'tomorrow'} {local:%H:%M}"
     return f"{local.day} {local:%b}" + (f" {local.year}" if local.year != today.year else "")
+
+
+def last_day_text(by: datetime, now: datetime, zone: tzinfo) -> str:
+    """The last day on which something can be ordered that must be ordered by an instant: `28 Nov`; the year if it is another."""
+    last, today = by.astimezone(zone), now.astimezone(zone)
+    return f"{last.day} {last:%b}" + (f" {last.year}" if last.year != today.year else "")
 
 
 def range_text(low: datetime, high: datetime | None, now: datetime, zone: tzinfo = UTC) -> str:

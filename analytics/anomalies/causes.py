@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from roomleft.money import usd
+from roomleft.money import MINUS, usd
 from warehouse.store import Store
 
 DIMENSIONS = ("model", "request_type", "tier", "component", "provider")
@@ -21,6 +21,10 @@ DAY_S = 86_400
 MOST_PARTS = 8
 OTHERS = "(others)"
 NOT_GIVEN = "(not given)"
+REST = Decimal("0.05")
+"""From this share of the first part on it is said what all else adds or takes away."""
+OFFSET = Decimal("0.2")
+"""From this share of a difference on it is said what works against it."""
 TELLING = Decimal("0.5")
 """The share of a difference from which on one value is said to be its cause."""
 
@@ -74,7 +78,15 @@ class Split:
         if not total:
             return ""
         name, most = max(named.items(), key=lambda each: each[1] / total)
-        return name if most / total >= TELLING else "several things at once"
+        said = name if most / total >= TELLING else "several things at once"
+        # What works against it has its name by its own sign.
+        against = {
+            "fewer calls" if up else "more calls": self.calls_usd,
+            "other kinds of calls": self.mix_usd,
+            "cheaper calls" if up else "dearer calls": self.price_usd,
+        }
+        other, least = min(against.items(), key=lambda each: each[1] / total)
+        return f"{said}, partly offset by {other}" if least / total <= -OFFSET else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,20 +250,38 @@ def _best(known: Sequence[Cell], difference: Decimal, dimensions: Iterable[str])
 
 
 def _words(made: Causes, per: str) -> str:
-    """`+$41 a day: 86 % from model X, of which tier premium 70 %; more calls`."""
-    difference = made.difference_usd
-    size = usd(abs(difference), 0 if abs(difference) >= 10 else 2)
-    head = f"{'+' if difference >= 0 else '−'}{size}{f' {per}' if per else ''}"
-    parts = []
-    for i, part in enumerate(made.told):
-        percent = 100 * (part.share or 0)
-        # Where others fell meanwhile one value makes up more than the whole: as a percentage of it that reads like a slip.
-        share = f"{percent:.0f} % " if percent < 100.5 else "more than all "
-        parts.append(f"{share}{'from ' if i == 0 else 'of that '}{part.dimension.replace('_', ' ')} {part.value}")
-    several = any(len(each) > 1 for each in made.by.values())
-    said = ", ".join(parts) or ("spread over all kinds of calls" if several else "")
-    told = "; ".join(each for each in (said, made.split.words) if each)
+    """`+$41 a day: model X +$48, mostly tier premium, all else −$7.20; more calls`."""
+    head = f"{_signed(made.difference_usd)}{f' {per}' if per else ''}"
+    told = _why(made)
     return f"{head}: {told}" if told else head
+
+
+def sentence(made: Causes) -> str:
+    """The same as a sentence without its full stop: `Costs rose $41: model X +$48, mostly tier premium, all else −$7.20; more calls`."""
+    difference = made.difference_usd
+    if not difference:
+        return "Costs did not change"
+    told = _why(made)
+    size = _signed(abs(difference)).removeprefix("+")
+    return f"Costs {'rose' if difference > 0 else 'fell'} {size}" + (f": {told}" if told else "")
+
+
+def _why(made: Causes) -> str:
+    """Which values make up the difference, and whether there were more, other or dearer calls."""
+    several = any(len(each) > 1 for each in made.by.values())
+    said = "spread over all kinds of calls" if several else ""
+    if made.told:
+        first, *within = made.told
+        mostly = "".join(f", mostly {part.dimension.replace('_', ' ')} {part.value}" for part in within)
+        rest = made.difference_usd - first.difference_usd
+        others = f", all else {_signed(rest)}" if abs(rest) >= REST * abs(first.difference_usd) else ""
+        said = f"{first.dimension.replace('_', ' ')} {first.value} {_signed(first.difference_usd)}{mostly}{others}"
+    return "; ".join(each for each in (said, made.split.words) if each)
+
+
+def _signed(amount: Decimal) -> str:
+    """`+$41`, `−$7.20`."""
+    return f"{'+' if amount >= 0 else MINUS}{usd(abs(amount), 0 if abs(amount) >= 10 else 2)}"
 
 
 def part_document(part: Part) -> dict[str, Any]:

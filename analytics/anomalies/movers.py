@@ -17,7 +17,7 @@ LEAST_USD = Decimal("1")
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """A platform whose AI cost of a week differs from the week before. `causes.words` says it in words: `+$41: 86 % from model X; more calls`."""
+    """A platform whose AI cost of a week differs from the week before. `causes.words` says it in words: `+$41: model X +$35; more calls`."""
 
     platform: str
     title: str

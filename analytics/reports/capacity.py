@@ -161,12 +161,12 @@ def _track(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
         low, middle, high, came = (Decimal(repr(float(row[name]))) for name in ("low", "middle", "high", "outcome"))
         held = low <= came <= high
         lines.append({
-            "subject": subject, "name": titles.get(subject, subject.rpartition("/")[2].replace("_", " ").capitalize()), "metric": str(row["metric"]),
+            "subject": subject, "name": titles.get(subject) or say.clean(str(row.get("name") or _spoken(subject))), "metric": str(row["metric"]),
             "made": str(row["made"]), "unit": unit, "said_at": row["said_at"], "about_to": row["about_to"], "horizon_days": row["horizon_days"],
             "low": low, "middle": middle, "high": high, "outcome": came, "held": held,
             "said_on": say.day(row["said_at"], now, zone), "until": say.day(row["about_to"] - timedelta(seconds=1), now, zone),
             "said_words": say.amount_range(low, high, unit), "came_words": say.amount(came, unit),
-            "held_words": "as forecast" if held else "above the range" if came > high else "below the range",
+            "held_words": say.held_words(low, high, came, unit),
         })  # fmt: skip
     kept = sum(bool(line["held"]) for line in lines)
     words = given.record.words if given.record is not None else ""
@@ -180,3 +180,8 @@ def _track(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
         "lines": lines,
         "replayed": any(line["made"] == "replayed" for line in lines),
     }
+
+
+def _spoken(subject: str) -> str:
+    """`Active users` of a name `shop/active_users`: of what no pack has a title for any more."""
+    return subject.rpartition("/")[2].partition("#")[0].replace("_", " ").capitalize()

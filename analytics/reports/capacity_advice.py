@@ -25,6 +25,7 @@ from roomleft.outlook import Shape
 from roomleft.packs import Pack
 from roomleft.packs_parts import Advice
 from roomleft.timespan import midnight
+from roomleft.wording import last_day_text
 
 SOON = timedelta(days=14)
 STATISTICS = {
@@ -112,7 +113,7 @@ def urgency(holds: bool, order_by: datetime | None, now: datetime, zone: tzinfo)
         return "not needed"
     if order_by is None:
         return "holds; no lead time is given"
-    return "order now" if order_by <= now else f"order by {day_words(order_by.astimezone(zone).date(), now, zone)}"
+    return "order now" if order_by <= now else f"order by {last_day_text(order_by, now, zone)}"
 
 
 def _read(advice: Advice, own: Series | None, bound: Row | None, rows: Mapping[str, Row], days: int) -> tuple[Read, str]:

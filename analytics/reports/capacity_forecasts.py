@@ -9,7 +9,8 @@ from typing import Any
 
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_ahead import Ahead, Series, ahead_of, fan, figure, history
-from analytics.reports.decisions import dates_of, last_date, when
+from analytics.reports.decisions import dates_of, when
+from analytics.urgency import last_date
 from analytics.wording import NARROW, chance_text, span_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.money import MINUS
@@ -22,6 +23,7 @@ HEADINGS = {
     "ai_requests": "AI requests",
     "ai_cost": "AI cost",
 }
+NO_FORECAST = "no forecast"
 ORDER = (Kind.CAPACITY, Kind.QUOTA, Kind.BUDGET, Kind.RATIO, Kind.SLO)
 Row = tuple[Headroom, Limit]
 
@@ -78,7 +80,9 @@ def _said(series: Series, ahead: Ahead, until: date, flow: bool, now: datetime, 
     span = f"the next {series.days} days" if flow else f"on {day_words(until, now, zone)}"
     compared = ("the last " + str(series.days) + " days" if flow else "the last week") if before is not None else ""
     growth = growth_words(ahead.growth)
-    likely = f"likely {say.amount_range(low, high, series.unit)} {'in ' if flow else ''}{span}, middle {say.amount(middle, series.unit)}"
+    likely = f"likely {say.amount_range(low, high, series.unit)} {'in ' if flow else ''}{span}"
+    ends = say.amount_range(low, high, series.unit)
+    likely += f", middle {say.amount(middle, series.unit)}" if say.amount(middle, series.unit) != ends else ""
     change = f"; {growth} against {compared} ({say.amount(before, series.unit)})" if before is not None and growth else ""
     return {
         "before": before, "p10": low, "p50": middle, "p90": high, "growth": ahead.growth, "no_date": None, "why": "",
@@ -125,12 +129,12 @@ def _limit(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> dict[str
         "limit_id": row.limit_id, "title": say.clean(limit.title), "kind": str(limit.kind), "amount": row.amount, "unit": limit.unit, "used": row.used,
         "amount_words": say.amount(row.amount, limit.unit), "at_least": limit.direction is Direction.AT_LEAST, "assumed": limit.assumed,
         "windowed": limit.window is not None, "state": str(row.state), "p_breach": row.p_breach, "chance": chance_words(row), "about_to": row.about_to,
-        "exhausts_at": dates_of(row), "runs_out": when(row, limit, now, zone), "order_by": row.order_by, "by": last_date(row, now, zone),
+        "exhausts_at": dates_of(row), "runs_out": when(row, limit, now, zone), "order_by": row.order_by, "by": last_date(row, limit, now),
     }  # fmt: skip
 
 
 def chance_words(row: Headroom) -> str:
-    """`72 %`, `has run out`, `unknown`."""
-    if row.state is State.EXHAUSTED:
-        return "has run out"
-    return "unknown" if row.p_breach is None or row.state is State.UNKNOWN else chance_text(row.p_breach)
+    """`72 %`, `has run out`, `unknown` of what has no data, `no forecast`."""
+    if row.state in (State.EXHAUSTED, State.UNKNOWN):
+        return "has run out" if row.state is State.EXHAUSTED else "unknown"
+    return NO_FORECAST if row.p_breach is None else chance_text(row.p_breach)

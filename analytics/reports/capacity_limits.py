@@ -15,10 +15,13 @@ from analytics.forecasting.questions import covered_to_s, edges_s, filling
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_ahead import SHARES, Floats, figure, totals
 from analytics.reports.capacity_forecasts import Row, chance_words, lead_words
-from analytics.reports.decisions import dates_of, last_date, when
+from analytics.reports.decisions import dates_of, when
+from analytics.urgency import last_date
 from analytics.wording import NARROW, chance_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
+from roomleft.money import MINUS
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook, Shape
+from roomleft.wording import RATIO_UNITS
 
 TABLED = (Kind.CAPACITY, Kind.QUOTA)
 
@@ -57,7 +60,7 @@ def _limit(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> dict[str
         "if_so": limit.window is not None and row.exhausts_p50 is not None,
         "no_date": row.no_date,
         "order_by": row.order_by,
-        "by": last_date(row, now, zone),
+        "by": last_date(row, limit, now),
         "lead_time_s": lead.total_seconds() if lead is not None else None,
         "lead": lead_words(lead) if lead is not None else "",
         "step": say.clean(step.what) if step is not None else "",
@@ -73,18 +76,22 @@ def room_words(row: Headroom, limit: Limit) -> str:
     bound = say.amount(row.amount, limit.unit)
     if row.remaining is None:
         return f"unknown: {say.clean(row.reason)}" if row.reason else "unknown"
-    size = left_words(abs(row.remaining), limit.unit)
+    size = left_words(abs(row.remaining), limit.unit, bound)
     if limit.direction is Direction.AT_LEAST:
         return f"{size} {'below' if row.remaining < 0 else 'above'} the floor of {bound}"
     return f"{size} over the limit of {bound}" if row.remaining < 0 else f"{size} left of {bound}"
 
 
-def left_words(remaining: Decimal, unit: str) -> str:
-    """What is left, beside an amount that carries the unit: `1.5`, `$12.30`, `0.65 GB`; a share's is in points."""
+def left_words(remaining: Decimal, unit: str, bound: str = "") -> str:
+    """What is left, without the unit that the amount beside it carries: `1.5`, `$12.30`, `0.65`; a share's is in points."""
+    if unit in say.SHARES:
+        points = remaining * (100 if unit in RATIO_UNITS else 1)
+        return f"{MINUS if points < 0 else ''}{say.points_text(points)} points"
     text = say.amount(remaining, unit)
-    if unit in ("percent", "ratio", "fraction"):
-        return f"{text.removesuffix(f'{NARROW}%')} points"
-    return text.removesuffix(f"{NARROW}{unit.replace('_', ' ')}")
+    if unit == "usd_per_user":
+        return text.removesuffix(" a user")
+    number, _, same = text.rpartition(NARROW)
+    return number if number and (not bound or same == bound.rpartition(NARROW)[2]) else text
 
 
 def is_budget(limit: Limit) -> bool:
@@ -117,6 +124,7 @@ def _budget(row: Headroom, limit: Limit, ahead: Futures | Outlook | None, now: d
         "window": _window_name(start, end, window.zone, now),
         "spent_words": ("at least " if row.lower_bound else "") + (say.amount(row.used, limit.unit) if row.used is not None else "unknown"),
         "amount_words": say.amount(row.amount, limit.unit),
+        "over": f"over by {say.amount(row.used - row.amount, limit.unit)}" if row.used is not None and row.used > row.amount else "",
         "likely": likely or _why(row), "runs_out": when(row, limit, now, zone), "if_so": row.exhausts_p50 is not None, "exhausts_at": dates_of(row), "next": following,
     }  # fmt: skip
 

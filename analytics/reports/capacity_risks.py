@@ -89,7 +89,7 @@ def _of_limits(rows: Sequence[Row]) -> list[dict[str, Any]]:
         ("possible", "Limits that may run out", "medium", POSSIBLE, LIKELY),
     ):
         own = [
-            f"{say.clean(limit.title)} {chance_text(row.p_breach or 0)}"
+            f"{say.clean(limit.title)} ({chance_text(row.p_breach or 0)})"
             for row, limit in likely
             if low <= (row.p_breach or 0) < high
         ]

@@ -10,8 +10,9 @@ from typing import Any
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_ahead import figure
 from analytics.reports.capacity_forecasts import Row, chance_words
-from analytics.reports.decisions import dates_of, last_date, when
+from analytics.reports.decisions import dates_of, when
 from analytics.reports.scaling import ScalingRow, Trigger
+from analytics.urgency import last_date
 from analytics.wording import NARROW, number_text, span_text
 from roomleft.limits import Direction
 from roomleft.packs import Pack
@@ -112,5 +113,5 @@ def _running(row: ScalingRow) -> str:
 def _limit(row: Any, limit: Any, now: datetime, zone: tzinfo) -> dict[str, Any]:
     return {
         "limit_id": row.limit_id, "title": say.clean(limit.title), "p_breach": row.p_breach, "chance": chance_words(row), "exhausts_at": dates_of(row),
-        "runs_out": when(row, limit, now, zone), "order_by": row.order_by, "by": last_date(row, now, zone),
+        "runs_out": when(row, limit, now, zone), "order_by": row.order_by, "by": last_date(row, limit, now),
     }  # fmt: skip

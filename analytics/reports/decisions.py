@@ -1,6 +1,6 @@
 """What somebody has to decide: the limits that have run out, that probably will, or whose next step must be ordered soon. From stored rows alone.
 
-Worst first is by what is lost if nobody acts: how bad it is when a limit of that kind runs out, times how likely it is; for money, also how far over.
+A step that is the next one of several limits is one decision: it names them all, and is to be made by the earliest of their last days.
 """
 
 from __future__ import annotations
@@ -10,57 +10,26 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from analytics.reports import weekly_words as say
+from analytics.runs_out import Said, runs_out
+from analytics.urgency import Row, by_step, by_urgency, last_date
 from analytics.wording import chance_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate
-from roomleft.wording import RATIO_UNITS
-
-LIKELY = 0.5
-ORDER_WITHIN = timedelta(days=14)
-"""A last day that comes before the report after next cannot wait for that one."""
-LOSS = {Kind.CAPACITY: 5, Kind.SLO: 4, Kind.QUOTA: 3, Kind.BUDGET: 3, Kind.RATIO: 1}
-"""What it means that a limit runs out: people are turned away; a promise is broken; a feature stops, or money is gone; something is less good than meant."""
-UNDATED_CHANCE = 0.5
-"""What a tight limit counts for while nobody can say how likely it is to run out."""
-FAR = timedelta(days=90)
-FAR_OFF = "not within 90 days"
-SHARES = RATIO_UNITS | {"percent"}
-HARDLY = 0.01
-"""From this chance on it cannot be said that a limit will not run out."""
-Row = tuple[Headroom, Limit]
-
-
-def needs_decision(row: Headroom, now: datetime) -> bool:
-    """Whether a limit has run out, is more likely than not to, must be ordered for soon, or is tight while nothing can be forecast."""
-    if row.state is State.UNKNOWN:
-        return False
-    if row.state is State.EXHAUSTED:
-        return True
-    if row.p_breach is None:
-        return row.state is State.TIGHT
-    soon = row.order_by is not None and row.order_by <= now + ORDER_WITHIN
-    return row.p_breach >= LIKELY or soon
-
-
-def lost(row: Headroom, limit: Limit) -> float:
-    """What is lost if nobody acts, as a number to sort by: `LOSS` of its kind × its chance, up to twice that for a budget that ends far over."""
-    chance = 1.0 if row.state is State.EXHAUSTED else UNDATED_CHANCE if row.p_breach is None else row.p_breach
-    over = 0.0
-    if limit.kind is Kind.BUDGET and row.ends_p50 is not None and row.amount > 0:
-        over = min(1.0, max(0.0, float(row.ends_p50 / row.amount) - 1))
-    return LOSS[limit.kind] * chance * (1 + over)
 
 
 def decisions(rows: Sequence[Row], titles: Mapping[str, str], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
-    """Every decision, worst first: figures as stored, and words for a reader in `zone`."""
-    known = [row for row in rows if needs_decision(row[0], now)]
-    known.sort(key=lambda row: (-lost(*row), row[0].order_by or row[0].exhausts_p50 or now + FAR, row[0].limit_id))
-    return [decision(row, limit, titles, now, zone) for row, limit in known]
+    """Every decision, the most urgent first: figures as stored, and words for a reader in `zone`."""
+    return [decision(own, titles, now, zone) for own in by_step(by_urgency(rows, now))]
 
 
-def decision(row: Headroom, limit: Limit, titles: Mapping[str, str], now: datetime, zone: tzinfo) -> dict[str, Any]:
-    """One decision. `what` to do, `why` in a sentence, `chance`, `when` it runs out, `cost` of the step, `by` when it must be ordered, `owner`."""
+def decision(own: Sequence[Row], titles: Mapping[str, str], now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """One decision about one limit, or about all whose next step is the same. `what` to do, `why` in a sentence, `chance`, `when` it runs out, `cost` of
+    the step, `by` when it must be ordered, `owner`. Figures are the most urgent limit's, but for `order_by`, the earliest; `also` has the others'."""
+    row, limit = own[0]
     step = limit.next_step
+    orders = [each for each, _ in own if each.order_by is not None]
+    first = min(orders, key=lambda each: (each.order_by, each.limit_id), default=row)
+    dated = next(pair for pair in own if pair[0] is first)
     return {
         "limit_id": row.limit_id,
         "platform": row.platform,
@@ -71,17 +40,32 @@ def decision(row: Headroom, limit: Limit, titles: Mapping[str, str], now: dateti
         "assumed": limit.assumed,
         "p_breach": row.p_breach,
         "exhausts_at": dates_of(row),
-        "order_by": row.order_by,
+        "order_by": first.order_by,
         "cost_usd_per_month": step.cost_usd_per_month if step else None,
         "lead_time_s": step.lead_time.total_seconds() if step and step.lead_time else None,
-        "owner": say.clean(limit.owner) or "nobody named",
+        "owner": " and ".join(dict.fromkeys(say.clean(each.owner) for _, each in own if each.owner)) or "nobody named",
         "what": say.sentence(say.clean(step.what)) if step else "Decide what to do: no next step is written down",
         "why": why(row, limit, now, zone),
-        "chance": "" if row.state is State.EXHAUSTED else "unknown" if row.p_breach is None else chance_text(row.p_breach),
+        "chance": chance_of(row),
         "when": when(row, limit, now, zone),
         "cost": say.monthly(step.cost_usd_per_month) if step else "",
-        "by": last_date(row, now, zone),
+        "by": "now" if any(last_date(*pair, now) == "now" for pair in own) else last_date(*dated, now),
+        "also": [_also(each, other, now, zone) for each, other in own[1:]],
     }
+
+
+def _also(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """Another limit that the same step makes room for."""
+    return {
+        "limit_id": row.limit_id, "title": say.clean(limit.title), "assumed": limit.assumed, "state": row.state.value, "p_breach": row.p_breach,
+        "chance": chance_of(row), "exhausts_at": dates_of(row), "order_by": row.order_by, "why": why(row, limit, now, zone),
+        "when": when(row, limit, now, zone), "by": last_date(row, limit, now),
+    }  # fmt: skip
+
+
+def chance_of(row: Headroom) -> str:
+    """`72 %`; empty of what has run out."""
+    return "" if row.state is State.EXHAUSTED else "unknown" if row.p_breach is None else chance_text(row.p_breach)
 
 
 def dates_of(row: Headroom) -> dict[str, datetime | None] | None:
@@ -93,38 +77,35 @@ def dates_of(row: Headroom) -> dict[str, datetime | None] | None:
 
 def when(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
     """When it runs out, in words: `21–28 Nov`, `has run out`, `not within 90 days`, or why no date is known."""
-    if row.state is State.UNKNOWN:
-        return "unknown"
-    if row.state is State.EXHAUSTED:
-        return "below its floor" if limit.direction is Direction.AT_LEAST else "has run out"
+    found = runs_out(row, limit)
+    match found.said:
+        case Said.UNKNOWN:
+            return "unknown"
+        case Said.OUT:
+            return "below its floor" if limit.direction is Direction.AT_LEAST else "has run out"
+        case Said.DATE:
+            return _range(row, now, zone)
+        case Said.NOT_BEFORE:
+            return f"not before {say.day(row.exhausts_p10, now, zone)}" if row.exhausts_p10 else "no date"
+        case Said.REASON:
+            return f"no date: {say.clean(found.reason)}"
+        case Said.REFILLS:
+            zone_of = limit.window.zone if limit.window is not None else zone
+            return f"not before it refills on {say.day(row.window_end, now, zone_of)}" if row.window_end else "no date"
+        case Said.NOT_AT_THIS_PACE:
+            return "not at the present pace"
+        case Said.NOT_WITHIN:
+            return f"not within {found.days} days"
+        case Said.UNLIKELY_WITHIN:
+            return f"unlikely within {found.days} days"
+
+
+def _range(row: Headroom, now: datetime, zone: tzinfo) -> str:
     middle = row.exhausts_p50
-    if middle is not None:
-        if middle - now > FAR:
-            return FAR_OFF
-        spread = say.days(row.exhausts_p10 or middle, row.exhausts_p90, now, zone) if row.exhausts_p90 else ""
-        if not spread and row.exhausts_p10 is not None:
-            return f"from {say.day(row.exhausts_p10, now, zone)} on"
-        return spread or say.day(middle, now, zone)
-    if row.no_date in set(NoDate):
-        return f"no date: {NO_DATE_WORDS[NoDate(row.no_date)]}"
-    if row.exhausts_p10 is not None and row.exhausts_p10 - now <= FAR:
-        return f"not before {say.day(row.exhausts_p10, now, zone)}"
-    if row.window_end is not None and limit.window is not None and limit.window.span is None:
-        return f"not before it refills on {say.day(row.window_end, now, limit.window.zone)}"
-    if row.p_breach is None:
-        return "no date yet"
-    # What rolls is only asked of the next 30 days.
-    told = FAR_OFF if limit.window is None else "not within 30 days"
-    return told if row.p_breach < HARDLY else told.replace("not", "unlikely")
-
-
-def last_date(row: Headroom, now: datetime, zone: tzinfo) -> str:
-    """The last day to order, in words; `now` when that day has passed or it has run out; empty where there is none."""
-    if row.state is State.EXHAUSTED:
-        return "now"
-    if row.order_by is None:
-        return ""
-    return say.day(row.order_by, now, zone) if row.order_by > now else "now"
+    assert middle is not None, "a date that is said is known"
+    if row.exhausts_p90 is not None:
+        return say.days(row.exhausts_p10 or middle, row.exhausts_p90, now, zone)
+    return f"from {say.day(row.exhausts_p10, now, zone)} on" if row.exhausts_p10 is not None else say.day(middle, now, zone)
 
 
 def why(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
@@ -135,13 +116,7 @@ def why(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
     if _is_error_budget(row, limit):
         return _promise(row, limit, now, zone)
     if row.state is State.EXHAUSTED:
-        whole = say.part_of(row.used, row.amount, unit) if row.used is not None else f"unknown of {bound}"
-        said = f"{'Spent' if limit.kind is Kind.BUDGET else 'In use'}: {whole}"
-        if floor:
-            said = f"{have} is below the least wanted, {bound}"
-        elif unit in SHARES:
-            # A share of a share could mean either.
-            said = f"It stands at {have}; the limit is {bound}"
+        said = _over(row, limit)
         if limit.kind is Kind.BUDGET and row.ends_p50 is not None and row.ends_p10 is not None and row.ends_p90 is not None:
             said += f"; likely {say.amount_range(row.ends_p10, row.ends_p90, unit)} {_by(row, limit, now, zone)}"
         return f"{said}."
@@ -155,6 +130,28 @@ def why(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
     if row.exhausts_p50 is not None:
         parts.append(_about(row, limit, now, zone))
     return "; ".join(parts) + "."
+
+
+def _over(row: Headroom, limit: Limit) -> str:
+    """What has run out, and by how much: `Over by $5,584: $6,399 spent of $814`."""
+    unit, bound = limit.unit, say.amount(row.amount, limit.unit)
+    if row.used is None:
+        return f"It has run out of {bound}"
+    have = say.amount(row.used, unit)
+    if limit.direction is Direction.AT_LEAST:
+        return f"It stands at {have}, below the least wanted, {bound}"
+    if unit in say.SHARES or limit.kind is Kind.RATIO:
+        # "504 of 100 %" could mean either.
+        return (
+            f"It stands at {have}, over its limit of {bound}" if row.used > row.amount else f"It stands at its limit of {bound}"
+        )
+    used = "spent" if limit.kind is Kind.BUDGET else "in use"
+    by = f"Over by {say.amount(row.used - row.amount, unit)}: " if row.used > row.amount else "All of it: "
+    return (
+        f"{by}{say.part_of(row.used, row.amount, unit)} {used}"
+        if limit.kind is not Kind.BUDGET
+        else f"{by}{have} {used} of {bound}"
+    )
 
 
 def _is_error_budget(row: Headroom, limit: Limit) -> bool:

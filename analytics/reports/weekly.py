@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from analytics.month_cost import Month
 from analytics.reports import weekly_words as say
-from analytics.reports.decisions import dates_of, decisions, last_date, when
+from analytics.reports.decisions import dates_of, decisions, when
+from analytics.reports.month_words import month_content
+from analytics.urgency import last_date
 from analytics.verdict import verdict
-from analytics.wording import chance_text, span_text
+from analytics.wording import and_words, chance_text, span_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate
 
@@ -19,7 +22,7 @@ MOST_DECISIONS = 5
 LONGEST_SUBJECT = 90
 WEEK = timedelta(days=7)
 NO_RECORD = "There is no track record yet: no forecast is old enough to be compared with what happened."
-MOST = {"month_end": 12, "capacity": 15, "unknown": 8, "movers": 5, "outcomes": 6}
+MOST = {"month": 12, "month_end": 12, "capacity": 15, "unknown": 8, "movers": 5, "outcomes": 6}
 """How many rows of each table a mail shows; the workbook has them all."""
 STALE_STATES = frozenset({"failing", "silent", "unknown", "waiting"})
 Row = tuple[Headroom, Limit]
@@ -30,7 +33,8 @@ class Given:
     """What the report is made of, as stored. `titles` names its platforms; `rows` are their limits as the pages list them, worst first.
 
     `sources` are rows with platform, source, state, words and newest (an instant or None); `movers` rows with platform, name, before_usd, after_usd
-    and cause; `outcomes` rows of claims that came due this week; `record` the track record in one sentence, empty for none.
+    and cause; `outcomes` rows of claims that came due this week; `record` the track record in one sentence, empty for none; `month` what the reader's
+    month costs in all.
     `missing`: what could not be read, in words. `late`: when it should have been made, where that is long ago.
     """
 
@@ -40,6 +44,7 @@ class Given:
     movers: Sequence[Mapping[str, Any]] = ()
     outcomes: Sequence[Mapping[str, Any]] = ()
     record: str = ""
+    month: Month | None = None
     missing: Sequence[str] = ()
     late: datetime | None = None
     demo: bool = False
@@ -59,6 +64,7 @@ def content(given: Given, now: datetime, zone: tzinfo) -> dict[str, Any]:
         "platforms": [{"platform": slug, "title": title} for slug, title in titles.items()],
         "subject": subject(decided, given.rows, now, zone),
         "verdict": verdict(given.rows, now, zone).sentence,
+        "month": month_content(given.month, now, zone) if given.month is not None else None,
         "counts": {state.value: count for state, count in Counter(row.state for row, _ in given.rows).items()},
         "decisions": decided[:MOST_DECISIONS],
         "more_decisions": [_in_a_line(each) for each in decided[MOST_DECISIONS:]],
@@ -121,8 +127,11 @@ def _deadline(first: Mapping[str, Any], now: datetime, zone: tzinfo) -> str:
 
 
 def _in_a_line(each: Mapping[str, Any]) -> str:
-    by = f", {'by ' if each['by'] != 'now' else ''}{each['by']}" if each["by"] else ""
-    return f"{each['name']}: {each['what']}{by}"
+    """`Arena worlds of the pool: add a deployment, by 14 Dec`; without a last day when it runs out, or why nobody knows."""
+    names = and_words([each["name"], *(also["title"] for also in each["also"])])
+    when = each["when"] if each["when"][:1].isalpha() else f"runs out {each['when']}"
+    by = f", {'by ' if each['by'] != 'now' else ''}{each['by']}" if each["by"] else f", {when}"
+    return f"{names}: {each['what']}{by}"
 
 
 def _is_budget(limit: Limit) -> bool:
@@ -150,13 +159,16 @@ def _month_end(row: Headroom, limit: Limit, titles: dict[str, str], now: datetim
     rolls = limit.window.span is not None
     # What is over has no chance of going over.
     chance = "" if row.p_breach is None or row.state is State.EXHAUSTED else chance_text(row.p_breach)
+    over = (
+        f"over by {say.amount(row.used - row.amount, unit)}" if row.used is not None and row.used > row.amount else "over already"
+    )
     return _basics(row, limit, titles) | {
         "ends": None if rolls else ends,
         "ends_words": f"last {span_text(limit.window.span)}" if limit.window.span is not None else say.day(ends - timedelta(seconds=1), now, limit.window.zone) if ends else "",
         "spent": least + say.amount(row.used, unit) if row.used is not None else "unknown",
         "budget": say.amount(row.amount, unit),
         "likely": likely or _no_forecast(row),
-        "chance": chance, "chance_of": "chance of going over" if chance else "over already" if row.state is State.EXHAUSTED else "",
+        "chance": chance, "chance_of": "chance of going over" if chance else over if row.state is State.EXHAUSTED else "",
     }  # fmt: skip
 
 
@@ -172,7 +184,7 @@ def _capacity(row: Headroom, limit: Limit, titles: dict[str, str], now: datetime
         "lead": say.lead(lead) if lead else "",
         "lead_time_s": lead.total_seconds() if lead else None,
         "order_by": row.order_by,
-        "by": last_date(row, now, zone),
+        "by": last_date(row, limit, now),
         "step": say.clean(step.what) if step else "",
         "cost": say.monthly(step.cost_usd_per_month) if step else "",
         "cost_usd_per_month": step.cost_usd_per_month if step else None,
@@ -199,7 +211,7 @@ def _mover(row: Mapping[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         "change": f"{sign}{say.money(change)}",
         "before": say.money(row["before_usd"]),
         "after": say.money(row["after_usd"]),
-        "cause": say.clean(str(row.get("cause") or "")) or "no single cause",
+        "cause": say.clean(str(row.get("cause") or "")) or "No single cause stands out",
     }
 
 
@@ -214,7 +226,7 @@ def _outcome(row: Mapping[str, Any], titles: dict[str, str], now: datetime, zone
         "said": say.amount_range(row["low"], row["high"], unit),
         "came": say.amount(row["outcome"], unit),
         "held": held,
-        "held_words": "as forecast" if held else "above the range" if row["outcome"] > row["high"] else "below the range",
+        "held_words": say.held_words(row["low"], row["high"], row["outcome"], unit),
         "said_on": say.day(row["said_at"], now, zone),
         "until": say.day(row["about_to"] - timedelta(seconds=1), now, zone),
     }

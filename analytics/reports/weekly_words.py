@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
+from analytics.ranges import money_range, share_range, share_text
 from analytics.wording import NARROW, number_text, span_text
 from roomleft.limits import Limit
 from roomleft.money import MINUS, usd
-from roomleft.wording import RATIO_UNITS, amount_text
+from roomleft.wording import COUNTED, RATIO_UNITS, amount_text
 
 BYTE_STEPS = ((Decimal(10) ** 12, "TB"), (Decimal(10) ** 9, "GB"), (Decimal(10) ** 6, "MB"), (Decimal(10) ** 3, "kB"))
-MONEY_STEPS = ((Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
+SHARES = RATIO_UNITS | {"percent"}
 TRAILING = " ,;:·–-\u200d\ufe0f"
 """What a text that was cut must not end in."""
 
@@ -44,8 +45,10 @@ def amount(value: Decimal, unit: str) -> str:
         return money(value)
     if unit == "usd_per_user":
         return f"{usd(value)} a user"
-    if unit in RATIO_UNITS:
-        return f"{number_text(value * 100)}{NARROW}%"
+    if unit in SHARES:
+        return f"{share_text(value * (100 if unit in RATIO_UNITS else 1))}{NARROW}%"
+    if unit in COUNTED and abs(value) >= 10:
+        return amount_text(value.quantize(Decimal(1), rounding=ROUND_HALF_EVEN), unit)
     if unit == "bytes":
         size, name = next((step for step in BYTE_STEPS if abs(value) >= step[0]), (Decimal(1), "B"))
         return f"{number_text(value / size)}{NARROW}{name}"
@@ -54,13 +57,15 @@ def amount(value: Decimal, unit: str) -> str:
 
 def amount_range(low: Decimal, high: Decimal, unit: str) -> str:
     """`$38–46k`, `$812–940`, `4,810–5,200 worlds`; one amount where both ends read alike."""
+    if unit in SHARES:
+        return share_range(*(each * (100 if unit in RATIO_UNITS else 1) for each in (low, high)))
     first, last = amount(low, unit), amount(high, unit)
     if first == last:
         return first
     if unit == "usd_per_user" and low >= 0:
         return f"{usd(low)}–{last.removeprefix('$')}"
-    if unit == "usd" and low >= 0:
-        return _money_range(low, high)
+    if unit == "usd":
+        return money_range(low, high)
     # The unit once, where both carry the same one.
     head, _, unit_word = last.rpartition(NARROW)
     before, _, same = first.rpartition(NARROW)
@@ -69,10 +74,15 @@ def amount_range(low: Decimal, high: Decimal, unit: str) -> str:
 
 def left_of(left: Decimal, whole: Decimal, unit: str) -> str:
     """`398 of 5,010 worlds left`, `63.3 of 96 GB left`; of shares in points, `30.3 points below 80 %`, as a share of a share could mean either."""
-    if unit in RATIO_UNITS or unit == "percent":
+    if unit in SHARES:
         points = left * (100 if unit in RATIO_UNITS else 1)
-        return f"{number_text(abs(points))} points {'above' if left < 0 else 'below'} {amount(whole, unit)}"
+        return f"{points_text(points)} points {'above' if left < 0 else 'below'} {amount(whole, unit)}"
     return f"{part_of(left, whole, unit)} left"
+
+
+def points_text(points: Decimal) -> str:
+    """How far two shares are apart: `30.3`, `0.65`."""
+    return share_text(abs(points)) if abs(points) < 99 else number_text(abs(points))
 
 
 def part_of(part: Decimal, whole: Decimal, unit: str) -> str:
@@ -82,20 +92,17 @@ def part_of(part: Decimal, whole: Decimal, unit: str) -> str:
     return f"{before if before and same == last.rpartition(NARROW)[2] else first} of {last}"
 
 
+def held_words(low: Decimal, high: Decimal, came: Decimal, unit: str) -> str:
+    """`as forecast`, `above the range`; `just above` what reads like an end of it."""
+    if low <= came <= high:
+        return "as forecast"
+    near = amount(came, unit) in (amount(low, unit), amount(high, unit))
+    return f"{'just ' if near else ''}{'above' if came > high else 'below'} the range"
+
+
 def sentence(text: str) -> str:
     """A text with a capital at its beginning, as a sentence has it; a name such as iPhone keeps its own."""
     return text[:1].upper() + text[1:] if text.split(" ")[0][1:].islower() or len(text) < 2 else text
-
-
-def _money_range(low: Decimal, high: Decimal) -> str:
-    size, name = next((step for step in MONEY_STEPS if high >= 10 * step[0] or low >= step[0]), (Decimal(1), ""))
-    if not name:
-        return f"{money(low)}–{money(high).lstrip('$')}"
-    for places in (0, 1, 2):
-        ends = [f"{each / size:,.{places}f}" for each in (low, high)]
-        if ends[0] != ends[1] and (places or low >= 10 * size):
-            break
-    return f"${ends[0]}–{ends[1]}{name}"
 
 
 def day(at: datetime, now: datetime, zone: tzinfo) -> str:

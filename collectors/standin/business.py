@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import prod
 from typing import Any
@@ -10,12 +11,24 @@ from typing import Any
 import numpy as np
 
 from collectors.standin.faults import FaultLog
-from collectors.standin.instants import DAY, stream
+from collectors.standin.instants import DAY, Ints, stream
 from collectors.standin.usage import UsageFeed
 
 CENT = Decimal("0.01")
 MONTH_DAYS = Decimal("30.4375")
 Rows = list[dict[str, Any]]
+KEPT_DAYS = 7
+"""Days whose calls are kept: those that a reader asks for again, which are today, the three before it, and their neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is counted of the calls that users began on a day: when each was committed, its own day, who made it and of which tier."""
+
+    commit_us: Ints
+    day: Ints
+    user: Ints
+    tier: Ints
 
 
 class Business:
@@ -28,6 +41,7 @@ class Business:
         self.first_day = start_us // DAY
         self.log = log
         self._settled: OrderedDict[tuple[int, object], Rows] = OrderedDict()
+        self._counted: OrderedDict[tuple[int, object], Counted] = OrderedDict()
 
     def days(self, from_day: int, to_day: int, now_us: int) -> Rows:
         """Rows of [from_day, to_day) (days since 1970), one a tier, that the platform knows at `now_us`."""
@@ -49,15 +63,29 @@ class Business:
                 self._settled.popitem(last=False)
         return rows
 
+    def _calls(self, source: int) -> Counted:
+        # Each day is looked at for three: itself and its neighbours; and the newest ones again at every asking.
+        key = (source, self.usage.version(source))
+        found = self._counted.get(key)
+        if found is None:
+            calls = self.usage.calls(source)
+            row = calls.answers.ask
+            found = Counted(calls.commit_us, calls.at_us // DAY, calls.asks.user[row], calls.asks.tier[row])
+            self._counted[key] = found
+            while len(self._counted) > KEPT_DAYS:
+                self._counted.popitem(last=False)
+        else:
+            self._counted.move_to_end(key)
+        return found
+
     def _count(self, day: int, now_us: int) -> Rows:
         users, tiers = [], []
         # A call begun just before midnight may have its fallback after it; a skewed clock moves calls either way.
         for source in range(max(self.first_day, day - 1), min(day + 1, now_us // DAY) + 1):
-            calls = self.usage.calls(source)
-            shown = np.flatnonzero((calls.commit_us <= now_us) & (calls.at_us // DAY == day))
-            row = calls.answers.ask[shown]
-            users.append(calls.asks.user[row])
-            tiers.append(calls.asks.tier[row])
+            calls = self._calls(source)
+            shown = np.flatnonzero((calls.commit_us <= now_us) & (calls.day == day))
+            users.append(calls.user[shown])
+            tiers.append(calls.tier[shown])
         user, tier = np.concatenate(users), np.concatenate(tiers)
         if not len(user):
             return []

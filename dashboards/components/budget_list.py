@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -124,9 +124,11 @@ def _row(
 
 
 def _likely(row: LimitRow, now: datetime, zone: ZoneInfo) -> str:
-    """`likely $38–46k by 1 Dec`; empty without a forecast."""
-    likely = capacity_words.likely_end(row)
-    by = capacity_words.until_words(row, now, zone).replace("before it refills on", "by")
+    """`likely $38–46k by 30 Nov`, the last day that counts; empty without a forecast."""
+    likely, window, end = capacity_words.likely_end(row), row.limit.window, row.headroom.about_to or row.headroom.window_end
+    by = "within 30 days"
+    if window is not None and window.span is None and end is not None:
+        by = f"by {wording.day(end - timedelta(seconds=1), now, window.zone)}"
     return f"{likely} {by}" if likely else ""
 
 

@@ -73,7 +73,7 @@ def limit_table(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> ht
     titles = {
         "Runs out": "Middle date, then its 80 % range; of a window: if it runs out at all",
         "Pace": "Use against an even use of the window: at 1× it just lasts",
-        "Chance": "Chance of running out before the window ends; stocks within 30 days",
+        "Chance": "Chance of running out before the window ends; what never refills, within 30 days",
         "Next step": "What more room costs a month, by when it must be ordered, and what it is",
         "Age": "Age of the newest data behind the row",
     }

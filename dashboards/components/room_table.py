@@ -20,7 +20,7 @@ from roomleft.limits import State
 HEADS = ("", "Limit", "Room left", "Chance", "Runs out", "Order by", "Next step", "Age")
 CLASSES = ("c-state", "r-limit", "c-bar", "r-chance", "r-out", "r-order", "r-step", "c-age")
 TITLES = {
-    "Chance": "Chance that it runs out before it refills; of a stock within 30 days",
+    "Chance": "Chance that it runs out before it refills; of what never refills, within 30 days",
     "Runs out": "Most likely date, then its 80 % range",
     "Age": "Age of the newest data behind the row",
     "Order by": "The middle date less the next step's lead time",

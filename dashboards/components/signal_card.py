@@ -20,6 +20,7 @@ from dashboards.filters import Filters
 from dashboards.theme import Tones
 from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
+from roomleft.wording import COUNTED
 
 COUNTED_OVER_S = {"ratio": 300, "rate_per_second": 60}
 """The least time a counter's rise is taken over."""
@@ -136,7 +137,7 @@ def _unit_title(unit: str) -> str:
 
 def _said(value: float, unit: str) -> str:
     """A value with its unit; a share below 1 % with a second figure, so that it is not rounded up to its limit; things whole."""
-    if unit in wording.COUNTED and abs(value) >= 10:
+    if unit in COUNTED and abs(value) >= 10:
         value = round(value)
     return wording.percent(value, 2) if unit in wording.RATIO_UNITS and abs(value) < 0.01 else wording.amount(value, unit)
 

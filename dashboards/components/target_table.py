@@ -15,6 +15,7 @@ from dashboards import wording
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.components.tables import table_card
 from dashboards.filters import Filters
+from roomleft.wording import COUNTED
 
 GLYPHS = {Met.MET: "ok", Met.NOT_MET: "exhausted", Met.UNKNOWN: "unknown", Met.DECLARED: "", Met.NO_SOURCE: "unknown"}
 WORDS = {
@@ -67,9 +68,9 @@ def value_words(value: Any, unit: str, *, aim: bool = False) -> str:
     number = Decimal(str(value))
     if unit == "percent" and 99 <= number < 100:
         return f"{number.normalize():f}{wording.THIN}%" if aim else wording.percent(number / 100, 3)
-    if unit in wording.COUNTED and abs(number) >= 100_000:
+    if unit in COUNTED and abs(number) >= 100_000:
         return f"{wording.whole(number)} {wording.unit_word(unit)}"
-    if unit in wording.COUNTED and abs(number) >= 10:
+    if unit in COUNTED and abs(number) >= 10:
         return wording.with_unit(round(number), unit)
     return wording.with_unit(number, unit)
 

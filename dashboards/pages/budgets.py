@@ -12,6 +12,8 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 
 from analytics.budget_periods import past_periods
+from analytics.month_cost import Month
+from analytics.reports.month_words import month_content
 from dashboards import wording
 from dashboards.block import Pages
 from dashboards.budget_contracts import stored_before
@@ -22,7 +24,9 @@ from dashboards.components.budget_list import budget_list, credit_list, decision
 from dashboards.components.budget_panel import budget_panel, credit_panel
 from dashboards.components.limit_table import KIND_WORDS
 from dashboards.components.marks import badge, glyph, link
+from dashboards.components.tables import table_card
 from dashboards.filters import Filters, parse
+from dashboards.reads import month_expected
 from dashboards.shell import Id as Shell
 from roomleft.limits import WORST_FIRST, Kind
 from roomleft.limits import State as Standing
@@ -93,7 +97,25 @@ def _chips(rows: Sequence[BudgetRow], filters: Filters) -> html.Div:
     return html.Div(groups, className="chips", role="group", **{"aria-label": "Filter budgets"})
 
 
-def page(found: Budgets, pages: Pages, filters: Filters, now: datetime) -> list[Any]:
+def month_card(month: Month, filters: Filters, now: datetime) -> html.Div:
+    """What the month costs in all, AI and infrastructure: so far, at its end, last month and the budget, of all platforms and of each."""
+    told = month_content(month, now, filters.zone)
+    every = [told, *told["platforms"]] if told["platforms"] else [told]
+    rows = [
+        [
+            each["title"] if told["platforms"] else "In all",
+            html.Span(each["so_far"], title=each["split"]),
+            each["likely"].removeprefix("likely "),
+            each["last"],
+            ", ".join(part for part in (each["budget"].removeprefix("budget "), each["chance"]) if part) or "none for all of it",
+        ]
+        for each in every
+    ]
+    heads = ["Platform", f"{told['month']} so far", "Likely, four times in five", "Last month", "Budget of all of it"]
+    return table_card(f"{told['month']} in all", heads, rows, note="AI + infrastructure", marked={0}, name="month", cards=True)
+
+
+def page(found: Budgets, month: Month, pages: Pages, filters: Filters, now: datetime) -> list[Any]:
     """The whole list."""
     parts = pages.parts
     rows = shown(found.rows, filters)
@@ -109,6 +131,7 @@ def page(found: Budgets, pages: Pages, filters: Filters, now: datetime) -> list[
             [html.P(sentence(found.rows), className="page-sub"), html.Div(forms, className="budget-acts")], className="budget-top"
         ),
         *misfits,
+        *([month_card(month, filters, now)] if month.platforms else []),
         _chips(found.rows, filters),
         budget_list(rows, filters, now) if rows else states.empty("No budget is like that."),
         headroom_bar.key(),
@@ -186,7 +209,11 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             found = await read(filters, now)
-            return page(found, pages, filters, now)
+            month = await pages.read(
+                ("month-expected", filters.platform, filters.zone.key),
+                lambda: month_expected(parts, filters.platform, filters.zone, now, [each.row for each in found.rows]),
+            )
+            return page(found, month, pages, filters, now)
 
         return await pages.guard(make)
 

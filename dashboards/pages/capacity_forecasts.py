@@ -23,6 +23,7 @@ from dashboards.figures.fan_chart import Fan, fan_chart
 from dashboards.filters import Filters, parse
 from dashboards.forecast_rows import ForecastRow, anomalies, forecasts, futures_of, points, rests_on
 from dashboards.pages import capacity_tabs, unusual
+from dashboards.record_rows import apart_words
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones
 from dashboards.theme import tones as tones_of
@@ -126,9 +127,8 @@ def _row(row: ForecastRow, filters: Filters, now: datetime) -> list[Any]:
 
 def _part(row: ForecastRow) -> list[str]:
     """What sets a target apart from others of its title."""
-    apart = row.target.partition("/")[2].partition("#")[2]
-    zone = row.target.partition("@")[2].partition("#")[0]
-    return [f" · {each}" for each in (zone, "" if "=" in apart else apart) if each]
+    apart = "" if "=" in row.target else apart_words(row.target)
+    return [f" · {apart}"] if apart else []
 
 
 def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filters, now: datetime) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,9 +16,12 @@ from dash import Dash, Input, Output, State, html
 
 from analytics.health import RANK, PlatformHealth, platform_health, since_text
 from analytics.ledger import Costs
+from analytics.month_cost import MonthCost
+from analytics.reports import month_words
 from analytics.verdict import Verdict, verdict
 from dashboards import reads, wording
 from dashboards.alert_lines import alert_lines
+from dashboards.alert_words import AlertLine
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.alert_list import firing_line
@@ -33,6 +38,7 @@ from roomleft.money import usd
 from roomleft.packs import Pack
 from roomleft.timespan import Period
 
+log = logging.getLogger(__name__)
 PATH = "/"
 CSV_PATH = "/export/limits.csv"
 NOTHING_YET = (
@@ -42,6 +48,8 @@ CONNECT = """bin/roomleft connect postgres postgresql://user@host/database
 bin/roomleft connect redis redis://host:6379
 bin/roomleft connect prometheus-server http://host:9090
 bin/roomleft connect --help"""
+CHIP_RANK = ("exhausted", "tight", "unknown", "ok")
+"""What a platform's chip shows first."""
 FOLD_ABOVE = 40
 """With more limits than this, those that are ok are folded until somebody asks for them."""
 
@@ -73,23 +81,30 @@ def shown(rows: Sequence[LimitRow], filters: Filters) -> list[LimitRow]:
 
 
 def platform_chips(
-    rows: Sequence[LimitRow], packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], filters: Filters
+    rows: Sequence[LimitRow],
+    packs: Mapping[str, Pack],
+    health: Mapping[str, PlatformHealth],
+    filters: Filters,
+    alerts: Sequence[AlertLine] = (),
 ) -> Any:
-    """A chip for each platform with its health and how many of its limits need somebody; None for a single platform."""
+    """A chip for each platform with the worst of its services, limits and alerts, and how many of its limits need somebody; None for a single platform."""
     if len(packs) < 2:
         return None
     needing = Counter(row.limit.platform for row in rows if row.state is not LimitState.OK)
+    firing = Counter(each.alert.platform for each in alerts if each.fires)
+    worst = {slug: worst_of(slug, rows, health[slug], alerts) for slug in packs}
     chosen = filters.platform
     links = [link(f"All {len(packs)} platforms", filters.href(platform=None), "chip", current=chosen is None)]
-    ranked = sorted(packs, key=lambda slug: (RANK[health[slug].status], -needing[slug], slug))
+    ranked = sorted(packs, key=lambda slug: (CHIP_RANK.index(worst[slug]), RANK[health[slug].status], -needing[slug], slug))
     for slug in ranked:
         count = f" {needing[slug]}" if needing[slug] else ""
-        state = STATUS_STATE[health[slug].status]
-        said = f"{packs[slug].title}: {health[slug].sentence} {needing[slug]} limits need somebody"
+        limits = f"{wording.plural(needing[slug], 'limit')} {'needs' if needing[slug] == 1 else 'need'} somebody"
+        fires = f", {wording.plural(firing[slug], 'alert')} {'fires' if firing[slug] == 1 else 'fire'}" if firing[slug] else ""
+        said = f"{packs[slug].title}: {health[slug].sentence} {limits}{fires}"
         href = filters.href(platform=None if slug == chosen else slug)
         links.append(
             link(
-                [glyph(state, said=health[slug].status), f"{packs[slug].title}{count}"],
+                [glyph(worst[slug], said=f"worst of services, limits and alerts: {worst[slug]}"), f"{packs[slug].title}{count}"],
                 href,
                 "chip",
                 current=slug == chosen,
@@ -102,6 +117,14 @@ def platform_chips(
         role="group",
         **{"aria-label": "Filter by platform"},
     )
+
+
+def worst_of(slug: str, rows: Sequence[LimitRow], health: PlatformHealth, alerts: Sequence[AlertLine]) -> str:
+    """The worst state of a platform's services, limits and firing alerts."""
+    states_of = {STATUS_STATE[health.status]}
+    states_of |= {str(row.state) for row in rows if row.limit.platform == slug}
+    states_of |= {each.glyph for each in alerts if each.alert.platform == slug and (each.fires or each.is_unknown)}
+    return next(state for state in CHIP_RANK if state in states_of)
 
 
 def folded(rows: Sequence[LimitRow], filters: Filters) -> tuple[list[LimitRow], list[LimitRow]]:
@@ -177,6 +200,17 @@ def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: da
     if total.last_at is not None:
         note += [", ", age(total.last_at, now, prefix="age ")]
     return fact(label, value, note)
+
+
+def expected_fact(month: MonthCost, filters: Filters, now: datetime) -> html.Div:
+    """What the month will cost in all, as a range, beside the last month and the budget."""
+    label = f"{wording.month_name(now, filters.zone)}, expected in all"
+    budget = " · ".join(part for part in (month_words.budget(month), month_words.chance(month)) if part)
+    note = [html.Div(month_words.last_month(month, filters.zone)), budget or "no budget covers all of it"]
+    if month.ends_p10 is None or month.ends_p90 is None:
+        return fact(label, "–", [html.Div(month_words.likely(month, now, filters.zone)), *note])
+    value = month_words.amount_range(month)
+    return fact(label, link(value, filters.href("/budgets"), title="By platform"), note)
 
 
 def fresh_fact(rows: Sequence[LimitRow], now: datetime) -> html.Div:
@@ -267,6 +301,19 @@ def register(app: Dash, pages: Pages) -> None:
             for slug, pack in parts.packs.items()
         }
 
+    async def expected(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
+        try:
+            month = await pages.read(
+                ("month-expected", filters.platform, filters.zone.key),
+                lambda: reads.month_expected(parts, filters.platform, filters.zone, now, rows),
+            )
+            return expected_fact(month.total, filters, now)
+        except Exception:  # the verdict must be told whatever becomes of this figure
+            log.exception("what the month will cost could not be worked out")
+            return fact(
+                f"{wording.month_name(now, filters.zone)}, expected in all", "–", "could not be worked out: the log says why"
+            )
+
     @app.callback(
         Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
@@ -275,7 +322,8 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             rows = await limits(now)
-            chosen = platform_chips(rows, parts.packs, await health(now, filters), filters)
+            lines = await pages.read("alert-lines", lambda: alert_lines(parts, now))
+            chosen = platform_chips(rows, parts.packs, await health(now, filters), filters, lines)
             return [chosen, *limits_block(rows, filters, now)]
 
         return await pages.guard(make)
@@ -286,10 +334,16 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             rows = kept(await limits(now), platform=filters.platform)
+            coming = asyncio.create_task(expected(rows, filters, now))
             spent = await pages.read(("month", filters.platform, filters.zone.key), lambda: reads.month_cost(parts, filters, now))
             sources = await pages.read("sources", lambda: reads.sources(parts.store))
             late = [job.name for job in await pages.read("jobs", parts.jobs) if job.late or job.outcome == "failed"]
-            facts = [month_fact(spent, rows, filters, now), fresh_fact(rows, now), sources_fact(sources, late, now)]
+            facts = [
+                month_fact(spent, rows, filters, now),
+                await coming,
+                fresh_fact(rows, now),
+                sources_fact(sources, late, now),
+            ]
             said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
             every = await health(now, filters)
             shown_health = {slug: each for slug, each in every.items() if filters.platform in (None, slug)}

@@ -74,7 +74,10 @@ def platform_card(pack: Pack, said: PlatformHealth, rows: Sequence[LimitRow], fi
     """One platform in the list: how it is, and its limits by state."""
     return link(
         [
-            html.Div([html.H2(pack.title), status_mark(said.status)], className="card-head"),
+            html.Div(
+                [html.H2(pack.title), html.Span([html.Span("Services ", className="dim"), status_mark(said.status)])],
+                className="card-head",
+            ),
             html.Div(pack.summary, className="card-context"),
             html.Div(said.sentence, style={"margin": "8px 0 6px"}),
             platform_limits.state_counts(rows),

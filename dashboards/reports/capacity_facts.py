@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.reports import weekly_words as say
+from analytics.reports.capacity_forecasts import NO_FORECAST
 from analytics.reports.capacity_risks import ROOM
 from dashboards.reports.capacity_pictures import picture_name
 
 Content = Mapping[str, Any]
 LONGEST_SUBJECT = 90
+MOST_ALSO = 6
+"""Of how many other limits of one step it is said why; the list of limits has them all."""
 SEVERITY_TONES = {"high": "bad", "medium": "warn", "low": ""}
 STATE_TONES = {"exhausted": "bad", "tight": "warn"}
 
@@ -105,7 +108,8 @@ def _sentence(text: str) -> str:
 def _decision(each: Mapping[str, Any]) -> Item:
     """A limit that has run out, probably will, or whose step must be ordered soon."""
     facts = [each["cost"], f"owner {each['owner']}"]
-    lines = [f"{each['title']}{assumed(each)}: {each['why']}", _sentence(" · ".join(filter(None, facts))) + "."]
+    lines = [f"{of['title']}{assumed(of)}: {of['why']}" for of in (each, *each["also"][:MOST_ALSO])]
+    lines += [_sentence(" · ".join(filter(None, facts))) + "."]
     ordered = "".join(_ordered(each))
     tone = "bad" if each["state"] == "exhausted" else "warn"
     return Item(each["what"], lines, ordered, tone)
@@ -128,10 +132,11 @@ def _forecast(each: Mapping[str, Any]) -> Item:
     limit = each["limit"]
     if limit is not None:
         until = "" if limit["windowed"] else " within 30 days"
-        untold = limit["chance"] in ("has run out", "unknown")
+        untold = limit["chance"] in ("has run out", "unknown", NO_FORECAST)
         chance = limit["chance"] if untold else f"{limit['chance']} chance{until}"
-        # What has run out, or is unknown, would say so twice.
-        said = "; ".join([chance if limit["runs_out"] == chance else f"{chance}, {limit['runs_out']}", *_ordered(limit)])
+        # What has run out, or is unknown, says so once.
+        told = limit["runs_out"] if limit["state"] in ("exhausted", "unknown") else f"{chance}, {limit['runs_out']}"
+        said = "; ".join([told, *_ordered(limit)])
         side = "at least " if limit["at_least"] else ""
         lines.append(f"{limit['title']}{assumed(limit)}, {side}{limit['amount_words']}: {said}.")
     else:
@@ -156,7 +161,8 @@ def _dates(each: Mapping[str, Any]) -> str:
 
 
 def _limit(each: Mapping[str, Any]) -> Item:
-    facts = [each["room"], _dates(each)]
+    # What has run out says so at its name.
+    facts = [each["room"], *([] if each["state"] == "exhausted" else [_dates(each)])]
     facts += [f"lead time {each['lead']}"] if each["lead"] else []
     facts += _ordered(each)
     if each["state"] == "unknown":
@@ -176,7 +182,9 @@ def _budget(each: Mapping[str, Any]) -> Item:
 
 
 def _over(each: Mapping[str, Any]) -> str:
-    if each["state"] in ("exhausted", "unknown"):
+    if each["state"] == "exhausted":
+        return each["over"]
+    if each["state"] == "unknown":
         return _dates(each)
     return f"chance of exceeding it {each['chance']}; {_dates(each)}"
 
@@ -202,7 +210,10 @@ def _trigger(each: Mapping[str, Any]) -> Item:
         + (f"; {each['running_words']} run." if each["running_words"] else ".")
     ]
     if limit is not None:
-        lines.append(f"Chance within 30 days {limit['chance']}; {limit['runs_out']}.")
+        untold = limit["chance"] in ("has run out", "unknown", NO_FORECAST)
+        chance = limit["chance"] if untold else f"{limit['chance']} chance within 30 days"
+        said = [chance] if limit["runs_out"] == limit["chance"] else [chance, limit["runs_out"]]
+        lines.append(f"{_sentence('; '.join(said))}.")
     else:
         lines.append("No limit holds this rule, so no chance is worked out.")
     return Item(f"{each['title']}, scale {each['way']}", lines, "holds" if each["holds"] else "")

@@ -22,7 +22,7 @@ from analytics.reports.capacity_limits import is_budget
 from analytics.reports.capacity_risks import Money
 from analytics.reports.scaling import scaling_rows, signals_of
 from dashboards import reads
-from dashboards.record_rows import units_of
+from dashboards.record_rows import names_of, units_of
 from roomleft.limits import Limit
 from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
@@ -190,10 +190,10 @@ def _money(store: Store, pack: Pack, now: datetime) -> Money:
 
 
 def _outcomes(store: Store, pack: Pack, now: datetime) -> list[dict[str, Any]]:
-    units = units_of(pack)
+    units, names = units_of(pack), names_of(pack)
     rows = store.rows("report_capacity_outcomes", platform=pack.slug, since=now - DUE_WITHIN, until=now, days=MONTH_DAYS)
     return [
-        {**row, "unit": units.get(str(row["subject"]), row["unit"])}
+        {**row, "unit": units.get(str(row["subject"]), row["unit"]), "name": names.get(str(row["subject"]))}
         for row in rows
         if row["subject"] in units or str(row["subject"]).startswith(f"{pack.slug}/")
     ]

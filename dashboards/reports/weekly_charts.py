@@ -10,8 +10,8 @@ from dashboards.reports.charts import Bar, Drawn, bars_png
 
 MOST_BARS = 6
 LONGEST_NAME = 60
-MOST_SHARE = 2.0
-"""A bar is drawn up to twice its limit: one of eleven times would leave the others too short to be told apart."""
+MOST_SHARE = 1.5
+"""A bar is drawn up to one and a half times its limit: one of eleven times would leave the others too short to be told apart."""
 FONT = "DejaVu Sans"
 """What charts are lettered in."""
 Content = Mapping[str, Any]
@@ -46,9 +46,7 @@ def _movers(content: Content) -> Picture | None:
         return None
     bars = [Bar(drawable(_short(each), each["platform"]), float(each["change_usd"]), each["change"]) for each in rows]
     first = rows[0]
-    return Picture(
-        "movers", bars_png(bars), f"The largest change of cost: {_short(first)} {first['change']}, because of {first['cause']}."
-    )
+    return Picture("movers", bars_png(bars), f"The largest change of cost: {_short(first)} {first['change']}. {first['cause']}.")
 
 
 def _budgets(content: Content) -> Picture | None:

@@ -35,7 +35,7 @@ def _rendered(content: Content, pictures: Sequence[Picture], most: Mapping[str, 
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals |= {
         "facts": words.facts, "assumed": words.assumed, "mover_name": words.mover_name, "budget_words": words.budget_words,
-        "capacity_facts": words.capacity_facts, "outcome_words": words.outcome_words,
+        "capacity_facts": words.capacity_facts, "decided_of": words.decided_of, "month_title": words.month_title, "month_rows": words.month_rows, "month_facts": words.month_facts, "most_also": words.MOST_ALSO, "also_words": words.also_words, "outcome_words": words.outcome_words,
     }  # fmt: skip
     html = env.from_string(TEMPLATE).render(
         c=content, most=most, pictures={each.name: each for each in pictures}, notes=words.notes(content), intro=words.intro(content),
@@ -96,12 +96,24 @@ TEMPLATE = """<!DOCTYPE html>
 {% for words in notes %}
 <p class="note">{{ words }}</p>
 {% endfor %}
+{% if c.month %}
+<h2>{{ month_title(c.month) }}</h2>
+<table class="rows" cellpadding="0" cellspacing="0">
+{% for each in month_rows(c.month)[:most.month + 1] %}
+<tr><td><span class="name">{{ each.title if c.month.platforms else "In all" }}</span><br><span class="dim">{{ each.split }}<br>{{ month_facts(each)|join(" · ") }}</span></td><td class="r name">{{ each.so_far }}</td></tr>
+{% endfor %}
+</table>
+{{ more(c.month.platforms, "month") }}
+{% endif %}
 <h2>Decisions</h2>
 {% for each in c.decisions %}
 <div class="decision">
-<p class="name{{ tone(each.state) }}">{{ loop.index }}. {{ glyph(each.state) }}{{ each.name }}{{ assumed(each) }}</p>
+<p class="name{{ tone(each.state) }}">{{ loop.index }}. {{ glyph(each.state) }}{{ decided_of(each) }}</p>
 <p>{{ each.what }}.</p>
 <p>{{ each.why }}</p>
+{% for also in each.also[:most_also] %}
+<p>{{ also_words(also) }}</p>
+{% endfor %}
 <p class="dim">{{ facts(each)|join(" · ") }}</p>
 </div>
 {% else %}
@@ -115,7 +127,7 @@ TEMPLATE = """<!DOCTYPE html>
 {% if c.movers %}
 <table class="rows" cellpadding="0" cellspacing="0">
 {% for each in c.movers[:most.movers] %}
-<tr><td><span class="name">{{ mover_name(each) }}</span><br><span class="dim">{{ each.before }} the week before, {{ each.after }} now. Cause: {{ each.cause }}.</span></td><td class="r">{{ each.change }}</td></tr>
+<tr><td><span class="name">{{ mover_name(each) }}</span><br><span class="dim">{{ each.before }} the week before, {{ each.after }} now. {{ each.cause }}.</span></td><td class="r">{{ each.change }}</td></tr>
 {% endfor %}
 </table>
 {% else %}

@@ -7,17 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
+from analytics.anomalies.causes import sentence
 from analytics.anomalies.movers import movers
+from analytics.forecasting.forecasts import Forecasts
 from analytics.forecasting.track_record import NONE_YET, track_record
+from analytics.ledger import Books
+from analytics.month_cost import Month, Row, month_cost
 from analytics.reports.weekly import WEEK, Given
+from analytics.self_hosted import served_items
 from dashboards import reads
 from dashboards.parts import SourceStatus
-from dashboards.record_rows import units_of
+from dashboards.record_rows import names_of, units_of
 from roomleft.packs import Pack
 from warehouse.store import Store
 
 log = logging.getLogger(__name__)
+UTC = ZoneInfo("UTC")
 T = TypeVar("T")
 
 
@@ -32,9 +39,11 @@ def read_weekly(
     late: datetime | None = None,
     demo: bool = False,
     public_url: str = "",
+    forecasts: Forecasts | None = None,
+    zone: ZoneInfo = UTC,
 ) -> Given:
-    """The report's figures for the platforms `asked` for (none: all in use). Limits are read as the pages read them. Raises StoreError where not
-    even those can be read."""
+    """The report's figures for the platforms `asked` for (none: all in use). Limits are read as the pages read them; the month is one of `zone`. Raises
+    StoreError where not even those can be read."""
     missing = [f"the platform {slug}, which is not watched any more" for slug in asked if slug not in packs]
     own = {slug: pack for slug, pack in packs.items() if not asked or slug in asked}
     rows = [(row.headroom, row.limit) for row in reads.limits(store, own, now, slack)]
@@ -54,11 +63,21 @@ def read_weekly(
         movers=tried("what moved the cost", lambda: _movers(store, own, now), []),
         outcomes=tried("what came of last week's forecasts", lambda: _outcomes(store, own, now), []),
         record=tried("the track record", lambda: _record(store, own), ""),
+        month=tried("what the month costs", lambda: _month(store, own, forecasts, rows, now, zone), None),
         missing=missing,
         late=late,
         demo=demo,
         public_url=public_url,
     )
+
+
+def _month(
+    store: Store, packs: Mapping[str, Pack], forecasts: Forecasts | None, rows: Sequence[Row], now: datetime, zone: ZoneInfo
+) -> Month | None:
+    if not packs or not all(isinstance(pack, Pack) for pack in packs.values()):
+        return None
+    served = [item for pack in packs.values() for item in served_items(pack)]
+    return month_cost(Books(store, packs, served=served), forecasts, rows, now, zone)
 
 
 def _record(store: Store, packs: Mapping[str, Pack]) -> str:
@@ -81,7 +100,7 @@ def _source(each: SourceStatus) -> Mapping[str, Any]:
 
 
 def _outcomes(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapping[str, Any]]:
-    titles = {limit.limit_id: limit.title for pack in packs.values() for limit in pack.limit_list()}
+    titles = {name: title for pack in packs.values() for name, title in names_of(pack).items()}
     units = {name: unit for pack in packs.values() for name, unit in units_of(pack).items()}
     found: list[Mapping[str, Any]] = []
     for row in store.rows("report_outcomes", since=now - WEEK, until=now):
@@ -95,7 +114,7 @@ def _outcomes(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Ma
 
 def _spoken(target: str) -> str:
     """`active users` of a target's name `shop/active_users`."""
-    return str(target).partition("/")[2].replace("_", " ").replace("/", " ") or str(target)
+    return str(target).partition("/")[2].partition("#")[0].replace("_", " ").replace("/", " ") or str(target)
 
 
 def _movers(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapping[str, Any]]:
@@ -105,7 +124,7 @@ def _movers(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapp
             "name": each.title,
             "before_usd": each.before_usd,
             "after_usd": each.usd,
-            "cause": each.causes.words.partition(": ")[2] or each.causes.words,
+            "cause": sentence(each.causes),
         }
         for each in movers(store, packs, now)
     ]

@@ -8,8 +8,11 @@ from typing import Any
 
 from analytics.reports import weekly_words as say
 from analytics.reports.weekly import MOST
+from analytics.wording import and_words
 
 WIDTH = 78
+MOST_ALSO = 3
+"""Of how many other limits of one step it is said why."""
 HELD = "\ue000"
 """A space at which no line is broken."""
 Content = Mapping[str, Any]
@@ -22,6 +25,9 @@ def weekly_text(content: Content) -> str:
     out += _wrapped(intro(content))
     for words in notes(content):
         out += ["", *_wrapped(words)]
+    if content["month"] is not None:
+        title = month_title(content["month"])
+        out += ["", title.upper(), "-" * len(title), *_month(content["month"])]
     for title, lines in sections(content):
         out += ["", title.upper(), "-" * len(title), *lines]
     out += ["", *_wrapped(foot(content)), ""]
@@ -63,17 +69,53 @@ def sections(content: Content) -> Iterable[tuple[str, list[str]]]:
     yield "Freshness", _fresh(content)
 
 
+def month_title(month: Mapping[str, Any]) -> str:
+    """`November so far`."""
+    return f"{month['month']} so far"
+
+
+def month_rows(month: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All platforms together first, then each; a single one alone."""
+    return [month, *month["platforms"]]
+
+
+def month_facts(each: Mapping[str, Any]) -> list[str]:
+    """What a month comes to at its end, beside the last one and the budget."""
+    return [part for part in (each["likely"], each["last"], each["budget"], each["chance"]) if part]
+
+
+def _month(month: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for each in month_rows(month):
+        name = each["title"] if month["platforms"] else "In all"
+        lines += _wrapped(f"{name}: {each['so_far']} ({each['split']})", later="    ")
+        lines += _wrapped(_kept(month_facts(each)), first="    ")
+    return lines
+
+
 def _decisions(content: Content) -> list[str]:
     lines: list[str] = []
     for number, each in enumerate(content["decisions"], 1):
         lines += [""] if lines else []
-        lines += _wrapped(f"{number}. {each['name']}{assumed(each)}", later="   ")
+        lines += _wrapped(f"{number}. {decided_of(each)}", later="   ")
         lines += _wrapped(f"{each['what']}.", first="   ")
         lines += _wrapped(each["why"], first="   ")
+        for also in each["also"][:MOST_ALSO]:
+            lines += _wrapped(also_words(also), first="   ")
         lines += _wrapped(_kept(facts(each)), first="   ")
     if content["more_decisions"]:
         lines += ["", *_wrapped(f"And {len(content['more_decisions'])} more: {'; '.join(content['more_decisions'])}.")]
     return lines or ["None."]
+
+
+def decided_of(each: Mapping[str, Any]) -> str:
+    """What a decision is about: its limit, and the others that the same step is for."""
+    return and_words([f"{each['name']}{assumed(each)}", *(f"{also['title']}{assumed(also)}" for also in each["also"])])
+
+
+def also_words(also: Mapping[str, Any]) -> str:
+    """Why, of another limit that the same step is for."""
+    return f"{also['title']}: {also['why']}"
 
 
 def facts(each: Mapping[str, Any]) -> list[str]:
@@ -92,7 +134,7 @@ def assumed(each: Mapping[str, Any]) -> str:
 def _movers(content: Content) -> list[str]:
     lines: list[str] = []
     for each in content["movers"][: MOST["movers"]]:
-        said = f"{each['change']}  {mover_name(each)}: {each['before']} the week before, {each['after']} now. Cause: {each['cause']}."
+        said = f"{each['change']}  {mover_name(each)}: {each['before']} the week before, {each['after']} now. {each['cause']}."
         lines += _wrapped(said, later="    ")
     return lines or ["No cost moved enough to be told, or there are not two weeks of it yet."]
 
@@ -107,7 +149,8 @@ def _budgets(content: Content) -> list[str]:
     lines = []
     for each in content["month_end"][: MOST["month_end"]]:
         said = f"{each['name']}{assumed(each)}: {budget_words(each)}"
-        lines += _wrapped(f"{said}; {each['chance']} {each['chance_of']}".rstrip("; ") + ".", later="    ")
+        chance = f"{each['chance']} {each['chance_of']}".strip()
+        lines += _wrapped(f"{said}; {chance}".rstrip("; ") + ".", later="    ")
     return [*lines, *more(content["month_end"], "month_end")] or ["There are no budgets."]
 
 

@@ -48,6 +48,8 @@ def weekly_xlsx(content: Content) -> bytes:
     book.set_properties({"title": content["subject"][:200], "created": _naive(content["as_of"], zone)})
     forms = {name: book.add_format(look) for name, look in FORMS.items()}
     _summary(book.add_worksheet("Summary"), content, forms)
+    if content["month"] is not None:
+        _sheet(book.add_worksheet("Month"), words.month_rows(content["month"]), MONTH, forms)
     _sheet(book.add_worksheet("Decisions"), content["decisions"], _decisions(zone), forms)
     _sheet(book.add_worksheet("Cost movers"), content["movers"], MOVERS, forms, foot=("Before, USD", "After, USD", "Change, USD"))
     _sheet(book.add_worksheet("Budgets"), content["month_end"], BUDGETS, forms)
@@ -158,6 +160,29 @@ def _serial(at: datetime, zone: tzinfo) -> float:
 
 def _at(columns: Sequence[str], head: str, line: int) -> str:
     return f"{xl_col_to_name(columns.index(head))}{line + 1}"
+
+
+def _ends(name: str) -> Callable[[Mapping[str, Any], int], Any]:
+    return lambda row, line: float(row["ends"][name]) if row["ends"] is not None else None
+
+
+def _all_so_far(row: Mapping[str, Any], line: int) -> Any:
+    return Formula(f"=B{line + 1}+C{line + 1}", float(row["ai_usd"]) + float(row["infrastructure_usd"]))
+
+
+MONTH = (
+    Column("Platform", "text", _plain("title"), 24),
+    Column("AI so far, USD", "usd", _plain("ai_usd"), 16),
+    Column("Infrastructure so far, USD", "usd", _plain("infrastructure_usd"), 16),
+    Column("All so far, USD", "usd", _all_so_far, 16),
+    Column("Month's end, low", "usd", _ends("p10"), 16),
+    Column("Month's end, middle", "usd", _ends("p50"), 16),
+    Column("Month's end, high", "usd", _ends("p90"), 16),
+    Column("Last month, USD", "usd", _plain("last_month_usd"), 16),
+    Column("Budget of all of it, USD", "usd", _plain("budget_usd"), 16),
+    Column("Chance of more", "share", _plain("p_breach")),
+    Column("In words", "long", lambda row, line: "; ".join(words.month_facts(row)), 70),
+)
 
 
 def _decisions(zone: tzinfo) -> Sequence[Column]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from analytics.forecasting.forecasts import Forecasts
 from analytics.reports.capacity import content as capacity_content
@@ -27,6 +27,7 @@ from roomleft.credentials import Credentials
 from roomleft.errors import InputError
 from roomleft.packs import Pack
 from roomleft.settings import Settings
+from roomleft.timespan import known_zones
 from warehouse.state import Audit, StateDb
 from warehouse.state.archive import Archive, Report
 from warehouse.state.mailings import Mailings
@@ -68,7 +69,7 @@ class Reporting:
         now = self._clock.now()
         given = read_weekly(
             self._store, dict(self._packs), self.sources, now, slack_of(self._clock), asked=order.platforms, late=order.late,
-            demo=self._settings.demo, public_url=self._settings.public_url,
+            demo=self._settings.demo, public_url=self._settings.public_url, forecasts=self.forecasts, zone=order.zone,
         )  # fmt: skip
         with self._drawing:  # one at a time: drawing takes a core for a moment
             return weekly_report(content(given, now, order.zone), order.report_key)
@@ -172,6 +173,6 @@ def forget_old_reports(state: StateDb, wall: datetime) -> int:
 
 
 def _zone(name: str) -> ZoneInfo:
-    if name not in available_timezones():
+    if name not in known_zones():
         raise InputError(f"{name[:60]!a} is not a time zone", "zone", "write for example Europe/Berlin, or UTC")
     return ZoneInfo(name)

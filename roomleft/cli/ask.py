@@ -15,6 +15,7 @@ from roomleft.cli.output import err, print_json, print_table
 from roomleft.clock import Clock
 from roomleft.datadir import RunningServer, find
 from roomleft.errors import InputError
+from roomleft.outlook import NO_DATE_WORDS, NoDate
 from roomleft.settings import Settings, load_settings
 from roomleft.timespan import parse_instant
 
@@ -116,14 +117,26 @@ def status_table(rows: Sequence[dict[str, Any]], *, short: bool = False, now: da
 
 def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
     fraction = row["fraction_left"]
-    dates = row["exhausts_at"]
     read_at = row["observed_at"]
     reading = "none" if not read_at else f"{_age(now - _instant(read_at))} old" if now else ""
     return (
         row["state"], _minute(row.get("since")), row["platform"], row["title"], _number(row["remaining"]), _number(row["amount"]), row["unit"],
-        "" if fraction is None else f"{100 * fraction:.1f}", _minute(dates and dates["p50"]), _chance(row), _minute(row["order_by"]),
+        "" if fraction is None else f"{100 * fraction:.1f}", _runs_out(row), _chance(row), _minute(row["order_by"]),
         _next_step(row), reading, row["reason"],
     )  # fmt: skip
+
+
+def _runs_out(row: dict[str, Any]) -> str:
+    """Its middle date, or why there is none where that is not "not before it refills"."""
+    dates = row["exhausts_at"]
+    if dates and dates["p50"]:
+        return _minute(dates["p50"])
+    from analytics.runs_out import HARDLY
+
+    hardly = row["p_breach"] is not None and row["p_breach"] < HARDLY
+    if row["state"] in ("exhausted", "unknown") or row["no_date"] not in set(NoDate) or hardly:
+        return ""
+    return f"no date: {NO_DATE_WORDS[NoDate(row['no_date'])]}"
 
 
 def _chance(row: dict[str, Any]) -> str:

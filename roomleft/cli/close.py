@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from roomleft.book_periods import book_period
 from roomleft.cli.ask import located, own_state
@@ -15,7 +15,7 @@ from roomleft.cli.client import Client
 from roomleft.cli.output import print_json, print_table
 from roomleft.errors import InputError
 from roomleft.packs_fields import zone_hint
-from roomleft.timespan import parse_instant
+from roomleft.timespan import known_zones, parse_instant
 
 WHO = "command line"
 
@@ -79,7 +79,7 @@ def _print(closed: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def _zone(name: str) -> ZoneInfo:
-    if name not in available_timezones():
+    if name not in known_zones():
         raise InputError(f"unknown time zone {name[:60]!r}", "--zone", zone_hint(name))
     return ZoneInfo(name)
 

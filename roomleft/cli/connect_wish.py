@@ -158,9 +158,9 @@ def budget_of(wish: Wish) -> Decimal | None:
 
 def checked_zone(wish: Wish) -> str | None:
     """The zone that was asked for. Raises InputError for one there is not."""
-    from zoneinfo import available_timezones
+    from roomleft.timespan import known_zones
 
-    if wish.zone is not None and wish.zone not in available_timezones():
+    if wish.zone is not None and wish.zone not in known_zones():
         raise InputError(f"unknown time zone {wish.zone[:60]!r}", "--zone", zone_hint(wish.zone))
     return wish.zone
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol
 
@@ -103,8 +103,10 @@ def _events() -> Iterator[Events]:
 
         yield _Served(Client(server))
         return
+    from roomleft.cli.packs_here import packs_known
+
     with own_state(settings) as state:
-        yield _Own(state)
+        yield _Own(state, packs_known(settings))
 
 
 class _Served:
@@ -127,19 +129,20 @@ class _Served:
 class _Own:
     """Where no server runs."""
 
-    def __init__(self, state: Any) -> None:
-        self._state = state
+    def __init__(self, state: Any, packs: Mapping[str, Any]) -> None:
+        self._state, self._packs = state, packs
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         from dashboards.anomaly_rows import announce, event_document
 
         now = self._state.clock.now()
-        return event_document(announce(self._state, None, body, WHO, now), now)
+        return event_document(announce(self._state, self._packs, body, WHO, now), now)
 
     def listed(self, platform: str | None, over: bool) -> list[dict[str, Any]]:
-        from dashboards.anomaly_rows import event_document
+        from dashboards.anomaly_rows import event_document, known_platform
         from warehouse.state.expected_events import ExpectedEvents
 
+        known_platform(platform, self._packs, "--platform")
         now = self._state.clock.now()
         found = ExpectedEvents(self._state).all(ending_after=None if over else now, platform=platform)
         return [event_document(each, now) for each in found]

@@ -81,7 +81,7 @@ def _alone(settings: Settings) -> None:
 
 
 def _run(settings: Settings, clock: Clock) -> None:
-    from roomleft.app import run
+    from roomleft.app.listening import run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("httpx", "httpcore", "alembic", "uvicorn.access"):

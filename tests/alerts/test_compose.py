@@ -27,6 +27,7 @@ from roomleft.errors import StoreError
 from roomleft.findings import AlertState, Severity
 from tests.alerts.made import NOON, rule
 from tests.alerts.paging import HOUR, MINUTE, pack
+from tests.fixtures.state import state_url
 from warehouse import tables
 from warehouse.state import Audit, StateDb, Terms
 from warehouse.store import Store
@@ -149,7 +150,7 @@ def test_what_is_left_and_when_it_runs_out() -> None:
 
 def test_what_changed_shortly_before(tmp_path: Path) -> None:
     clock = FixedClock(NOON)
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     with Store.open("duckdb:///:memory:", now=clock) as store:
         writer = Writer(store, clock, group_ms=0)
         writer.start()
@@ -172,7 +173,7 @@ def test_what_changed_shortly_before(tmp_path: Path) -> None:
 
 def test_what_was_put_in_force_has_changed_too(tmp_path: Path) -> None:
     clock = FixedClock(NOON - 10 * MINUTE)
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     names = tuple(f"shop.R{number}" for number in range(5))
     with Store.open("duckdb:///:memory:", now=clock, threads=1) as store:
         note_reload(state, Reloaded(("other",), ("shop",), (), (), {}, (), names, ("other.Gone",), alerting_changed=True), "ana")

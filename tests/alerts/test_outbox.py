@@ -20,6 +20,7 @@ from alerts.unreadable import UNREADABLE
 from roomleft.alerting import Receiver
 from roomleft.clock import FixedClock
 from tests.alerts.channels.told import ALERT, NOTICE, alert_is, notice
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, OutboxRow
 
@@ -132,7 +133,7 @@ def test_retries_back_off_with_jitter_and_end_in_the_end(
     tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alerts.outbox.KEPT_FOR", HALF_A_DAY)
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    db = StateDb.open(state_url(tmp_path), clock)
     put(db, clock, notice(notice_id="n1"))
     box, began, waits = outbox(db), clock.now(), []
     while send(box, clock, LATER) == "waiting":

@@ -21,6 +21,7 @@ from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.mapping_rules import KIND, mapping_rule
 from roomleft.packs import Pack
+from tests.fixtures.state import state_url
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event
 from warehouse.rollup import roll_up
@@ -154,7 +155,7 @@ def test_what_is_left_to_assign_is_listed_newest_first(store: Store) -> None:
 
 @pytest.fixture
 def terms(tmp_path: Path) -> Iterator[Terms]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     yield Terms(state)
     state.close()
 

@@ -17,6 +17,7 @@ from analytics.allocation import Rule, expression, in_order, relation, rules_of,
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.mapping_rules import ASSIGNABLE, DIMENSIONS, KIND, mapping_rule
+from tests.fixtures.state import state_url
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event
 from warehouse.rollup import roll_up
@@ -193,7 +194,7 @@ def test_the_largest_share_of_a_nano_dollar_goes_nowhere_twice(store: Store) -> 
 
 @pytest.fixture
 def terms(tmp_path: Path) -> Iterator[Terms]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(START))
+    state = StateDb.open(state_url(tmp_path), FixedClock(START))
     yield Terms(state)
     state.close()
 

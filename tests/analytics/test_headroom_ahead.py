@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.ahead import OF_THE_FORECAST, OF_VALUES
+from analytics.ahead import OF_THE_FORECAST, OF_VALUES, was_likely
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.limit import outlook
 from analytics.headroom import headroom
@@ -232,3 +232,43 @@ def test_a_windows_date_is_if_so_and_no_later_than_its_end() -> None:
     assert NOW < row.exhausts_p10 <= row.exhausts_p90 <= END
     assert (row.order_by, row.state) == (None, State.OK)
     assert row.ends_p50 == pytest.approx(Decimal(983), abs=10)
+
+
+def walked(limit: Limit, *steps: tuple[float, dict[str, Any]]) -> list[tuple[str, bool]]:
+    """State, and whether an order date is said, of one measurement after another, each with the row before it (and what of that row was otherwise)."""
+    found: list[tuple[str, bool]] = []
+    before: dict[str, Any] | None = None
+    for number, (chance, otherwise) in enumerate(steps):
+        now = NOW + number * timedelta(minutes=1)
+        row = headroom(
+            limit, reading("500"), PACE, now, ahead(chance, 1, 5, 9), was_likely(limit, before and {**before, **otherwise}, now)
+        )
+        before = asdict(row)
+        found.append((str(row.state), row.order_by is not None))
+    return found
+
+
+SAID, UNSAID = ("tight", True), ("ok", False)
+
+
+@pytest.mark.parametrize(
+    ("limit", "steps", "expected"),
+    [
+        (BUDGET, [(0.48, {}), (0.52, {}), (0.48, {}), (0.41, {}), (0.52, {})], [UNSAID, SAID, SAID, SAID, SAID]),
+        (BUDGET, [(0.52, {}), (0.41, {}), (0.39, {}), (0.48, {})], [SAID, SAID, UNSAID, UNSAID]),
+        (BUDGET, [(0.52, {}), (0.48, {"window_end": END - 30 * DAY})], [SAID, UNSAID]),
+        (BUDGET, [(0.52, {}), (0.48, {"amount": Decimal(900)})], [SAID, UNSAID]),
+        (BUDGET, [(0.52, {}), (0.48, {"as_of": NOW - 2 * DAY})], [SAID, UNSAID]),
+        (BUDGET, [(0.52, {}), (0.48, {"p_breach": None})], [SAID, UNSAID]),
+        (ROLLING, [(0.52, {}), (0.48, {}), (0.39, {}), (0.48, {})], [SAID, SAID, UNSAID, UNSAID]),
+        (replace(BUDGET, next_step=None), [(0.52, {}), (0.48, {}), (0.45, {}), (0.39, {})], [("tight", False)] * 3 + [UNSAID]),
+    ],
+    ids=[
+        "near the line", "below four tenths it is gone", "another window", "another amount", "a row of days ago", "nothing was said before",
+        "a rolling window", "without a next step",
+    ],
+)  # fmt: skip
+def test_what_was_likely_in_a_window_stays_so_until_it_clearly_is_not(
+    limit: Limit, steps: list[tuple[float, dict[str, Any]]], expected: list[tuple[str, bool]]
+) -> None:
+    assert walked(limit, *steps) == expected

@@ -16,6 +16,7 @@ from analytics.reprice_rates import rates_known
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.packs import RateRow
+from tests.fixtures.state import state_url
 from tests.warehouse.rows import make_usage
 from warehouse.retention import Keep, retain
 from warehouse.rollup import roll_up
@@ -207,7 +208,7 @@ def test_a_corrected_price_under_a_known_id_gets_an_id_of_its_own(store: Store) 
 
 @pytest.fixture
 def periods(tmp_path: Path) -> Iterator[ClosedPeriods]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     yield ClosedPeriods(state)
     state.close()
 

@@ -27,6 +27,7 @@ from roomleft.packs import RateRow
 from roomleft.timespan import Period, Window, midnight
 from tests.analytics.test_allocated_cost import PACKS, RULES
 from tests.analytics.test_reprice import Lists, rate
+from tests.fixtures.state import state_url
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import make_usage, usage_event
 from warehouse.rollup import roll_up
@@ -76,7 +77,7 @@ def test_ccusage_1636_a_closed_week_keeps_its_cost_when_prices_change(store: Sto
     lists = Lists(rate("opus", "24.73"), rate("opus", "19.24", since=datetime(2026, 11, 1, tzinfo=UTC), catalogue="list@2"))
     assert reprice(store, rates_known(lists, NOW), Asked(MONDAY, MONDAY + WEEK), NOW, apply=True).revisions == 0  # type: ignore[arg-type]
     # Even a list that says October was cheaper all along cannot touch a week whose books are closed.
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     periods = ClosedPeriods(state)
     periods.close(MONDAY, MONDAY + WEEK, who="finance")
     with pytest.raises(InputError, match="books are closed"):

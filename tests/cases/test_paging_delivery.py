@@ -19,6 +19,7 @@ from roomleft.clock import FixedClock
 from tests.alerts.channels.told import KEY, alert_is, notice
 from tests.fixtures.hook import Hook
 from tests.fixtures.pagerduty import PagerDuty
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, OutboxRow
 
@@ -28,7 +29,7 @@ class Way:
 
     def __init__(self, folder: Path, clock: FixedClock, service: PagerDuty) -> None:
         self.clock, self.service = clock, service
-        self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+        self.state = StateDb.open(state_url(folder), clock)
         channel = {"kind": "pagerduty", "routing_key_env": "PD_KEY", "url": service.url}
         self.alerting = Alerting.model_validate({"receivers": [{"name": "oncall", "channels": [channel]}]})
         self.made: list[Deliverer] = []

@@ -25,6 +25,7 @@ from roomleft.findings import AlertState, Finding, Looked, Severity, Unknown, fi
 from roomleft.rules import Rule
 from roomleft.rules_when import HeadroomIs, SeriesIs
 from tests.dashboards.sample_rows import NOW, SampleJob, sample_parts
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, OutboxRow
 
@@ -189,7 +190,7 @@ class AlertWorld:
 def alert_world(folder: Path, now: datetime = NOW, *, empty: bool = False, filled: bool = True) -> AlertWorld:
     """The sample world with alerts; `empty`: none has ever been; not `filled`: over an empty warehouse."""
     clock = FixedClock(now)
-    state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+    state = StateDb.open(state_url(folder), clock)
     made = {} if empty else alerts(now)
     book = Book(state)
     book.apply(list(made.values()), sorted((event for each in made.values() for event in past(each)), key=lambda event: event.at))

@@ -25,6 +25,7 @@ from roomleft.clock import FixedClock
 from tests.analytics.test_allocated_cost import PACKS
 from tests.dashboards.conftest import Driven, texts
 from tests.dashboards.sample_rows import NOW, sample_parts
+from tests.fixtures.state import state_url
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event
 from warehouse.rollup import roll_up
@@ -83,7 +84,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def world(store: Store, tmp_path: Path) -> Iterator[World]:
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", FixedClock(NOW))
+    state = StateDb.open(state_url(tmp_path), FixedClock(NOW))
     parts = dataclasses.replace(sample_parts(filled=False), store=store, state=state, packs=PACKS)
     app = FastAPI()
     install_errors(app)

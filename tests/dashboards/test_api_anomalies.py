@@ -219,3 +219,11 @@ def test_the_strip_shows_one_of_each_event_as_the_api_tells_it(site: Site) -> No
 )
 def test_what_a_series_is_called(target: str, words: str) -> None:
     assert part_words(anomaly(target, 1)) == words
+
+
+@pytest.mark.parametrize("path", ["/api/v1/anomalies", "/api/v1/expected-events"])
+def test_a_platform_that_is_none_is_refused_with_those_that_are(site: Site, path: str) -> None:
+    answer = site.client.get(path, params={"platform": "nosuch"})
+    assert answer.status_code == 422
+    assert "unknown platform 'nosuch'" in answer.text
+    assert all(slug in answer.text for slug in site.parts.packs)

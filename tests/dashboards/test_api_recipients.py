@@ -148,7 +148,7 @@ def test_the_archive_gives_what_was_made(served: Served) -> None:
     ]
     whole = served.client.get(f"/api/v1/reports/{KEY}").json()
     assert whole["text"] == report.text
-    assert whole["content"]["decisions"][0]["limit_id"] == "arena.worlds_us"
+    assert whole["content"]["decisions"][0]["limit_id"] == "creator.availability"
     assert whole["html"].count("data:image/png") == 3
     picture = served.client.get(f"/api/v1/reports/{KEY}/files/budgets.png")
     assert (picture.headers["content-type"], picture.headers["content-disposition"]) == (

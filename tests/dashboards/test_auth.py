@@ -27,6 +27,7 @@ from dashboards.auth import Door
 from dashboards.auth_memory import FAILURES, VERIFIED_FOR_S, WINDOW_S
 from dashboards.auth_rules import LOOPBACK_HOSTS, hosts_for, local_path
 from roomleft.clock import FixedClock
+from tests.fixtures.state import state_url
 from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
@@ -85,7 +86,7 @@ async def said(opened: WebSocket) -> None:
 @pytest.fixture
 def db(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
     """An open, empty state database."""
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    db = StateDb.open(state_url(tmp_path), clock)
     yield db
     db.close()
 

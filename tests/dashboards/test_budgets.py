@@ -29,6 +29,7 @@ from roomleft.packs_shelf import PacksInUse
 from tests.analytics.budget_shop import opened, shop, used
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.sample_rows import sample_parts
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.audit import Audit
 
@@ -54,7 +55,7 @@ class World:
         self.folder = folder
         pack = shop(folder, meters, limits)
         self.packs = PacksInUse({"shop": pack})
-        self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", self.clock)
+        self.state = StateDb.open(state_url(folder), self.clock)
         store = opened(self.clock, pack)
         calls = [
             {"at": NOW - ago * DAY - timedelta(hours=1), "images": 4, "team": "red", "user_id": f"u{ago}"} for ago in range(40)

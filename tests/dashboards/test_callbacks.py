@@ -91,7 +91,7 @@ def test_filters_that_fit_nothing_say_so(pages: Driven) -> None:
 def test_the_drawer_opens_by_address(pages: Driven) -> None:
     words = texts(pages.call("drawer.children", search="?limit=arena.worlds_us"))
     assert "at most 5,010 worlds" in words
-    assert "a stock: it never refills" in words
+    assert "none: it never refills" in words
     assert "Room left, last 7 days" in words
     assert pages.call("drawer.children", search="") is None
     assert "No pack has a limit no.such." in texts(pages.call("drawer.children", search="?limit=no.such"))
@@ -280,8 +280,15 @@ def test_each_platform_is_a_chip_with_its_health_and_what_needs_somebody(pages: 
     block = pages.call("overview-limits.children")
     (row,) = found(block, className="platform-chips")
     assert [texts(each).strip() for each in found(row, className="chip")] == [
-        "All 5 platforms", "Scribe 3", "Coach 1", "Creator 1", "Tabletop 2", "Arena 1",
-    ], "the one that is down, the unknown, then those that are well"  # fmt: skip
+        "All 5 platforms", "Scribe 3", "Creator 1", "Tabletop 2", "Arena 1", "Coach 1",
+    ], "the worst of services, limits and alerts first"  # fmt: skip
+    shapes = {
+        texts(chip).strip().split(" ")[0]: chip["props"]["children"][0]["props"]["className"]
+        for chip in found(row, className="chip")[1:]
+    }
+    assert {name: shape.split(" ")[-1] for name, shape in shapes.items()} == {
+        "Scribe": "exhausted", "Creator": "exhausted", "Tabletop": "tight", "Arena": "tight", "Coach": "unknown",
+    }, "a platform whose services are up is not fine while a limit has run out"  # fmt: skip
     (scribe,) = (each for each in found(row, className="chip") if texts(each).strip().startswith("Scribe"))
     assert scribe["props"]["href"] == "/?platform=scribe"
     assert "AI services is down since 11:59" in scribe["props"]["title"]

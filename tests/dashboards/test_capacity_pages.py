@@ -83,7 +83,7 @@ SENTENCES = {
     "tabletop.api_share": "72 % chance of exceeding $54.7k before it refills on 1 Dec; likely $51–64k; if so about the 27th (25th–30th).",
     "arena.worlds_us": "94 % chance of exceeding 5,010 worlds within 30 days; likely 4,990–6,100 worlds; about 24 Nov (22–27 Nov).",
     "tabletop.realtime": "31 % chance of exceeding 10,000 connections within 30 days; likely 8,400–10,600 connections; about 5 Jan (from 9 Dec).",
-    "scribe.cache_hits": "12 % chance of falling below 90 % within 30 days; likely 89.5–94.1 %.",
+    "scribe.cache_hits": "12 % chance of falling below 90 % within 30 days; likely 90–94 %.",
     "arena.pool_eu": "< 1 % chance of exceeding 5,010 worlds within 30 days; likely 3,500–3,950 worlds.",
     "coach.daily_users": "No date yet: 5 of 7 days needed.",
     "scribe.free_images": "No date: each user has this limit apart.",

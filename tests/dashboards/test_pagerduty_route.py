@@ -30,6 +30,7 @@ from tests.alerts.channels.told import ALERT, alert_is, notice
 from tests.alerts.made import rule
 from tests.alerts.paging import Paged, alerting, quick_state, slow
 from tests.dashboards.sample_rows import sample_parts
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.audit import Audit
 from warehouse.state.models_alerting import ReceivedRow
@@ -85,7 +86,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("PD_WEBHOOK", SECRET)
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     settings: Any = SimpleNamespace(demo=False, data_dir=tmp_path)
     parts = dataclasses.replace(
         sample_parts(filled=False, clock=clock), settings=settings, state=state, alerting=lambda: ALERTING

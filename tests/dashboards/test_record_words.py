@@ -10,8 +10,8 @@ from dashboards import record_words
 @pytest.mark.parametrize(
     ("subject", "words"),
     [
-        ("shop/cache_hits#lowest", "Cache hits, lowest"),
-        ("shop/api_latency#busiest", "API latency, busiest"),
+        ("shop/cache_hits#lowest", "Cache hits, lowest hour"),
+        ("shop/api_latency#busiest", "API latency, busiest hour"),
         ("shop/usage:cost#model=flash-lite", "AI cost, model flash-lite"),
         ("shop/disk", "Disk"),
     ],

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from analytics.forecasting.targets import ai_cost_target
+from analytics.meter_usage import usage_freshness
 from analytics.reports import capacity, weekly
 from analytics.reports.tiers import tier_rows
 from dashboards import record_words, wording
 from dashboards.answers import dumps
+from dashboards.api import install_errors
+from dashboards.api_ledger import make_ledger_api
 from dashboards.reports.capacity_read import read_capacity
 from dashboards.reports.weekly_read import read_weekly
 from roomleft.limits import Kind
 from roomleft.money import usd
 from roomleft.outlook import Outlook
 from tests.dashboards import test_report_walk
-from tests.dashboards.conftest import texts
+from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.sample_rows import NOW
 from tests.dashboards.test_report_walk import SLUGS, Walked, check_limit, plain
+from warehouse.state import StateDb
 
 walked = test_report_walk.walked
 """The same world."""
@@ -118,3 +127,62 @@ def test_what_came_of_a_forecast_is_told_in_its_own_unit(walked: Walked, report:
     for row in rows:
         page = record_words.unit_of(row, walked.packs)
         assert row["unit"] == page == units.get(row["subject"], page)
+
+
+def test_the_month_of_the_mail_is_the_api_s_overview_s_and_budgets(walked: Walked, tmp_path: Path) -> None:
+    given = read_weekly(walked.parts.store, walked.packs, tuple, NOW, forecasts=walked.book)
+    told = orjson.loads(dumps(weekly.content(given, NOW, NOW.tzinfo)))["month"]
+    app = FastAPI()
+    install_errors(app)
+    app.include_router(make_ledger_api(walked.parts))
+    with TestClient(app) as client:
+        api = client.get("/api/v1/costs/month").json()
+        one = {slug: client.get("/api/v1/costs/month", params={"platform": slug}).json() for slug in SLUGS}
+        assert client.get("/api/v1/costs/month", params={"platform": "nobody"}).status_code == 422
+    rows = {row["platform"]: row for row in api["platforms"]}
+    for mine, theirs in [(told, api), *((row, rows[row["platform"]]) for row in told["platforms"])]:
+        for name, value in theirs.items():
+            assert name == "platforms" or mine[name] == value, (mine["title"], name)
+    for slug in SLUGS:
+        assert {name: one[slug][name] for name in ("cost_usd", "ends")} == {
+            name: rows[slug][name] for name in ("cost_usd", "ends")
+        }
+    overview = plain(texts(walked.pages.call("overview-top.children", "/")))
+    assert usd(Decimal(told["cost_usd"])) in overview
+    assert plain(told["likely"]).removeprefix("likely ").partition(" by ")[0] in overview
+    assert plain(told["last"]) in overview
+    with_state = dataclasses.replace(walked.parts, state=StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", walked.parts.clock))
+    budgets = Driven(with_state).call("budgets-list.children", "/budgets")
+    with_state.state.close()
+    card = plain(texts(found(budgets, **{"data-block": "month"})[0]))
+    for row in (told, *told["platforms"]):
+        for words in (row["title"], row["so_far"], row["likely"].removeprefix("likely "), row["last"], row["chance"]):
+            assert plain(words) in card, (row["title"], words)
+
+
+def test_the_month_is_worked_out_again_draw_by_draw(walked: Walked) -> None:
+    """Hour by hour of each draw, over both platforms; infrastructure is a month of what the packs say it costs."""
+    given = read_weekly(walked.parts.store, walked.packs, tuple, NOW, forecasts=walked.book)
+    assert given.month is not None
+    infrastructure, usage = Decimal(0), []
+    for slug, pack in walked.packs.items():
+        infrastructure += sum((item.usd_per_month for item in pack.cost_items()), Decimal(0))
+        futures = walked.book.target(ai_cost_target(pack).name)
+        assert futures is not None
+        read = usage_freshness(walked.parts.store, pack, NOW).observed_at or NOW
+        total = np.full(len(futures.values), float(next(each.ai_usd for each in given.month.platforms if each.platform == slug)))
+        for day in range(11):
+            begin = datetime(2026, 11, 20, tzinfo=NOW.tzinfo) + timedelta(days=day)
+            hours = (begin + timedelta(days=1) - max(begin, read)) / timedelta(hours=1)
+            total += futures.values[:, day].astype(np.float64) * hours / 24
+        usage.append(total)
+    drawn = np.sum(usage, axis=0) + float(infrastructure)
+    whole = given.month.total
+    for mine, share in ((whole.ends_p10, 0.1), (whole.ends_p50, 0.5), (whole.ends_p90, 0.9)):
+        assert float(mine or 0) == pytest.approx(float(np.quantile(drawn, share)), rel=1e-6)
+    assert whole.cost_usd == sum((each.cost_usd for each in given.month.platforms), Decimal(0))
+    spread = float(sum((each.ends_p90 or 0) - (each.ends_p10 or 0) for each in given.month.platforms))
+    assert float((whole.ends_p90 or 0) - (whole.ends_p10 or 0)) <= spread * 1.000001
+    arena = next(each for each in given.month.platforms if each.platform == "arena")
+    assert (arena.budgets, whole.budget_usd) == (("arena.ai_budget", "arena.infrastructure_budget"), None)
+    assert arena.p_breach is not None

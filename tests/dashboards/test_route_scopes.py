@@ -123,6 +123,7 @@ TABLE = {
     ("GET", "/export/cost.parquet"): READ,
     ("GET", "/export/cost.xlsx"): READ,
     ("GET", "/api/v1/costs"): READ,
+    ("GET", "/api/v1/costs/month"): READ,
     ("GET", "/export/rejected.ndjson"): READ,
     ("GET", "/api/v1/slos"): READ,
     ("GET", "/api/v1/slos/{slo_id}"): READ,

@@ -27,6 +27,7 @@ from roomleft.slos import slos_of
 from tests.analytics.slo_world import DAY, HOUR, MINUTE, checks, counted, opened, shop, write
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.sample_rows import NOW, ROLLING, Sample, headroom_row, limit, sample_parts
+from tests.fixtures.state import state_url
 from warehouse import tables
 from warehouse.state import StateDb
 from warehouse.writer import Batch
@@ -94,7 +95,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     uptime = Sample(limit("shop", "uptime", Kind.SLO, "Uptime", "43.2", "minutes", "o", ROLLING), "10", "ok")
     row = headroom_row(uptime, NOW)
     store.run(lambda tx: tx.insert("headroom", pa.Table.from_pylist([row])))
-    state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+    state = StateDb.open(state_url(folder), clock)
     story = [
         *happened("older", Severity.CRITICAL, [(1508, Happened.PENDING), (1507, Happened.FIRING), (1495, Happened.RESOLVED)]),
         *happened("newer", Severity.CRITICAL, [(175, Happened.PENDING), (174, Happened.FIRING), (114, Happened.RESOLVED)]),

@@ -120,7 +120,7 @@ def test_values_carry_what_their_unit_says(value: float, unit: str, words: str) 
 
 
 @pytest.mark.parametrize(
-    ("ratio", "words"), [(1, "100\u202f%"), (0.99996, "99.996\u202f%"), (0.9999999, "99.99999\u202f%"), (0.9994, "99.9\u202f%")]
+    ("ratio", "words"), [(1, "100\u202f%"), (0.99996, "99.996\u202f%"), (0.9999999, "99.999\u202f%"), (0.9994, "99.9\u202f%")]
 )
 def test_what_is_not_whole_is_not_rounded_to_it(ratio: float, words: str) -> None:
     assert wording.percent(ratio) == words

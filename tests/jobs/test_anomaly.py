@@ -21,6 +21,7 @@ from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
 from roomleft.packs import Pack
 from tests.analytics.economics_world import NOW, READ, make_pack
+from tests.fixtures.state import state_url
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event
 from warehouse.rollup import roll_up
@@ -108,7 +109,7 @@ def test_a_jump_is_found_in_both_forms_with_its_cause(looked: World) -> None:
     told = one.causes["told"][0]
     assert (told["dimension"], told["value"]) == ("model", "pro")
     assert 0.9 < told["share"] < 1.1
-    assert "from model pro" in one.causes["words"]
+    assert "model pro +$" in one.causes["words"]
 
 
 def test_parts_are_found_too_and_every_dimension_adds_up(looked: World) -> None:
@@ -159,7 +160,7 @@ def test_an_event_that_goes_on_keeps_its_id_and_its_newest_row_counts(events: Ca
 
 def test_what_was_announced_is_known(events: Calls, tmp_path: Path) -> None:
     world = World(tmp_path, events)
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", world.clock)
+    state = StateDb.open(state_url(tmp_path), world.clock)
     book = ExpectedEvents(state)
     book.add("launch", ODD - HOUR, NOW + DAY, who="ann", now=NOW, platform="atelier", note="spring sale")
     Anomalies(world.store, world.packs, book.lasting).look(NOW)

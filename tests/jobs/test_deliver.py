@@ -24,6 +24,7 @@ from tests.fixtures.hook import Hook
 from tests.fixtures.pagerduty import PagerDuty
 from tests.fixtures.postgres import until
 from tests.fixtures.smtp import Mailbox
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow, OutboxRow
 
@@ -33,7 +34,7 @@ class Office:
 
     def __init__(self, folder: Path, clock: FixedClock) -> None:
         self.clock = clock
-        self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+        self.state = StateDb.open(state_url(folder), clock)
         self.alerting = Alerting()
         self.env: dict[str, str] = {"PD_KEY": KEY}
         self.time_s = 0.0

@@ -16,6 +16,7 @@ from roomleft.alerting import Alerting
 from roomleft.clock import FixedClock
 from tests.alerts.channels.told import KEY
 from tests.fixtures.pagerduty import PagerDuty
+from tests.fixtures.state import state_url
 from warehouse import tables
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import OutboxRow
@@ -31,7 +32,7 @@ class News:
         self.store = Store.open("duckdb:///:memory:", now=clock)
         self.writer = Writer(self.store, clock, group_ms=0)
         self.writer.start()
-        self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+        self.state = StateDb.open(state_url(folder), clock)
         channel = {"kind": "pagerduty", "routing_key_env": "PD_KEY", "url": service.url}
         self.alerting = Alerting.model_validate(
             {

@@ -33,6 +33,7 @@ from roomleft.outlook import Made, NoDate, Outlook, Shape
 from roomleft.packs import Pack, load_pack
 from tests.analytics.budget_shop import opened
 from tests.analytics.forecasting.world import DAY, history, stored, usage, world_pack
+from tests.fixtures.state import state_url
 from warehouse.state import Outcome, StateDb
 from warehouse.state.expected_events import ExpectedEvents
 from warehouse.store import Store
@@ -168,7 +169,7 @@ def test_a_new_budget_is_forecast_at_once_and_what_was_said_stands(world: World)
 
 
 def test_an_announced_event_is_told_and_makes_a_new_run(world: World, tmp_path: Path) -> None:
-    with closing(StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", world.clock)) as state:
+    with closing(StateDb.open(state_url(tmp_path), world.clock)) as state:
         events = ExpectedEvents(state)
         world.forecaster.knowing = Knowledge(world.store, events.all)
         world.run()
@@ -271,7 +272,7 @@ def test_of_two_servers_one_forecasts(world: World, tmp_path: Path) -> None:
 
         return Forecaster(world.store, {"shop": world.pack}, ask=ask)
 
-    with closing(StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", world.clock)) as state:
+    with closing(StateDb.open(state_url(tmp_path), world.clock)) as state:
         servers = [Schedule([*forecast_jobs(counted(name))], state, world.clock, holder=name) for name in ("one", "two")]
         runs = [server.run_now("forecast") for server in servers]
     assert [run.outcome for run in runs if run is not None] == [Outcome.OK, Outcome.OK]

@@ -19,6 +19,7 @@ from roomleft.alerting import Alerting
 from roomleft.clock import FixedClock
 from tests.alerts.channels.told import alert_is, notice
 from tests.fixtures.hook import Hook
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 from warehouse.state.models_alerting import DeliveryRow
 
@@ -29,7 +30,7 @@ class Watch:
     def __init__(self, folder: Path, clock: FixedClock, hook: Hook) -> None:
         self.clock, self.hook = clock, hook
         self.evaluated_at: datetime | None = clock.now()
-        self.state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+        self.state = StateDb.open(state_url(folder), clock)
         self.alerting = Alerting.model_validate(
             {"receivers": [{"name": "oncall", "channels": [{"kind": "alertmanager", "url": hook.url}, {"kind": "outbox"}]}]}
         )

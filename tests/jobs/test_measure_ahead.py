@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +18,7 @@ from roomleft.limits import Headroom, Limit, Reading, State
 from roomleft.metrics import EXHAUSTION_SECONDS, ORDER_SECONDS, P_BREACH
 from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
+from roomleft.timespan import Period, Window
 from tests.jobs.test_measure import MINUTE, give, packs, store
 from warehouse.store import Store
 
@@ -127,3 +130,26 @@ def test_without_forecasts_nothing_is_asked(store: Store, clock: FixedClock, pac
     clock.advance(MINUTE)
     row = {row.limit_id: row for row in measure(store, packs, clock.now(), Paces())}[QUERY]
     assert (row.p_breach, row.forecast_run) == (None, None)
+
+
+def test_a_date_does_not_come_and_go_with_a_chance_near_the_line(
+    store: Store, clock: FixedClock, packs: dict[str, Pack], foreseen: Foreseen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windowed = [
+        replace(limit, window=Window(Period.MONTH, ZoneInfo("UTC")), tight_below=Decimal(0))
+        for limit in packs["scribe"].limit_list()
+        if limit.limit_id == QUERY
+    ]
+    monkeypatch.setattr(Pack, "limit_list", lambda pack: windowed)
+    give(store, clock, "query_time_ms", "database", 20)
+
+    def dated(chance: float) -> bool:
+        clock.advance(QUARTER)
+        foreseen.outlook = likely(clock.now(), chance, 5)
+        # Another server, or the same one after a restart, remembers nothing but what is stored.
+        (row,) = measure(store, packs, clock.now(), Paces(foresee=foreseen))
+        assert (row.state is State.TIGHT) == (row.order_by is not None)
+        return row.order_by is not None
+
+    chances = (0.48, 0.5, 0.495, 0.505, 0.45, 0.41, 0.39, 0.48, 0.6)
+    assert [dated(chance) for chance in chances] == [False, True, True, True, True, True, False, False, True]

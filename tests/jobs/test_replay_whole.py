@@ -21,6 +21,7 @@ from roomleft.clock import FixedClock
 from tests.alerts.made import EVERY
 from tests.analytics.looking import NOW, Watched
 from tests.analytics.test_history import Chance, rules
+from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 
 HOURS = timedelta(hours=2)
@@ -53,7 +54,7 @@ def test_two_hours_of_every_kind_of_rule_agree_exactly(watched: Watched, tmp_pat
     held = {rule.rule_id: replace(rule, **WAYS[n % len(WAYS)]) for n, rule in enumerate(kinds)}
     clock = FixedClock(NOW - HOURS)
     watched.store.now = clock
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
 
     def begun() -> Evaluating:
         remembered = Remembered()

@@ -14,6 +14,7 @@ from jobs.scrape_lease import ScrapeLease
 from roomleft.clock import Clock, FixedClock
 from roomleft.errors import StoreError
 from tests.collectors.prometheus.metrics_page import Target, serving
+from tests.fixtures.state import state_url
 from tests.jobs.test_scrape import status_of, stored, target, until
 from warehouse.state import Leases, StateDb
 from warehouse.store import Store
@@ -25,7 +26,7 @@ SHORT = timedelta(milliseconds=600)
 
 @pytest.fixture
 def state(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
-    db = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    db = StateDb.open(state_url(tmp_path), clock)
     yield db
     db.close()
 
@@ -72,7 +73,7 @@ def test_while_the_state_is_away_the_lease_lasts_its_time_and_no_longer(state: S
 
 def test_a_standby_scrapes_nothing_until_it_takes_over(tmp_path: Path, warehouse: tuple[Store, Writer, Clock]) -> None:
     store, writer, clock = warehouse
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     with serving(Target(b"a 1\n")) as first, serving(Target(b"a 2\n")) as second:
         one, other = (
             ScrapeLoop([target(server.url)], writer, clock, OwnNetwork(), ScrapeLease(Leases(state, name), SHORT))

@@ -25,6 +25,7 @@ from roomleft.clock import FixedClock
 from roomleft.errors import InputError, RoomleftError
 from tests.analytics.economics_world import DAY, NOW, TODAY, call, daily, make_pack, paid, world
 from tests.dashboards.conftest import Driven, texts
+from tests.fixtures.state import state_url
 from tests.roomleft.running import speak_through
 from tests.roomleft.seen_html import Seen
 from warehouse.state import StateDb
@@ -37,7 +38,7 @@ PERSON = "ann@example.com"
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parts, TestClient, str]]:
     """A server's routes over sixty days of two users, one of whom is a person with a pseudonym."""
     folder, clock = tmp_path_factory.mktemp("report"), FixedClock(NOW)
-    state = StateDb.open(f"sqlite:///{folder / 'state.db'}", clock)
+    state = StateDb.open(state_url(folder), clock)
     ann = Pseudonyms(state).of([PERSON])[PERSON]
     events = [
         *daily(TODAY - 61 * DAY, TODAY, "2", user_id=ann, urgency="normal"),

@@ -26,6 +26,7 @@ from roomleft.clock import FixedClock
 from roomleft.errors import InputError, StoreError
 from tests.dashboards.sample_rows import NOW, sample_packs, sample_parts
 from tests.fixtures.smtp import Mailbox
+from tests.fixtures.state import state_url
 from warehouse import tables
 from warehouse.state import StateDb
 from warehouse.state.archive import Archive
@@ -55,7 +56,7 @@ class Desk:
 def desk(tmp_path: Path, smtp: Mailbox) -> Iterator[Desk]:
     clock = FixedClock(NOW)
     store = sample_parts(clock=clock).store
-    state = StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", clock)
+    state = StateDb.open(state_url(tmp_path), clock)
     server = {"host": smtp.host, "port": smtp.port, "security": "none", "from": "roomleft@example.org"}
     nobody: Any = None
     desk = Desk(nobody, store, state, clock, smtp, Alerting.model_validate({"smtp": server}))
@@ -110,7 +111,7 @@ def test_sent_by_hand_it_goes_through_the_outbox_and_says_what_happened(desk: De
     text = mail.get_body(("plain",))
     assert text is not None
     assert "Times are of Asia/Kathmandu." in " ".join(text.get_content().split())
-    assert mail["Subject"].startswith(("1 decision", "2 decisions", "3 decisions", "4 decisions", "5 decisions", "6 decisions"))
+    assert mail["Subject"].startswith("7 decisions: Creator availability")
 
 
 def test_without_addresses_every_recipient_gets_their_own(desk: Desk) -> None:

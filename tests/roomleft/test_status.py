@@ -73,3 +73,34 @@ def test_programs_get_the_instants(run: Run) -> None:
         "2026-11-20T12:00:10Z", "2026-11-20T11:59:45Z", "2026-11-20T11:01:10Z",
     )  # fmt: skip
     assert list(found) == list(ask.SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"exhausts_at": {"p10": None, "p50": "2026-12-01T10:20:30Z", "p90": None}}, "01 Dec 2026 10:20"),
+        ({"p_breach": 0.34, "no_date": "no_better"}, "no date: nothing forecasts it better than repeating last week"),
+        ({"p_breach": None, "no_date": "too_short"}, "no date: too few complete days"),
+        ({"p_breach": 0.34, "no_date": "no_better", "state": "exhausted"}, ""),
+        ({"p_breach": 0.002, "no_date": "beyond"}, ""),
+        ({"p_breach": 0.34, "no_date": None}, ""),
+    ],
+    ids=["a date", "a chance without a date", "neither", "it is out", "hardly ever", "no reason"],
+)
+def test_where_no_date_is_said_it_says_why(capsys: pytest.CaptureFixture[str], given: dict[str, object], shown: str) -> None:
+    limit = {
+        "state": "ok", "platform": "shop", "title": "Disk", "remaining": 1.0, "amount": 2.0, "unit": "gb", "fraction_left": 0.5, "exhausts_at": None,
+        "p_breach": 0.2, "order_by": None, "next_step": None, "observed_at": None, "reason": "", "no_date": None,
+    }  # fmt: skip
+    ask.status_table([{**limit, **given}])
+    head, line = (each.split("\t") for each in capsys.readouterr().out.splitlines())
+    assert dict(zip(head, line, strict=True))["runs out"] == shown
+
+
+def test_announced_events_of_a_platform_that_is_none_are_refused(run: Run) -> None:
+    code, out, err = run("expect", "list", "--platform", "nosuch")
+    assert (code, out) == (1, "")
+    assert "unknown platform 'nosuch'" in err
+    assert "scribe" in err
+    assert run("expect", "list", "--platform", "scribe")[0] == 0
+    assert run("expect", "add", "launch", "--for", "2d", "--platform", "nosuch")[0] == 1

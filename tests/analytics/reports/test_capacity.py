@@ -232,7 +232,7 @@ def test_the_limits_table_has_capacities_and_quotas_with_what_more_takes() -> No
 def test_what_has_run_out_is_said_as_such() -> None:
     of = pack("scribe")
     found = told(given([row(of.limit("memory"), "4.4", state=State.EXHAUSTED)], []))
-    assert found["limits"][0]["room"] == "0.4\u202fGB over the limit of 4\u202fGB"
+    assert found["limits"][0]["room"] == "0.4 over the limit of 4\u202fGB"
     assert [each["limit_id"] for each in found["decisions"]] == ["scribe.memory"]
 
 
@@ -241,7 +241,7 @@ def test_a_budget_tells_this_month_as_stored_and_the_next_from_the_same_futures(
     assert (found["window"], found["spent_words"], found["likely"], found["chance"]) == (
         "November",
         "$2,981",
-        "$4.2–4.8k",
+        "$4,210–4,790",
         "18\u202f%",
     )
     following = found["next"]

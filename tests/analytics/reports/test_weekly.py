@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.reports import weekly_words as say
-from analytics.reports.decisions import ORDER_WITHIN, decisions, needs_decision, when
+from analytics.reports.decisions import decisions, when
 from analytics.reports.weekly import LONGEST_SUBJECT, MOST_DECISIONS, NO_RECORD, Given, content, subject
+from analytics.urgency import ORDER_WITHIN, needs_decision
+from analytics.verdict import verdict
 from roomleft.limits import Freshness, Headroom, Kind, Limit, NextStep, State
 from roomleft.outlook import NoDate
 from roomleft.timespan import Period, Window
@@ -25,7 +27,8 @@ TITLES = {"shop": "Shop"}
 def limit(
     name: str = "worlds", kind: Kind = Kind.CAPACITY, title: str = "Worlds of the pool", unit: str = "worlds", **more: Any
 ) -> Limit:
-    step = NextStep("Add a deployment", Decimal(99), timedelta(days=1))
+    # Each its own step: limits of one step are one decision.
+    step = NextStep("Add a deployment" if name == "worlds" else f"Add a deployment for {name}", Decimal(99), timedelta(days=1))
     given: dict[str, Any] = {"next_step": step, "owner": "platform", **more}
     return Limit(f"shop.{name}", "shop", kind, title, Decimal(5000), unit, name, **given)
 
@@ -92,15 +95,17 @@ def test_any_title_leaves_a_subject_of_one_short_line(title: str) -> None:
     assert not set(told) & set("\r\n\u202e\u202c")
 
 
-def test_decisions_are_worst_first_by_what_is_lost() -> None:
+def test_decisions_are_in_the_verdict_s_order() -> None:
     ratio = row(limit("hits", Kind.RATIO), State.EXHAUSTED, "5100")
     maybe = soon(limit("pool"), chance=0.55)
     sure = soon(limit("disk"), chance=0.95)
     promise = row(limit("up", Kind.SLO, window=MONTH), State.EXHAUSTED, "5100")
     little = soon(limit("small", Kind.BUDGET, unit="usd", window=MONTH), chance=0.8, ends_p50=Decimal(5100))
     much = soon(limit("big", Kind.BUDGET, unit="usd", window=MONTH), chance=0.9, ends_p50=Decimal(9000))
-    found = decisions([ratio, maybe, sure, promise, little, much], TITLES, NOW, UTC)
-    assert [each["limit_id"].partition(".")[2] for each in found] == ["big", "disk", "up", "pool", "small", "hits"]
+    early = soon(limit("early"), chance=0.55, days=20)
+    found = decisions([ratio, maybe, sure, promise, little, much, early], TITLES, NOW, UTC)
+    assert [each["limit_id"].partition(".")[2] for each in found] == ["up", "early", "big", "disk", "pool", "small", "hits"]
+    assert verdict([ratio, maybe, sure, promise, little, much, early], NOW).parts[0] == found[0]["title"]
 
 
 @pytest.mark.parametrize(
@@ -131,8 +136,8 @@ def test_what_needs_a_decision(given: tuple[Headroom, Limit], wanted: bool) -> N
         (soon(limit("s", Kind.SLO, unit="requests", window=MONTH), 0.6, 6, used="4000"),
          "60 % chance that the promise is broken by 30 Nov; 80 % of what may go wrong has gone wrong; if so about 26 Nov (22 Nov – 2 Dec)."),
         (row(limit("s", Kind.SLO, unit="requests", window=MONTH), State.EXHAUSTED, "5400"), "The promise is broken: what went wrong is 108 % of what may."),
-        (row(limit(), State.EXHAUSTED, "5022"), "In use: 5,022 of 5,000 worlds."),
-        (row(limit("r", Kind.RATIO, unit="percent"), State.EXHAUSTED, "336", amount=Decimal(30)), "It stands at 336 %; the limit is 30 %."),
+        (row(limit(), State.EXHAUSTED, "5022"), "Over by 22 worlds: 5,022 of 5,000 worlds in use."),
+        (row(limit("r", Kind.RATIO, unit="percent"), State.EXHAUSTED, "336", amount=Decimal(30)), "It stands at 336 %, over its limit of 30 %."),
         (row(limit(), State.TIGHT, p_breach=None, no_date=NoDate.TOO_SHORT.value),
          "4,000 worlds against 5,000 worlds is tight, and nobody can say when it runs out: too few complete days."),
     ],
@@ -159,7 +164,7 @@ def test_figures_are_those_stored_and_words_say_them() -> None:
     assert (budget["spent"], budget["budget"], budget["likely"], budget["ends_words"]) == (
         "$3,000",
         "$5,000",
-        "$4.1–6.1k",
+        "$4,100–6,100",
         "30 Nov",
     )
     (decision,) = told["decisions"]
@@ -196,7 +201,7 @@ def test_a_history_that_is_half_read_is_said_on_top() -> None:
 def test_what_is_over_has_no_chance_of_going_over() -> None:
     own = limit("b", Kind.BUDGET, unit="usd", window=MONTH)
     out, open_ = week(row(own, State.EXHAUSTED, "6000", p_breach=1.0)), week(soon(own, 0.72, 4))
-    assert [(each["chance"], each["chance_of"]) for each in out["month_end"]] == [("", "over already")]
+    assert [(each["chance"], each["chance_of"]) for each in out["month_end"]] == [("", "over by $1,000")]
     assert [(each["chance"], each["chance_of"]) for each in open_["month_end"]] == [("72\u202f%", "chance of going over")]
 
 
@@ -205,9 +210,9 @@ def test_at_most_five_decisions_and_the_others_are_named() -> None:
     assert len(told["decisions"]) == MOST_DECISIONS
     assert told["subject"].startswith("8 decisions: ")
     assert told["more_decisions"] == [
-        "Shop world 5: Add a deployment, by 14 Dec",
-        "Shop world 6: Add a deployment, by 14 Dec",
-        "Shop world 7: Add a deployment, by 14 Dec",
+        "Shop world 5: Add a deployment for w5, by 14 Dec",
+        "Shop world 6: Add a deployment for w6, by 14 Dec",
+        "Shop world 7: Add a deployment for w7, by 14 Dec",
     ]
 
 
@@ -242,15 +247,16 @@ def test_freshness_names_what_is_stale_and_what_is_missing() -> None:
 def test_a_mover_has_its_change_and_its_cause() -> None:
     movers = [{"platform": "shop", "name": "Shop", "before_usd": Decimal("100.10"), "after_usd": Decimal("140.35"), "cause": ""}]
     (told,) = week(movers=movers)["movers"]
-    assert (told["change_usd"], told["change"], told["cause"]) == (Decimal("40.25"), "+$40.25", "no single cause")
+    assert (told["change_usd"], told["change"], told["cause"]) == (Decimal("40.25"), "+$40.25", "No single cause stands out")
 
 
 @pytest.mark.parametrize(
     ("low", "high", "unit", "words"),
     [
-        ("38000", "46000", "usd", "$38–46k"), ("812", "940", "usd", "$812–940"), ("5100", "5600", "usd", "$5.1–5.6k"), ("5100", "5140", "usd", "$5.10–5.14k"),
+        ("38000", "46000", "usd", "$38–46k"), ("812", "940", "usd", "$812–940"), ("5100", "5600", "usd", "$5,100–5,600"), ("5100", "5140", "usd", "$5,100–5,140"),
         ("38100", "38400", "usd", "$38.1–38.4k"), ("1200000", "1400000", "usd", "$1.2–1.4M"), ("990", "1300", "usd", "$990–1,300"),
-        ("41", "41", "usd", "$41.00"), ("0.2", "0.4", "ratio", "20–40 %"), ("1.44", "1.834", "usd_per_user", "$1.44–1.83 a user"),
+        ("41", "41", "usd", "$41.00"), ("7848.48", "7849.03", "usd", "$7,848–7,849"), ("27405", "27888", "usd", "$27.4–27.9k"), ("98.1", "100.2", "percent", "98.1–100 %"), ("84.8", "101.5", "percent", "85–102 %"), ("98.2", "99.4", "percent", "98.2–99.4 %"),
+        ("99.955", "99.984", "percent", "99.96–99.98 %"), ("86.2", "99.9999", "percent", "86–99.9 %"), ("41.2", "42.6", "jobs", "41–43 jobs"), ("0.2", "0.4", "ratio", "20–40 %"), ("1.44", "1.834", "usd_per_user", "$1.44–1.83 a user"),
         ("4810", "5200", "worlds", "4,810–5,200 worlds"), ("900000000", "96000000000", "bytes", "900 MB – 96 GB"), ("-5", "5", "usd", "−$5.00 – $5.00"),
     ],
 )  # fmt: skip
@@ -269,10 +275,35 @@ def test_what_is_left_reads_one_way_only(left: str, whole: str, unit: str, words
     assert say.left_of(Decimal(left), Decimal(whole), unit).replace("\u202f", " ") == words
 
 
-def test_days_are_the_readers_own() -> None:
-    given = soon(order_by=datetime(2026, 12, 13, 23, 30, tzinfo=UTC))
-    assert content(Given(TITLES, [given]), NOW, UTC)["decisions"][0]["by"] == "13 Dec"
-    assert content(Given(TITLES, [given]), NOW, ZoneInfo("Asia/Kathmandu"))["decisions"][0]["by"] == "14 Dec"
+def test_days_are_the_readers_own_but_for_the_last_to_order_which_is_the_platform_s() -> None:
+    late = datetime(2026, 12, 13, 23, 30, tzinfo=UTC)
+    kathmandu = ZoneInfo("Asia/Kathmandu")
+    for zone in (UTC, kathmandu):
+        for own, day in ((limit(), "13 Dec"), (limit(zone=kathmandu), "14 Dec")):
+            given = soon(own, order_by=late, exhausts_p10=late, exhausts_p50=late, exhausts_p90=late)
+            told = content(Given(TITLES, [given]), NOW, zone)["decisions"][0]
+            assert (told["by"], told["when"]) == (day, "13 Dec" if zone is UTC else "14 Dec")
+            assert verdict([given], NOW, zone).parts[-1] == f"order by {day}"
+
+
+def test_one_step_for_two_limits_is_one_decision() -> None:
+    step = NextStep("Sell voice by the minute", Decimal(120), timedelta(days=1))
+    first, later = (
+        limit("share", next_step=step, title="API share"),
+        limit("rate", next_step=step, title="Voice rate", owner="finance"),
+    )
+    told = week(soon(later, days=25), soon(first, days=24, order_by=in_days(23)), soon(limit(), days=28))
+    decision, other = told["decisions"]
+    assert (decision["title"], [each["title"] for each in decision["also"]]) == ("API share", ["Voice rate"])
+    assert (decision["by"], decision["order_by"], decision["cost"]) == ("13 Dec", in_days(23), "+$120/month")
+    assert decision["owner"] == "platform and finance"
+    assert (other["title"], other["also"]) == ("Worlds of the pool", [])
+    assert told["subject"] == "2 decisions: Shop API share by 13 Dec, +$120/month"
+    # The later one may be the one to be ordered for first.
+    told = week(soon(later, days=25, order_by=in_days(9)), soon(first, days=24, order_by=in_days(23)))
+    assert (told["decisions"][0]["title"], told["decisions"][0]["by"]) == ("API share", "29 Nov")
+    assert told["verdict"] == "Two limits probably will run out within 30 days."
+    assert verdict([soon(later, days=25), soon(first, days=24)], NOW).parts[4] == "Sell voice by the minute (also for Voice rate)"
 
 
 def test_the_subject_of_nothing_is_short() -> None:

@@ -37,8 +37,8 @@ def row_of(sample: Sample) -> tuple[Headroom, Limit]:
 
 ROWS = [row_of(sample) for sample in SAMPLES]
 MOVERS: Sequence[Mapping[str, Any]] = (
-    {"platform": "tabletop", "name": "Tabletop", "before_usd": Decimal("9120.50"), "after_usd": Decimal("12340.25"), "cause": "86 % from model flash-image; more calls"},
-    {"platform": "scribe", "name": "Scribe", "before_usd": Decimal("640.10"), "after_usd": Decimal("512.00"), "cause": "fewer calls"},
+    {"platform": "tabletop", "name": "Tabletop", "before_usd": Decimal("9120.50"), "after_usd": Decimal("12340.25"), "cause": "Costs rose $3,220: model flash-image +$2,769, all else +$451; more calls"},
+    {"platform": "scribe", "name": "Scribe", "before_usd": Decimal("640.10"), "after_usd": Decimal("512.00"), "cause": "Costs fell $128: fewer calls"},
 )  # fmt: skip
 OUTCOMES: Sequence[Mapping[str, Any]] = (
     {"platform": "arena", "name": "Monthly cost", "unit": "usd", "low": Decimal("5100"), "middle": Decimal("5300"), "high": Decimal("5600"), "outcome": Decimal("5489"),

@@ -1,0 +1,117 @@
+"""What a month costs in all: known halves, platforms without a forecast, without usage, and what budgets cover."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from analytics.forecasting.calibration import Calibration
+from analytics.forecasting.futures import Futures
+from analytics.headroom import headroom
+from analytics.ledger import Books
+from analytics.month_cost import month_cost, one_as_dict
+from analytics.reports.month_words import month_content
+from roomleft.clock import FixedClock
+from roomleft.limits import Pace, Reading
+from roomleft.outlook import NoDate, Outlook, Shape
+from roomleft.packs import Pack
+from tests.analytics.budget_shop import opened, shop, used
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ZONE = ZoneInfo("UTC")
+DAY = timedelta(days=1)
+METERS = "  ai: {kind: cost, unit: usd}\n  red: {kind: cost, unit: usd, where: {team: red}}"
+BUDGET = "- {id: all, kind: budget, title: AI spend, amount: 150, window: month, unit: usd, meter: ai, owner: o}"
+PART = "- {id: red, kind: budget, title: Red team, amount: 150, window: month, unit: usd, meter: red, owner: o}"
+WEEKLY = "- {id: week, kind: budget, title: A week, amount: 150, window: week, unit: usd, meter: ai, owner: o}"
+
+
+class Book:
+    """Stands in for the newest forecasts: so many dollars a day, the same or one of several."""
+
+    waiting: frozenset[str] = frozenset()
+    calibration = Calibration()
+
+    def __init__(self, *a_day: float, why: NoDate | None = None, days: int = 90) -> None:
+        self.a_day, self.why, self.days = a_day, why, days
+
+    def of_series(self, pack: Pack, name: str) -> Futures | Outlook:
+        assert name == "shop/ai"
+        if not self.a_day:
+            return Outlook.none(self.why or NoDate.NO_DATA)
+        values = np.repeat(np.array(self.a_day, dtype=np.float32)[:, None], self.days, axis=1)
+        return Futures(name, "r", Shape.FLOW, ZONE, NOW.date(), values, np.ones(30), NOW, "90 days", self.why)
+
+
+def month(folder: Path, book: Any, limits: str = BUDGET, *, calls: bool = True, now: datetime = NOW) -> Any:
+    clock = FixedClock(now)
+    pack = shop(folder, METERS, f"  {limits}")
+    store = opened(clock, pack)
+    if calls:
+        used(store, clock, [{"at": NOW - n * DAY - timedelta(hours=1), "images": 4} for n in range(80)])
+    rows = []
+    for limit in pack.limit_list():
+        reading = Reading(Decimal(80), now, timedelta(hours=1))
+        rows.append((headroom(limit, reading, Pace.none("no pace"), now), limit))
+    found = month_cost(Books(store, {"shop": pack}), book, rows, now, ZONE)
+    store.close()
+    return found
+
+
+def test_what_is_left_of_the_month_is_added_to_what_was_spent(tmp_path: Path) -> None:
+    found = month(tmp_path, Book(4.0, 4.0, 4.0, 8.0)).total
+    assert (found.ai_usd, found.infrastructure_usd, found.last_usd, found.last_whole) == (80, 0, 124, True)
+    # Half of today and ten days more.
+    assert (found.ends_p10, found.ends_p50) == (80 + 42, 80 + 42)
+    assert float(found.ends_p90 or 0) == pytest.approx(80 + 42 + 42 * 0.7, rel=0.01)
+    assert (found.budget_usd, found.budgets, found.p_breach) == (150, ("shop.all",), 0.3)
+    assert one_as_dict(found)["ends"] == {"p10": found.ends_p10, "p50": found.ends_p50, "p90": found.ends_p90}
+
+
+@pytest.mark.parametrize(("limits", "covered"), [(BUDGET, True), (PART, False), (WEEKLY, False), (f"{PART}\n  {BUDGET}", True)])
+def test_a_budget_stands_there_only_where_it_covers_all(tmp_path: Path, limits: str, covered: bool) -> None:
+    found = month(tmp_path, Book(4.0), limits).total
+    assert (found.budgets, found.p_breach is not None) == ((("shop.all",), True) if covered else ((), False))
+
+
+def test_what_is_over_says_by_how_much(tmp_path: Path) -> None:
+    found = month(tmp_path, Book(4.0), BUDGET.replace("150", "60"))
+    assert found.total.p_breach == 1.0
+    told = month_content(found, NOW, ZONE)
+    assert (told["budget"], told["chance"]) == ("over its budget of $60.00 by $20.00", "")
+
+
+@pytest.mark.parametrize(
+    ("book", "why"),
+    [
+        (None, NoDate.NO_DATA),
+        (Book(why=NoDate.HALF_READ), NoDate.HALF_READ),
+        (Book(4.0, why=NoDate.TOO_SHORT), NoDate.TOO_SHORT),
+        (Book(4.0, days=5), NoDate.BEYOND),
+        (Book(float("nan")), NoDate.NOT_FINITE),
+    ],
+)
+def test_without_a_forecast_it_says_why(tmp_path: Path, book: Any, why: NoDate) -> None:
+    found = month(tmp_path, book)
+    assert (found.total.ends_p50, found.total.no_date, found.total.cost_usd, found.total.p_breach) == (None, why, 80, None)
+    assert month_content(found, NOW, ZONE)["likely"].startswith("no range for the month's end: ")
+
+
+def test_without_any_usage_nothing_is_expected(tmp_path: Path) -> None:
+    found = month(tmp_path, None, calls=False).total
+    assert (found.cost_usd, found.ends_p10, found.ends_p90, found.last_usd) == (0, 0, 0, 0)
+
+
+def test_the_last_instant_of_a_month_and_the_first(tmp_path: Path) -> None:
+    last = month(tmp_path, Book(4.0, days=12), now=datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)).total
+    assert last.ends_p50 is not None
+    assert float(last.ends_p50 - last.cost_usd) < 0.01
+    first = replace(last, since=datetime(2026, 12, 1, tzinfo=UTC))
+    assert month_content(type(month(tmp_path, None))(first, ()), NOW, ZONE)["month"] == "December"
