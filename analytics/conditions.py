@@ -223,7 +223,9 @@ class Looking:
             if pack is None:
                 raise PackError(f"there is no platform '{platform}'")
             assert self.store is not None, "only a look at one instant reads meters one by one"
-            self._of_meters[key] = Meters(self.store, pack, at)
+            meters = self._of_meters[key] = Meters(self.store, pack, at)
+            asked = ((leaf, rule) for leaf, rule in self.leaves(MeterIs) if rule.platform == platform)
+            meters.announce(leaf.meter for leaf, _ in asked if isinstance(leaf, MeterIs) and leaf.over is None)
         return self._of_meters[key]
 
     def _burning(self, leaf: BurnIs, rule: Rule) -> tuple[Slo, Burning]:

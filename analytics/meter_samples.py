@@ -62,6 +62,32 @@ class LookBack:
         return first is None or instant <= first
 
 
+@dataclass(slots=True)
+class Together:
+    """What the gauges that are read at one instant have in common, so that each span's readings are asked for once."""
+
+    meters: tuple[GaugeMeter, ...] = ()
+    """The gauges that were announced."""
+    asked: dict[timedelta, frozenset[int]] = field(default_factory=dict)
+    """By span, the series of the announced gauges that read it."""
+    found: dict[timedelta, dict[int, dict[str, Any]]] = field(default_factory=dict)
+
+    def rows(self, meters: Meters, ids: Sequence[int], over: timedelta) -> list[dict[str, Any]] | None:
+        """What some series read in the span before the instant; None where that was not announced. Raises StoreError."""
+        if not self.asked:
+            spans: dict[timedelta, set[int]] = {}
+            for meter in self.meters:
+                spans.setdefault(meter.over, set()).update(ids_of(meters, meter))
+            self.asked = {span: frozenset(series) for span, series in spans.items()}
+        if not self.asked.get(over, frozenset()).issuperset(ids):
+            return None
+        if over not in self.found:
+            asked = sorted(self.asked[over])
+            rows = meters.store.rows("meter_gauge", ids=asked, since=meters.now - over, until=meters.now)
+            self.found[over] = {row["series_id"]: row for row in rows}
+        return [self.found[over][one] for one in sorted(ids) if one in self.found[over]]
+
+
 def ids_of(meters: Meters, meter: GaugeMeter | IncreaseMeter) -> list[int]:
     """The series a meter reads: its name, its component if given, and every label given."""
     found = []
@@ -112,6 +138,8 @@ def _rows(meters: Meters, meter: GaugeMeter, ids: list[int]) -> list[dict[str, A
     if meters.coarse and meters.now in meters.past.ends:
         return meters.past.gauges(meters.store, ids, over)[meters.now]
     hours = meters.coarse or over > RAW_REACH
+    if not hours and (rows := meters.together.rows(meters, ids, over)) is not None:
+        return rows
     return meters.store.rows("meter_gauge_hours" if hours else "meter_gauge", ids=ids, since=meters.now - over, until=meters.now)
 
 

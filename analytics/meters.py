@@ -5,6 +5,7 @@ Usage is read from rollups, so a reading costs the same whether a platform made 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 from analytics.meter_business import BusinessFreshness, business, business_freshness
 from analytics.meter_costs import infrastructure_cost
 from analytics.meter_health import failing_minutes
-from analytics.meter_samples import LookBack, Rises, gauge, rises
+from analytics.meter_samples import LookBack, Rises, Together, gauge, rises
 from analytics.meter_usage import UsageFreshness, count_or_cost, distinct_users, usage_freshness, worst_user
 from analytics.wording import span_text
 from roomleft.errors import PackError, RoomleftError
@@ -69,6 +70,18 @@ class Meters:
         self._business: BusinessFreshness | None = None
         self._past: dict[datetime, Meters] = {}
         self.past = LookBack()
+        self.together = Together()
+
+    def announce(self, meter_ids: Iterable[str]) -> None:
+        """Say which meters will be read, with those they are made of: what is asked alike of several gauges is then asked once."""
+        gauges = list[GaugeMeter]()
+        for name in with_parts(self.pack, meter_ids):
+            match self.pack.meters[name]:
+                case GaugeMeter() as meter:
+                    gauges.append(meter)
+                case PromqlMeter() as meter:
+                    gauges.append(answers_of(name, meter))
+        self.together = Together(tuple(gauges))
 
     def at(self, instant: datetime) -> Meters:
         """The same meters as of an earlier instant, coarsely."""
@@ -283,6 +296,26 @@ class Meters:
         if isinstance(meter, (GaugeMeter, PromqlMeter, PercentileMeter)):
             return self._read(meter_id, meter.model_copy(update={"over": over}), limit)
         return self.read(meter_id, replace(limit, window=Window(Period.ROLLING, span=over), per_user=False))
+
+
+def with_parts(pack: Pack, meter_ids: Iterable[str]) -> list[str]:
+    """The meters of these names that a pack has, and all that they are made of, each once."""
+    found, todo = dict[str, None](), list(meter_ids)
+    while todo:
+        name = todo.pop()
+        if name in found or name not in pack.meters:
+            continue
+        found[name] = None
+        match pack.meters[name]:
+            case RatioMeter() as meter:
+                todo += [meter.part, meter.whole]
+            case DifferenceMeter() as meter:
+                todo += [meter.part, meter.less]
+            case TotalMeter() as meter:
+                todo += meter.of
+            case GrowthMeter() as meter:
+                todo.append(meter.of)
+    return list(found)
 
 
 def answers_of(meter_id: str, meter: PromqlMeter) -> GaugeMeter:

@@ -25,7 +25,7 @@ from analytics.infrastructure import infrastructure_spread, taken_by_usage
 from analytics.ledger import Books, Question, quarter_of
 from analytics.ledger_cost import Cost
 from analytics.meter_usage import UsageFreshness, usage_freshness
-from roomleft.limits import Direction, Headroom, Kind, Limit
+from roomleft.limits import Direction, Headroom, Kind, Limit, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook, Shape
 from roomleft.packs import Pack
 from roomleft.packs_meters import InfrastructureCostMeter
@@ -98,8 +98,9 @@ def month_cost(books: Books, forecasts: Forecasts | None, rows: Sequence[Row], n
             slug, pack.title, since, until, own.ai_usd, own.infrastructure_usd, lower_bound=bool(own.unpriced_requests),
             last_usd=last.get(slug, Cost(())).cost_usd, last_whole=first_at is None or first_at <= before[0],
         )  # fmt: skip
-        ends = _ends(forecasts, pack, own, read, now, until)
-        budget = _budget(plan, [row for row in rows if row[1].platform == slug], first_at is not None, pack.costs is not None)
+        ends = _ends(forecasts, pack, own, read, now, (since, until))
+        asked = [row for row in rows if row[1].platform == slug and _is_of(row, since + (until - since) / 2)]
+        budget = _budget(plan, asked, first_at is not None, pack.costs is not None)
         made = replace(made, budget_usd=budget[0], budgets=budget[1])
         if isinstance(ends, Outlook):
             made = replace(made, no_date=ends.no_date, why=ends.basis)
@@ -147,9 +148,13 @@ def _told(made: MonthCost, draws: Floats, calibration: Calibration, now: datetim
     if made.budget_usd is not None:
         over = int((draws > float(made.budget_usd) * (1 + SLACK)).sum())
         days = (made.until - now) / timedelta(days=1)
-        chance = (
-            1.0 if made.cost_usd > made.budget_usd else float(calibration.probabilities(str(Kind.BUDGET), days, len(draws))[over])
-        )
+        if made.cost_usd > made.budget_usd:
+            chance = 1.0
+        elif len(draws) == 1:
+            # One draw is no sample: all of it is known beforehand.
+            chance = float(over)
+        else:
+            chance = float(calibration.probabilities(str(Kind.BUDGET), days, len(draws))[over])
     return replace(made, ends_p10=low, ends_p50=middle, ends_p90=high, p_breach=chance)
 
 
@@ -183,9 +188,10 @@ def _costs_zone(pack: Pack) -> str:
 
 
 def _ends(
-    forecasts: Forecasts | None, pack: Pack, own: Cost, usage: UsageFreshness, now: datetime, until: datetime
+    forecasts: Forecasts | None, pack: Pack, own: Cost, usage: UsageFreshness, now: datetime, month: tuple[datetime, datetime]
 ) -> Floats | Outlook:
     """What each draw says the month's AI cost will be; or why nothing is said."""
+    since, until = month
     if usage.first_at is None and not own.ai_usd and (forecasts is None or pack.slug not in forecasts.waiting):
         return np.zeros(1)
     futures = forecasts.of_series(pack, ai_cost_target(pack).name) if forecasts is not None else Outlook.none(NoDate.NO_DATA)
@@ -197,8 +203,7 @@ def _ends(
     if why is not None:
         words = futures.basis if why is futures.no_date and futures.basis else NO_DATE_WORDS[why]
         return Outlook.none(why, words)
-    begin = Window(Period.MONTH, futures.zone).bounds(now)[0]
-    read = min(max(usage.observed_at or now, begin), now)
+    read = min(max(usage.observed_at or now, since), now)
     course = filling(futures, float(own.ai_usd), now.timestamp(), until.timestamp(), read.timestamp())
     return np.asarray(course.values[:, -1], dtype=np.float64)
 
@@ -209,6 +214,15 @@ def _groundless(futures: Futures, until: datetime) -> NoDate | None:
     if futures.shape is not Shape.FLOW or not bool(np.isfinite(futures.values).all()):
         return NoDate.NOT_FINITE
     return NoDate.BEYOND if covered_to_s(futures) < until.timestamp() - DAY_S / 24 else None
+
+
+def _is_of(row: Row, middle: datetime) -> bool:
+    """Whether a limit's stored amount is that of the month with this middle: for some hours its own zone is in another, and an amount for each of
+    something is not worked out while nobody knows of how many."""
+    stored, limit = row
+    if limit.amount_per is not None and stored.state is State.UNKNOWN:
+        return False
+    return stored.window_start is None or stored.window_end is None or stored.window_start <= middle < stored.window_end
 
 
 def _budget(plan: Plan, rows: Sequence[Row], has_ai: bool, has_infrastructure: bool) -> tuple[Decimal | None, tuple[str, ...]]:

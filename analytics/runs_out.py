@@ -15,7 +15,7 @@ HARDLY = 0.01
 FAR = timedelta(days=90)
 """No date is said beyond this: forecasts reach no further, and a pace no further than a guess."""
 FAR_DAYS, ROLLING_DAYS = 90, 30
-"""How far ahead a stock's dates are looked for, and a rolling window's."""
+"""How far ahead a stock's dates are looked for; and any chance, and with it a rolling window's dates."""
 NO_DAY = "no day stands out among the possible ones"
 
 
@@ -72,7 +72,9 @@ def runs_out(row: Headroom, limit: Limit) -> RunsOut:
         return RunsOut(Said.REFILLS)
     if chance is None:
         return RunsOut(Said.NOT_AT_THIS_PACE)
-    days = FAR_DAYS if limit.window is None else ROLLING_DAYS
+    # Where no dates are worked out only the chance is known, which looks no further than a rolling window's.
+    dated = limit.window is None and (not row.no_date or row.no_date == NoDate.BEYOND)
+    days = FAR_DAYS if dated else ROLLING_DAYS
     return RunsOut(Said.NOT_WITHIN if chance < HARDLY else Said.UNLIKELY_WITHIN, days=days)
 
 

@@ -31,12 +31,14 @@ def has_run_out(row: Headroom) -> bool:
 
 
 def probably_will(row: Headroom, now: datetime) -> bool:
-    """Whether it is more likely than not to run out before it refills, of a stock within 30 days; without a chance, does at the present pace."""
+    """Whether it is more likely than not to run out before it refills, of a stock or a rolling window within 30 days; without a chance, does at the present pace."""
     if row.state not in (State.OK, State.TIGHT):
         return False
     if row.p_breach is not None:
         return row.p_breach >= LIKELY
-    return row.exhausts_p50 is not None and (row.window_end is not None or row.exhausts_p50 - now <= HORIZON)
+    # A rolling window ends now, and is asked of the next 30 days as a stock is.
+    refills = row.window_end is not None and row.window_end > row.as_of
+    return row.exhausts_p50 is not None and (refills or row.exhausts_p50 - now <= HORIZON)
 
 
 def is_due(row: Headroom, now: datetime) -> bool:
@@ -95,9 +97,9 @@ def by_step(rows: Sequence[Row]) -> list[list[Row]]:
 
 def last_date(row: Headroom, limit: Limit, now: datetime) -> str:
     """The last day to order, as the platform's days are counted: `28 Nov`; `now` when it has passed or the limit has run out; empty where there is none, or
-    where the date it counts back from is too far off, or too unlikely, to be said."""
+    where it is not soon and the date it counts back from is too far off, or too unlikely, to be said."""
     if has_run_out(row):
         return "now"
-    if row.order_by is None or runs_out(row, limit).said is not Said.DATE:
+    if row.order_by is None or not (is_due(row, now) or runs_out(row, limit).said is Said.DATE):
         return ""
     return last_day_text(row.order_by, now, limit.zone) if row.order_by > now else "now"

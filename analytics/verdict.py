@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from analytics.ahead import groundless
+from analytics.runs_out import Said, runs_out
 from analytics.urgency import HORIZON, Row, by_step, by_urgency, is_due, is_undated, last_date, probably_will
 from analytics.wording import and_words, chance_text, date_text, number_word, range_text
 from roomleft.limits import Headroom, Limit, State
@@ -140,7 +141,7 @@ def _parts(first: Sequence[Row], now: datetime, zone: tzinfo) -> tuple[str, ...]
     at = row.exhausts_p50
     if row.state is State.EXHAUSTED:
         parts.append(row.reason)
-    elif at is not None:
+    elif at is not None and runs_out(row, limit).said is Said.DATE:
         parts.append(date_text(at, now, zone))
         if row.exhausts_p10 is not None:
             parts.append(range_text(row.exhausts_p10, row.exhausts_p90, now, zone))

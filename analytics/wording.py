@@ -33,9 +33,9 @@ def chance_text(chance: float) -> str:
     """`38 %`; never 0 or 100, and never the half of what is less: a limit that probably runs out is one of 50 % or more."""
     if chance < 0.01:
         return f"<{NARROW}1{NARROW}%"
-    if chance < 0.5 <= round(chance, 2):
-        return f"49{NARROW}%"
-    return f">{NARROW}99{NARROW}%" if chance > 0.99 else f"{100 * chance:.0f}{NARROW}%"
+    if chance > 0.99:
+        return f">{NARROW}99{NARROW}%"
+    return f"{min(round(100 * chance), 49 if chance < 0.5 else 99)}{NARROW}%"
 
 
 def monthly_text(usd_per_month: Decimal) -> str:

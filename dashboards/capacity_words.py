@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from analytics.forecasting.track_record import Bin, TrackRecord
 from analytics.ranges import money_range, share_range
 from analytics.room_cost import RoomCost
-from analytics.runs_out import Said, runs_out
 from analytics.urgency import ORDER_WITHIN, last_date
 from dashboards import limit_words, wording
 from dashboards.limit_rows import LimitRow
@@ -171,16 +170,16 @@ def no_date_sentence(row: LimitRow) -> str:
 
 
 def order_words(row: LimitRow, now: datetime, zone: ZoneInfo) -> tuple[str, bool]:
-    """When the next step must be ordered, and whether that presses: `order by 14 Dec`, `was due 3 days ago`; empty without a date, or where the limit's own
-    is too far off to be said."""
+    """When the next step must be ordered, and whether that presses: `order by 14 Dec`, `was due 3 days ago`; empty without a last day (`urgency.last_date`)."""
     order_by = row.headroom.order_by
-    if order_by is None or runs_out(row.headroom, row.limit).said is not Said.DATE:
+    last = last_date(row.headroom, row.limit, now)
+    if order_by is None or not last:
         return "", False
     if order_by <= now:
         days = (now - order_by).days
         ago = wording.plural(days, "day") + " ago" if days else "today"
         return f"was due {ago}", True
-    return f"order by {last_date(row.headroom, row.limit, now)}".replace(" ", "\u00a0"), order_by - now <= ORDER_WITHIN
+    return f"order by {last}".replace(" ", "\u00a0"), order_by - now <= ORDER_WITHIN
 
 
 def lead_words(row: LimitRow) -> str:

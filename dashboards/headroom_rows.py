@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from analytics.urgency import by_urgency, last_date
+from dashboards import limit_words
 from dashboards.limit_rows import LimitRow
 from dashboards.reads import limits
 from roomleft.limits import NextStep
 from roomleft.packs import Pack
 from warehouse.store import Store
 
+UTC = ZoneInfo("UTC")
 FIRST = ("limit_id", "platform", "kind", "amount", "unit", "used", "remaining", "fraction_left", "state", "reason", "burn_rate")
 MORE = (
     "subject", "basis", "lower_bound", "freshness", "observed_at", "window_start", "window_end", "about_to", "order_by", "no_date", "forecast_run",
@@ -24,9 +28,26 @@ def headroom_rows(
 ) -> list[dict[str, Any]]:
     """One dict for each limit in force, worst first, in the form promised to programs (docs/commands.md), and a little more.
 
-    `ends`: what will have been used at `about_to`. `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
+    `ends`: what will have been used at `about_to`. `urgency`: 1 for what needs somebody first, None for what needs nobody. `words`: as pages say it, in UTC.
+    `since` is when a limit that is not ok came into its state, as far as two weeks tell. A limit that was never measured, or not for three minutes and `slack`, is `unknown` and says so.
     """
-    return [plain_row(row) for row in limits(store, packs, now, slack)]
+    return told_rows(limits(store, packs, now, slack), now)
+
+
+def told_rows(rows: Sequence[LimitRow], now: datetime) -> list[dict[str, Any]]:
+    """Limits in that form, in their order."""
+    urgent = by_urgency([(row.headroom, row.limit) for row in rows], now)
+    place = {limit.limit_id: number for number, (_, limit) in enumerate(urgent, 1)}
+    return [{**plain_row(row), "urgency": place.get(row.key), "words": _words(row, now)} for row in rows]
+
+
+def _words(row: LimitRow, now: datetime) -> dict[str, str]:
+    """What is left, when it runs out, and the last day to order, a day of the platform's zone."""
+    return {
+        "left": limit_words.left(row).plain(),
+        "runs_out": limit_words.runs_out(row, now, UTC).plain(),
+        "order_by": last_date(row.headroom, row.limit, now) if row.headroom.order_by is not None else "",
+    }
 
 
 def plain_row(row: LimitRow) -> dict[str, Any]:

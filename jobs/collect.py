@@ -136,13 +136,13 @@ class StreamReader:
         if done.waits_s:
             return done
         try:
-            self._begin()
+            cursor = self._begin()
             if self._stream in PAGED:
-                self._read_pages(done)
+                self._read_pages(done, cursor)
             elif self._stream == "business":
-                self._read_business(done)
+                self._read_business(done, cursor)
             else:
-                self._read_health(done)
+                self._read_health(done, cursor)
         except CollectError as error:
             done.error = error
             self._not_before = self._monotonic() + min(error.retry_after_s or 0.0, LONGEST_WAIT_S)
@@ -153,15 +153,20 @@ class StreamReader:
         self._record(done)
         return done
 
-    def _begin(self) -> None:
-        """A stream that nobody has read yet is noted as unread: what is stored so far must not look like all there is."""
-        if not self._store.rows("latest_cursor", source=self._source, stream=self._stream):
-            self._submit(Batch(self._source, cursor=Cursor(self._source, self._stream, "", None, None, None, False)))
+    def _begin(self) -> Cursor:
+        """Where the stored pages end. A stream that nobody has read yet is noted as unread: what is stored so far must not look like all
+        there is."""
+        rows = self._store.rows("latest_cursor", source=self._source, stream=self._stream)
+        if rows:
+            return Cursor(self._source, self._stream, **{name: rows[0][name] for name in REACH})
+        unread = Cursor(self._source, self._stream, "", None, None, None, False)
+        self._submit(Batch(self._source, cursor=unread))
+        return unread
 
-    def _read_pages(self, done: Collected) -> None:
+    def _read_pages(self, done: Collected, before: Cursor) -> None:
         """Live first, then history for as long as the budget lasts; the very first run reads the newest day and no more."""
         ends_at = self._monotonic() + self._budget_s
-        before = cursor = self._cursor()
+        cursor = before
         course = Course.stored(cursor.position, cursor.read_from, self._clock.now())
         done.first_contact = course.is_new
         seen = {cursor.position}
@@ -206,9 +211,8 @@ class StreamReader:
             course.at_end,
         )
 
-    def _read_business(self, done: Collected) -> None:
+    def _read_business(self, done: Collected, cursor: Cursor) -> None:
         now = self._clock.now()
-        cursor = self._cursor()
         until = now.date() + timedelta(days=1)
         first = until - timedelta(days=FIRST_BUSINESS_DAYS)
         if cursor.position:
@@ -225,7 +229,7 @@ class StreamReader:
         self._write(done, self._batch(judged, moved))
         done.caught_up = True
 
-    def _read_health(self, done: Collected) -> None:
+    def _read_health(self, done: Collected, known: Cursor) -> None:
         now = self._clock.now()
         judged = self._api.health(now)
         done.pages += 1
@@ -238,7 +242,6 @@ class StreamReader:
             self._is_news(row, now) for row in judged.rows.select(("component", "check_name", "status", "words")).to_pylist()
         ]
         judged = Normalised(judged.rows.filter(pa.array(fresh, pa.bool_())), judged.rejected)
-        known = self._cursor()
         cursor = None if known.caught_up else Cursor(self._source, self._stream, "live", now, now, now, True)
         if judged.rows.num_rows or judged.rejected.num_rows or cursor:
             try:
@@ -250,14 +253,6 @@ class StreamReader:
 
     def _is_news(self, row: dict[str, object], now: datetime) -> bool:
         return self._said.is_news((row["component"], row["check_name"]), (row["status"], row["words"]), now)
-
-    def _cursor(self) -> Cursor:
-        """Where the stored pages end; the beginning for a stream never read."""
-        rows = self._store.rows("latest_cursor", source=self._source, stream=self._stream)
-        if not rows:
-            return Cursor(self._source, self._stream, "", None, None, None, False)
-        row = rows[0]
-        return Cursor(self._source, self._stream, **{name: row[name] for name in REACH})
 
     def _batch(self, judged: Normalised, cursor: Cursor | None = None) -> Batch:
         rows = {TABLE[self._stream]: judged.rows} if judged.rows.num_rows else {}

@@ -156,6 +156,7 @@ def measure(
     for pack in packs.values():
         meters = Meters(store, pack, now)
         limits = [limit for limit in pack.limit_list() if only is None or limit.limit_id in only]
+        meters.announce(name for limit in limits for name in (limit.meter_id, limit.amount_per) if name is not None)
         rows.extend(_measured(meters, limit, paces, slack, stored.get(limit.limit_id)) for limit in limits)
     due = [row for row in rows if _is_due(row, stored.get(row.limit_id))]
     if due:

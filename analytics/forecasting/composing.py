@@ -62,7 +62,7 @@ def _made(recipe: Recipe, lookup: Lookup) -> Futures | NoDate:
         case _:
             # A reason why a part has no date of its own does not take the whole's futures away; it is told again below.
             told = [replace(part, no_date=None) for part in parts]
-            joined = join(recipe.join.value, told, recipe.scale, over_days=max(recipe.days, 1))
+            joined = join(recipe.join.value, told, recipe.scale, over_days=max(recipe.days, 1), share=recipe.share)
             why = next((part.no_date for part in parts if part.no_date is not None), None)
             # What is known beforehand is no grounds to speak of beside what is forecast.
             forecast = [part.basis for part in parts if part.basis != KNOWN]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analytics.forecasting.bounded import asks_beyond, never_passed, whole_of
 from analytics.forecasting.calibration import Calibration
 from analytics.forecasting.claims import Claim, Run, limit_claims, metrics_of, series_claims, target_claims
 from analytics.forecasting.composing import KNOWN
@@ -113,6 +114,7 @@ def _fitted(asked: Asked) -> tuple[dict[str, Futures], dict[str, Futures], dict[
             asked.calibration,
             [metrics.get(daily.target.name, "") for daily in group],
         )
+        _keep_within_wholes(drawn, group, asked.subjects)
         drawn = coarser(drawn)
         for row, daily in enumerate(group):
             words = words_of(daily.known, state.no_date[row], bool(state.provisional[row]))
@@ -124,6 +126,19 @@ def _fitted(asked: Asked) -> tuple[dict[str, Futures], dict[str, Futures], dict[
             told = dict(state.details[row]) if row < len(state.details) else {}
             details[daily.target.name] = {**told, "model": state.models[row]}
     return found, naive, details
+
+
+def _keep_within_wholes(drawn: Paths, group: Sequence[Daily], subjects: Sequence[Subject]) -> None:
+    """Draws (n, draws, days) of levels that never passed a whole do not either. In place."""
+    for row, daily in enumerate(group):
+        target, whole = daily.target, whole_of(daily.target.unit)
+        if whole is None or target.shape is not Shape.LEVEL or not never_passed(daily.values, whole):
+            continue
+        asking = [
+            one.limit for one in subjects if one.limit is not None and one.unit == target.unit and target in one.recipe.targets()
+        ]
+        if not asks_beyond(asking, whole):
+            np.minimum(drawn[row], np.float32(whole), out=drawn[row])
 
 
 def coarser(drawn: Paths) -> Paths:

@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from analytics.forecasting.bounded import never_passed
 from analytics.forecasting.futures import Futures
 from roomleft.errors import InputError
 from roomleft.outlook import NoDate, Shape
@@ -26,12 +27,15 @@ class Joint(StrEnum):
     GROWTH = "growth"
 
 
-def join(kind: Joint | str, parts: Sequence[Futures], scale: float = 1.0, *, target: str = "", over_days: int = 1) -> Futures:
+def join(
+    kind: Joint | str, parts: Sequence[Futures], scale: float = 1.0, *, target: str = "", over_days: int = 1, share: bool = False
+) -> Futures:
     """One futures of several, times `scale`: the sum of parts, the first less the others, the first over the second, or by what share of itself one
     part grew over `over_days` (a flow: the last so many days against those before; a level: against so many days ago).
 
     They are joined over the days and draws that all have; `past` likewise. Where the whole is not above zero a ratio has no value: the
-    future's last known ratio holds, the past's is NaN. A part without futures makes a whole without, for the same reason. Raises InputError.
+    future's last known ratio holds, the past's is NaN. A part without futures makes a whole without, for the same reason. `share`: the ratio may be one of
+    a part to what it is a part of: no draw passes 1 where no known day did. What came is one draw, and is left as it came. Raises InputError.
     """
     kind = Joint(kind)
     if not parts or (kind is Joint.RATIO and len(parts) != 2) or (kind is Joint.GROWTH and len(parts) != 1):
@@ -64,6 +68,8 @@ def join(kind: Joint | str, parts: Sequence[Futures], scale: float = 1.0, *, tar
     if kind in (Joint.RATIO, Joint.GROWTH):
         # A whole of zero is bridged; a day of which a part is unknown stays unknown.
         values = np.where(np.all([np.isfinite(part) for part in ahead], axis=0), _held(values, past), np.nan)
+        if share and len(values) > 1 and never_passed(past):
+            values = np.minimum(values, 1.0)
     none = None if days and bool(np.isfinite(values).all()) else NoDate.NOT_FINITE
     return replace(
         parts[0],

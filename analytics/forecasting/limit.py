@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from analytics.forecasting.bounded import NEARLY, asks_beyond, never_passed, whole_of
 from analytics.forecasting.calibration import Calibration
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.questions import DAY_S, Course, Floats, covered_to_s, filling, first_over_s, reading_on, rolling
@@ -176,7 +177,7 @@ def _said(limit: Limit, reading: Reading, futures: Futures, case: _Case, about_t
         said = replace(said, basis="; ".join(part for part in (futures.basis, "at least so likely: " + _beyond(futures)) if part))
     if futures.no_date is not None:
         return said
-    strays = STRAYS if _is_summed(limit, futures) else np.zeros(1)
+    strays = STRAYS if _is_summed(limit, futures) and not _fills_up(case, limit, futures) else np.zeros(1)
     dates = _stock_dates(first_s, mapped) if case.stock else _dates_if_so(first_s, case.now_s, case.end_s, strays)
     return replace(said, p10=dates[0], p50=dates[1], p90=dates[2])
 
@@ -251,7 +252,22 @@ def _course(limit: Limit, futures: Futures, case: _Case, reached_s: float) -> Co
     # Days do not tell what one hour of them used: an even part of the day stands for it.
     part = case.sign * (span_s / DAY_S if span_s and _adds_up(limit, futures) else 1.0)
     upright = replace(futures, values=futures.values * np.float32(part), past=futures.past * part) if part != 1 else futures
-    return reading_on(upright, case.used, case.now_s, reached_s if case.stock else end_s)
+    course = reading_on(upright, case.used, case.now_s, reached_s if case.stock else end_s)
+    whole = _whole(limit, futures, case)
+    if whole is None:
+        return course
+    # The gap between reading and path may lift a path that does not pass the whole itself.
+    values = np.minimum(course.values, whole) if case.sign > 0 else np.maximum(course.values, -whole)
+    return replace(course, values=values)
+
+
+def _whole(limit: Limit, futures: Futures, case: _Case) -> float | None:
+    """What a level cannot pass: a whole, of what neither did in its history, nor does now or in any draw."""
+    whole = whole_of(limit.unit)
+    if whole is None or futures.shape is not Shape.LEVEL or asks_beyond((limit,), whole):
+        return None
+    within = case.sign * case.used <= whole and float(futures.values.max()) <= whole * (1 + NEARLY)
+    return whole if within and never_passed(futures.past, whole) else None
 
 
 def _short_at_the_end(course: Course, case: _Case) -> tuple[Floats, int]:
@@ -270,11 +286,14 @@ def _stock_dates(first_s: Floats, mapped: Floats) -> tuple[datetime | None, ...]
 
 
 def _dates_if_so(first_s: Floats, now_s: float, end_s: float, strays: Floats) -> tuple[datetime | None, ...]:
-    """10, 50 and 90 % of the crossings before the end, each at any of the `strays` from where the straight line has it."""
+    """10, 50 and 90 % of the crossings before the end, each at any of the `strays` from where the straight line has it, but within the window: its end is the
+    next one's first instant, and a day too late."""
     crossing = first_s[first_s <= end_s]
     if not len(crossing):
         return (None, None, None)
-    crossing = np.sort(np.clip(np.add.outer(crossing, strays).ravel(), now_s, end_s))
+    if len(strays) > 1:
+        crossing = np.clip(np.add.outer(crossing, strays).ravel(), now_s, max(end_s - 1, now_s))
+    crossing = np.sort(crossing)
     return tuple(_instant(float(crossing[math.ceil(share * len(crossing)) - 1])) for share in QUANTILES)
 
 

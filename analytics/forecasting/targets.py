@@ -7,11 +7,12 @@ day is told by something else than its sum or mean, `#model=NAME` for a part of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from analytics.forecasting.bounded import asks_beyond
 from analytics.meter_business import MEANS
 from analytics.meters import answers_of
 from roomleft.limits import Direction, Kind, Limit
@@ -111,6 +112,7 @@ class Join(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How the daily values of a limit or a series of a report are made of targets, draw by draw. `window`: of OVER and MEAN_OVER. `scale` multiplies.
+    `share`: a ratio that may be one of a part to its whole, and that no limit asks about beyond the whole.
 
     A FLOW recipe gives a day's sum for each 24 hours, a LEVEL recipe what is read at the end of the day or stands for it.
     """
@@ -123,6 +125,7 @@ class Recipe:
     days: int = 0
     scale: float = 1.0
     no_date: NoDate | None = None
+    share: bool = False
 
     def targets(self) -> tuple[Target, ...]:
         """Every target it is made of, each once."""
@@ -286,7 +289,8 @@ class _Making:
                 return _over(leaf, Join.MEAN_OVER, over)
             case RatioMeter():
                 parts = [self.recipe(name, window, statistic, level=True) for name in (meter.part, meter.whole)]
-                return _joined(Join.RATIO, parts, scale=float(meter.scale) if meter.scale is not None else 1.0)
+                scale = float(meter.scale) if meter.scale is not None else 1.0
+                return replace(_joined(Join.RATIO, parts, scale=scale), share=self._may_be_share(meter_id, meter, scale))
             case TotalMeter():
                 return self._added(Join.TOTAL, tuple(meter.of), window, statistic, level)
             case DifferenceMeter():
@@ -295,6 +299,12 @@ class _Making:
                 return self._growth(meter)
             case _:
                 return self._flow(meter_id, meter, window, statistic, level=level)
+
+    def _may_be_share(self, meter_id: str, meter: RatioMeter, scale: float) -> bool:
+        # Money is no part of other money only because it was less so far: a cost may pass the revenue, or the budget, that it is measured against.
+        unit = self.meter(meter.part).unit
+        alike = unit == self.meter(meter.whole).unit and unit != "usd"
+        return alike and not asks_beyond((limit for limit in self.pack.limit_list() if limit.meter_id == meter_id), scale)
 
     def _flow(self, meter_id: str, meter: Leaf, window: Window | None, statistic: Statistic, *, level: bool) -> Recipe:
         fixed = isinstance(meter, InfrastructureCostMeter)

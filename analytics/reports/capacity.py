@@ -183,5 +183,5 @@ def _track(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _spoken(subject: str) -> str:
-    """`Active users` of a name `shop/active_users`: of what no pack has a title for any more."""
-    return subject.rpartition("/")[2].partition("#")[0].replace("_", " ").capitalize()
+    """`Active users` of a name `shop/active_users@Asia/Tokyo#30d`: of what no pack has a title for any more."""
+    return subject.partition("#")[0].partition("@")[0].rpartition("/")[2].replace("_", " ").capitalize()

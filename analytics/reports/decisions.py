@@ -27,9 +27,8 @@ def decision(own: Sequence[Row], titles: Mapping[str, str], now: datetime, zone:
     the step, `by` when it must be ordered, `owner`. Figures are the most urgent limit's, but for `order_by`, the earliest; `also` has the others'."""
     row, limit = own[0]
     step = limit.next_step
-    orders = [each for each, _ in own if each.order_by is not None]
-    first = min(orders, key=lambda each: (each.order_by, each.limit_id), default=row)
-    dated = next(pair for pair in own if pair[0] is first)
+    ordered = [pair for pair in own if pair[0].order_by is not None and last_date(*pair, now)]
+    dated = min(ordered, key=lambda pair: (pair[0].order_by, pair[0].limit_id), default=own[0])
     return {
         "limit_id": row.limit_id,
         "platform": row.platform,
@@ -40,7 +39,7 @@ def decision(own: Sequence[Row], titles: Mapping[str, str], now: datetime, zone:
         "assumed": limit.assumed,
         "p_breach": row.p_breach,
         "exhausts_at": dates_of(row),
-        "order_by": first.order_by,
+        "order_by": dated[0].order_by,
         "cost_usd_per_month": step.cost_usd_per_month if step else None,
         "lead_time_s": step.lead_time.total_seconds() if step and step.lead_time else None,
         "owner": " and ".join(dict.fromkeys(say.clean(each.owner) for _, each in own if each.owner)) or "nobody named",

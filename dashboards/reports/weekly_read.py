@@ -113,8 +113,8 @@ def _outcomes(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Ma
 
 
 def _spoken(target: str) -> str:
-    """`active users` of a target's name `shop/active_users`."""
-    return str(target).partition("/")[2].partition("#")[0].replace("_", " ").replace("/", " ") or str(target)
+    """`active users` of a target's name `shop/active_users@Asia/Tokyo#30d`."""
+    return str(target).partition("/")[2].partition("#")[0].partition("@")[0].replace("_", " ").replace("/", " ") or str(target)
 
 
 def _movers(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapping[str, Any]]:

@@ -15,7 +15,6 @@ from roomleft.cli.output import err, print_json, print_table
 from roomleft.clock import Clock
 from roomleft.datadir import RunningServer, find
 from roomleft.errors import InputError
-from roomleft.outlook import NO_DATE_WORDS, NoDate
 from roomleft.settings import Settings, load_settings
 from roomleft.timespan import parse_instant
 
@@ -101,18 +100,19 @@ def _measured(rows: Sequence[dict[str, Any]], now: datetime) -> str:
 
 
 def status_table(rows: Sequence[dict[str, Any]], *, short: bool = False, now: datetime | None = None) -> None:
-    """Limits with their headroom, as the API gives them, for a person; `short` leaves out platform and reason.
+    """Limits with their headroom, as the API gives them, for a person: what needs somebody first, then the others in their order. `short` leaves out platform and reason.
 
     With `now` also since when each has been out and how old its newest reading is.
     """
     columns = (
-        "state", "since", "platform", "limit", "left", "of", "unit", "% left", "runs out", "chance", "order by", "next step", "reading", "reason",
+        "state", "since", "platform", "limit", "left", "% left", "runs out", "chance", "order by", "next step", "reading", "reason",
     )  # fmt: skip
     ahead = ("chance", "order by", "next step")
     left_out = {*(("platform", "reason", *ahead) if short else ()), *(("since", "reading") if now is None else ())}
     shown = [place for place, name in enumerate(columns) if name not in left_out]
-    lines = [[line[place] for place in shown] for line in (_line(row, now) for row in rows)]
-    print_table([columns[place] for place in shown], lines, right=("left", "of", "% left", "chance"))
+    ordered = sorted(rows, key=lambda row: (row["urgency"] is None, row["urgency"] or 0))
+    lines = [[line[place] for place in shown] for line in (_line(row, now) for row in ordered)]
+    print_table([columns[place] for place in shown], lines, right=("% left", "chance"))
 
 
 def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
@@ -120,23 +120,17 @@ def _line(row: dict[str, Any], now: datetime | None) -> tuple[Any, ...]:
     read_at = row["observed_at"]
     reading = "none" if not read_at else f"{_age(now - _instant(read_at))} old" if now else ""
     return (
-        row["state"], _minute(row.get("since")), row["platform"], row["title"], _number(row["remaining"]), _number(row["amount"]), row["unit"],
-        "" if fraction is None else f"{100 * fraction:.1f}", _runs_out(row), _chance(row), _minute(row["order_by"]),
+        row["state"], _minute(row.get("since")), row["platform"], row["title"], _words(row, "left"),
+        "" if fraction is None else f"{100 * fraction:.1f}", "" if row["state"] == "unknown" else _words(row, "runs_out"), _chance(row), _words(row, "order_by"),
         _next_step(row), reading, row["reason"],
     )  # fmt: skip
 
 
-def _runs_out(row: dict[str, Any]) -> str:
-    """Its middle date, or why there is none where that is not "not before it refills"."""
-    dates = row["exhausts_at"]
-    if dates and dates["p50"]:
-        return _minute(dates["p50"])
-    from analytics.runs_out import HARDLY
+def _words(row: dict[str, Any], name: str) -> str:
+    """As pages say it, with the spaces of a terminal."""
+    from dashboards.wording import THIN
 
-    hardly = row["p_breach"] is not None and row["p_breach"] < HARDLY
-    if row["state"] in ("exhausted", "unknown") or row["no_date"] not in set(NoDate) or hardly:
-        return ""
-    return f"no date: {NO_DATE_WORDS[NoDate(row['no_date'])]}"
+    return str(row["words"][name]).replace(THIN, " ").replace("\u00a0", " ")
 
 
 def _chance(row: dict[str, Any]) -> str:
@@ -150,7 +144,7 @@ def _chance(row: dict[str, Any]) -> str:
 def _next_step(row: dict[str, Any]) -> str:
     """What to do, and what it costs, of a limit that somebody should do something about."""
     step = row["next_step"]
-    if step is None or row["state"] in ("ok", "unknown"):
+    if step is None or row["state"] == "unknown" or (row["state"] == "ok" and row["urgency"] is None):
         return ""
     from analytics.wording import monthly_text
 
@@ -170,14 +164,6 @@ def _minute(value: Any) -> str:
 
 def _instant(value: Any) -> datetime:
     return value if isinstance(value, datetime) else parse_instant(str(value))
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "unknown"
-    number = Decimal(str(value))
-    places = 0 if abs(number) >= 1000 else 2 if abs(number) >= 1 else 4
-    return f"{number:,.{places}f}".replace("-", "\u2212")
 
 
 def run_sql(query: str, as_json: bool) -> None:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.ranges import money_range, share_text
-from analytics.reports.decisions import when
+from analytics.reports.decisions import decision, when
 from analytics.runs_out import NO_DAY, RunsOut, Said, runs_out
-from analytics.urgency import by_step, by_urgency, last_date
+from analytics.urgency import by_step, by_urgency, last_date, probably_will
+from analytics.verdict import verdict
 from analytics.wording import and_words, chance_text
-from dashboards import limit_words
+from dashboards import capacity_words, limit_words
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Freshness, Headroom, Kind, Limit, NextStep, State
 from roomleft.outlook import NO_DATE_WORDS, NoDate
@@ -58,6 +59,7 @@ def dated(middle: float, chance: float | None = 0.6) -> dict[str, Any]:
         (None, dated(100, None), RunsOut(Said.NOT_BEFORE), "not before 9 Jan", "not before 9 Jan 2027"),
         (None, dated(300, None), RunsOut(Said.NOT_WITHIN, days=90), "not in 90 d", "not within 90 days"),
         (None, {"p_breach": 0.003}, RunsOut(Said.NOT_WITHIN, days=90), "not in 90 d", "not within 90 days"),
+        (None, {"p_breach": 0.003, "no_date": "no_better"}, RunsOut(Said.NOT_WITHIN, days=30), "not in 30 d", "not within 30 days"),
         (None, {"p_breach": 0.04}, RunsOut(Said.UNLIKELY_WITHIN, days=90), "unlikely in 90 d", "unlikely within 90 days"),
         (WEEK, {"p_breach": 0.003}, RunsOut(Said.NOT_WITHIN, days=30), "not in 30 d", "not within 30 days"),
         (MONTH, {"p_breach": 0.003, **{"exhausts_p50": days(3)}}, RunsOut(Said.REFILLS), "after 30 Nov resets 1 Dec", "not before it refills on 1 Dec"),
@@ -112,6 +114,8 @@ def test_the_most_urgent_comes_first_and_one_step_counts_once() -> None:
         ({**dated(10), "order_by": days(-1)}, "now"),
         ({**dated(10), "order_by": days(8.6)}, "29 Nov"),
         ({**dated(300, None), "order_by": days(298)}, ""),
+        ({**dated(300, None), "order_by": days(8.6)}, "29 Nov"),
+        ({**dated(300, None), "order_by": days(-1)}, "now"),
         ({}, ""),
     ],
 )
@@ -147,7 +151,34 @@ def test_shares_have_one_decimal_but_where_the_distance_to_a_whole_matters(perce
 
 
 def test_the_half_is_not_said_of_what_is_less() -> None:
-    assert [chance_text(chance).replace("\u202f", " ") for chance in (0.4949, 0.498, 0.5)] == ["49 %", "49 %", "50 %"]
+    assert [chance_text(chance).replace("\u202f", " ") for chance in (0.4949, 0.495, 0.498, 0.5)] == [
+        "49 %",
+        "49 %",
+        "49 %",
+        "50 %",
+    ]
+
+
+def test_a_step_that_takes_long_is_due_though_its_limit_runs_out_too_far_off_for_a_date() -> None:
+    far = limit(name="far", what="Buy a rack")
+    found = row(far, **dated(300, 0.2), order_by=days(10))
+    said = verdict([(found, far)], NOW)
+    assert said.sentence == "One limit needs its next step ordered by 30 Nov; nothing else needs you before 20 Dec."
+    assert said.parts == ("Limit far", "20\u202f% likely", "Buy a rack", "$10 a month", "order by 30 Nov")
+    assert capacity_words.order_words(LimitRow(far, found), NOW, ZONE) == ("order by 30 Nov".replace(" ", "\u00a0"), True)
+
+
+def test_a_step_of_several_limits_is_ordered_by_the_earliest_last_day_that_can_be_said() -> None:
+    far, near = limit(name="far", what="Buy"), limit(name="near", what="Buy")
+    own = [(row(near, **dated(30), order_by=days(28)), near), (row(far, **dated(300, 0.2), order_by=days(20)), far)]
+    found = decision(own, {"shop": "Shop"}, NOW, ZONE)
+    assert (found["by"], found["order_by"]) == ("18 Dec", days(28))
+
+
+def test_a_rolling_window_probably_runs_out_where_its_pace_does_within_thirty_days() -> None:
+    for middle, will in ((20, True), (60, False)):
+        assert probably_will(row(limit(WEEK), **dated(middle, None), window_end=NOW), NOW) is will
+    assert probably_will(row(limit(MONTH), **dated(60, None)), NOW), "what refills says nothing of later dates"
 
 
 def test_many_names_are_counted() -> None:

@@ -18,6 +18,8 @@ from roomleft.settings import ROOT
 
 START_S = 60.0
 JOBS_ALL_THE_TIME = {"ROOMLEFT_ROLL_UP_EVERY_S": "0.3", "ROOMLEFT_MEASURE_EVERY_S": "0.5"}
+JOBS_AT_TIMES = {"ROOMLEFT_ROLL_UP_EVERY_S": "2", "ROOMLEFT_MEASURE_EVERY_S": "5"}
+"""For those who neither kill a server at its work nor wait for it: jobs that run all the time keep a core busy."""
 
 
 class Server:

@@ -16,12 +16,12 @@ import pytest
 from analytics.forecasting.track_record import Bin, TrackRecord
 from analytics.reports.capacity_ahead import Ahead
 from analytics.room_cost import room_cost
-from dashboards import capacity_words, forecast_words, record_words
+from dashboards import capacity_words, forecast_words
 from dashboards.fan_rows import limit_fan
 from dashboards.filters import parse
 from dashboards.forecast_rows import ForecastRow, kept_ahead, title_of
 from dashboards.limit_rows import LimitRow, headroom_of, limit_rows
-from dashboards.record_rows import bin_of, interval
+from dashboards.record_rows import bin_of
 from dashboards.shell import bottom_links, nav_links
 from roomleft.limits import State
 from roomleft.outlook import Made
@@ -351,70 +351,3 @@ def test_the_record_s_csv_has_every_scored_claim_and_runs_no_formula(shown: Driv
     assert {line["made"] for line in lines} == {"live", "replayed"}
     only = list(csv.DictReader(io.StringIO(shown.client.get("/export/track-record.csv?platform=coach").text)))
     assert {line["platform"] for line in only} == {"coach"}
-
-
-def test_the_interval_of_a_share_is_wilson_s() -> None:
-    low, high = interval(Bin(0.7, 0.8, 28, 0.75, 20 / 28))
-    assert (round(low, 3), round(high, 3)) == (0.56, 0.831)
-    assert interval(Bin(0.0, 0.1, 9, 0.05, 0.0))[0] == 0.0
-
-
-@pytest.mark.parametrize(
-    ("record", "said"),
-    [("waiting", "There is no track record yet: the first forecasts are scored on 28 Nov."), ("none", "There is no track record yet: nothing has been forecast yet.")],
-)  # fmt: skip
-def test_in_week_one_the_record_says_that_there_is_none_yet(tmp_path: Path, record: str, said: str) -> None:
-    own = forecast_world(tmp_path, record=record)
-    driven = Driven(own.parts)
-    assert said in plain(driven.call("record-top.children", RECORD))
-    assert driven.call("record-charts.children", RECORD) == []
-    assert "Nothing was scored yet." in plain(driven.call("record-body.children", RECORD))
-    if record == "none":
-        assert "Nothing has been forecast yet" in plain(driven.call("forecasts-list.children", FORECASTS))
-    own.close()
-
-
-def test_replayed_claims_alone_are_called_so(tmp_path: Path) -> None:
-    own = forecast_world(tmp_path, record="replayed")
-    driven = Driven(own.parts)
-    assert "said afterwards about earlier days" in plain(driven.call("record-top.children", RECORD))
-    assert "Said beforehand" not in plain(driven.call("record-charts.children", RECORD))
-    own.close()
-
-
-@pytest.mark.parametrize(
-    ("claim", "said", "came"),
-    [
-        (
-            {"claim": "breach", "amount": 40000.0, "probability": 0.72, "outcome": 1.0},
-            "72 % chance of passing $40k",
-            ("it happened", None),
-        ),
-        ({"claim": "total", "low": 38000.0, "high": 46000.0, "outcome": 41000.0, "covered": 1.0}, "$38–46k", ("$41k", True)),
-        # Days count from the beginning of the morning that it was said of, which is noon of no day.
-        (
-            {"claim": "exhausts", "low": 2.4, "high": 7.4, "outcome": 6.5, "covered": 1.0, "horizon_days": 7},
-            "runs out 22–27 Nov",
-            ("ran out 26 Nov", True),
-        ),
-        (
-            {"claim": "exhausts", "low": 2.4, "high": 7.4, "outcome": 7.0, "covered": 0.0, "horizon_days": 7},
-            "runs out 22–27 Nov",
-            ("had not run out by 27 Nov", False),
-        ),
-    ],
-)
-def test_a_claim_and_what_came_of_it_in_words(claim: dict[str, Any], said: str, came: tuple[str, bool | None]) -> None:
-    row = {
-        "amount": None,
-        "probability": None,
-        "low": None,
-        "high": None,
-        "covered": None,
-        "said_at": NOW,
-        "about_from": NOW.replace(hour=0, minute=0),
-        **claim,
-    }
-    assert record_words.said_words(row, "usd", NOW, UTC_ZONE).replace(THIN, " ").replace("\u00a0", " ") == said
-    words, held = record_words.came_words(row, "usd", NOW, UTC_ZONE)
-    assert (words.replace("\u00a0", " "), held) == came

@@ -20,7 +20,7 @@ from dashboards.components.limit_table import limit_table
 from dashboards.drawer import details
 from dashboards.exports import limits_as_csv
 from dashboards.filters import parse
-from dashboards.headroom_rows import plain_row
+from dashboards.headroom_rows import plain_row, told_rows
 from dashboards.limit_rows import STALE_AFTER, LimitRow, believed, limit_rows, sorted_by
 from roomleft.limits import State
 from tests.dashboards.sample_rows import NOW, SAMPLES, headroom_row
@@ -157,3 +157,15 @@ def test_programs_get_the_same() -> None:
     none = plain_row(replace(found, headroom=replace(found.headroom, exhausts_p50=None, ends_p50=None)))
     assert (none["exhausts_at"], none["ends"]) == (None, None)
     assert json.dumps(told, cls=PlotlyJSONEncoder)
+
+
+def test_programs_get_the_words_of_pages_and_the_order_in_which_limits_need_somebody() -> None:
+    later, sooner = row(BUDGET, p_breach=0.72, **{**WHEN, "exhausts_p50": 8}), row(STOCK, p_breach=0.9, order_by=-1, **WHEN)
+    fine = row(FLOOR, p_breach=0.1)
+    found = {each["limit_id"]: each for each in told_rows([fine, later, sooner], NOW)}
+    assert {name: each["urgency"] for name, each in found.items()} == {FLOOR: None, BUDGET: 2, STOCK: 1}
+    for each in (fine, later, sooner):
+        words = found[each.key]["words"]
+        assert words["left"] == limit_words.left(each).plain()
+        assert words["runs_out"] == limit_words.runs_out(each, NOW, ZONE).plain()
+    assert [found[name]["words"]["order_by"] for name in (STOCK, BUDGET)] == ["now", ""]

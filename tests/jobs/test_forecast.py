@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +30,6 @@ from roomleft.limits import Reading
 from roomleft.metrics import FORECAST_AGE
 from roomleft.outlook import Made, NoDate, Outlook, Shape
 from roomleft.packs import Pack, load_pack
-from tests.analytics.budget_shop import opened
 from tests.analytics.forecasting.world import DAY, history, stored, usage, world_pack
 from tests.fixtures.state import state_url
 from warehouse.state import Outcome, StateDb
@@ -369,20 +367,6 @@ def test_what_came_after_an_origin_does_not_change_what_was_said(world: World) -
     assert {name: row for name, row in again.items() if name in said} == {name: said[name] for name in again if name in said}
 
 
-def test_an_empty_warehouse_says_why(tmp_path: Path) -> None:
-    clock = FixedClock(NOON)
-    pack = world_pack(tmp_path)
-    with opened(clock, pack) as store:
-        forecaster = Forecaster(store, {"shop": pack}, ask=in_process)
-        forecaster.run(NOON)
-        assert forecaster.replay(NOON).words == "no platform has history enough for a record"
-        forecasts = Forecasts(store)
-        for limit in pack.limit_list():
-            found = forecasts.of(pack, limit)
-            assert isinstance(found, Outlook) or limit.limit_id == "shop.whole" or found.no_date is not None, limit.limit_id
-        assert track_record(store).words == NONE_YET
-
-
 def test_history_that_is_still_read_is_waited_for(world: World) -> None:
     world.store.run(lambda tx: tx.execute("UPDATE cursors SET caught_up = false"))
     assert world.run() == "waits for history"
@@ -396,14 +380,3 @@ def test_a_server_that_is_starting_does_not_wait_for_a_forecast(world: World) ->
     world.forecaster.may_begin = lambda: False
     assert world.run().startswith("waits for the server")
     assert world.count("forecast_runs") == 0
-
-
-def test_the_worker_s_environment_has_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP_TOKEN", "hush")
-    monkeypatch.setattr(
-        forecast_worker, "COMMAND", [sys.executable, "-c", "import os, sys; sys.stdin.buffer.read(); print(sorted(os.environ))"]
-    )
-    said, _ = forecast_worker.ask(b"", limit_s=30)
-    assert b"SHOP_TOKEN" not in said
-    assert b"OMP_NUM_THREADS" in said
-    assert "SHOP_TOKEN" in os.environ

@@ -21,6 +21,7 @@ from roomleft.errors import StoreError
 from roomleft.limits import State
 from roomleft.metrics import HEADROOM_FRACTION_LEFT, HEADROOM_STATE
 from roomleft.packs import Pack, load_packs
+from roomleft.packs_meters import GaugeMeter
 from warehouse import tables
 from warehouse.store import Store
 from warehouse.writer import Batch, Cursor, Writer
@@ -85,6 +86,34 @@ def test_rows_are_stored_on_change_and_each_minute(store: Store, clock: FixedClo
     clock.advance(MINUTE)
     measure(store, packs, clock.now())
     assert len(stored(store, "scribe.database_query")) == 3
+
+
+def test_gauges_read_together_say_what_each_says_alone(
+    store: Store, clock: FixedClock, packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = packs["scribe"]
+    gauges = {name: meter for name, meter in pack.meters.items() if isinstance(meter, GaugeMeter)}
+    for number, meter in enumerate(list(gauges.values())[1:]):
+        # Two readings in its span; of every fifth only one, longer ago.
+        for ago in (2, 1) if number % 5 else (90,):
+            give(store, clock, meter.series, meter.component or "database", 10.5 + number / 7 + ago / 3, ago=ago * MINUTE / 3)
+    limits = {limit.meter_id: limit for limit in pack.limit_list() if limit.meter_id in gauges}
+    assert len(limits) > 10
+    alone = {name: Meters(store, pack, clock.now()).read(name, limit) for name, limit in limits.items()}
+    assert {reading.amount is None for reading in alone.values()} == {True, False}
+
+    asked: list[str] = []
+    rows = store.rows
+    monkeypatch.setattr(store, "rows", lambda name, /, **params: (asked.append(name), rows(name, **params))[1])
+    meters = Meters(store, pack, clock.now())
+    meters.announce(limits)
+    assert {name: meters.read(name, limit) for name, limit in limits.items()} == alone
+    # Once for each span, and once more for a gauge that has nothing in its own.
+    missing = sum(
+        reading.amount is None or reading.observed_at < clock.now() - gauges[name].over for name, reading in alone.items()
+    )
+    assert asked.count("meter_gauge") <= len({gauges[name].over for name in limits}) + missing
+    assert len({gauges[name].over for name in limits}) + missing < len(limits)
 
 
 @pytest.mark.parametrize(

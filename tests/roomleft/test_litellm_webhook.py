@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from roomleft.clock import Clock
-from tests.chaos.server import Server
+from tests.chaos.server import JOBS_AT_TIMES, Server
 from tests.collectors.litellm.logged import MARKER, PACK, line
 from warehouse.state import Scope, StateDb, Tokens
 
@@ -24,7 +24,7 @@ DOOR = "/v1/litellm?platform=shop"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("litellm") / "data")
+    running = Server(tmp_path_factory.mktemp("litellm") / "data", JOBS_AT_TIMES)
     (running.data_dir / "packs").mkdir(parents=True)
     (running.data_dir / "packs" / "shop.yaml").write_text(PACK)
     running.start()

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,14 +20,14 @@ import orjson
 import pytest
 
 from roomleft.settings import ROOT
-from tests.chaos.server import Server
+from tests.chaos.server import JOBS_AT_TIMES, START_S, Server
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("serve") / "data")
+    running = Server(tmp_path_factory.mktemp("serve") / "data", JOBS_AT_TIMES)
     running.data_dir.mkdir()
     running.start()
     yield running
@@ -172,6 +173,12 @@ def test_a_token_opens_what_its_scope_says(server: Server, http: httpx.Client) -
 def test_status_gives_every_limit_in_the_promised_form_and_says_the_worst_state_by_its_exit_code(
     server: Server, http: httpx.Client
 ) -> None:
+    # The first event brings its platform into use: at once its limits on usage, at the next measurement all others.
+    http.post("/api/v1/usage", content=orjson.dumps([event("measured")]))
+    deadline = time.monotonic() + START_S
+    while not any(row["state"] == "unknown" for row in http.get("/api/v1/headroom").json()):
+        assert time.monotonic() < deadline, "nothing was measured"
+        time.sleep(0.05)
     found = command(server.data_dir, "status", "--json")
     rows = json.loads(found.stdout)
     promised = "limit_id platform kind amount unit used remaining fraction_left state reason burn_rate exhausts_at p_breach as_of".split()

@@ -75,26 +75,26 @@ def test_programs_get_the_instants(run: Run) -> None:
     assert list(found) == list(ask.SHOWN)
 
 
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ({"exhausts_at": {"p10": None, "p50": "2026-12-01T10:20:30Z", "p90": None}}, "01 Dec 2026 10:20"),
-        ({"p_breach": 0.34, "no_date": "no_better"}, "no date: nothing forecasts it better than repeating last week"),
-        ({"p_breach": None, "no_date": "too_short"}, "no date: too few complete days"),
-        ({"p_breach": 0.34, "no_date": "no_better", "state": "exhausted"}, ""),
-        ({"p_breach": 0.002, "no_date": "beyond"}, ""),
-        ({"p_breach": 0.34, "no_date": None}, ""),
-    ],
-    ids=["a date", "a chance without a date", "neither", "it is out", "hardly ever", "no reason"],
-)
-def test_where_no_date_is_said_it_says_why(capsys: pytest.CaptureFixture[str], given: dict[str, object], shown: str) -> None:
-    limit = {
-        "state": "ok", "platform": "shop", "title": "Disk", "remaining": 1.0, "amount": 2.0, "unit": "gb", "fraction_left": 0.5, "exhausts_at": None,
-        "p_breach": 0.2, "order_by": None, "next_step": None, "observed_at": None, "reason": "", "no_date": None,
+def told(title: str, urgency: int | None, **more: object) -> dict[str, object]:
+    words = {"left": "398 of 5,010\u202fGB", "runs_out": "24\u00a0Nov 22–27\u00a0Nov", "order_by": "21 Nov"}
+    return {
+        "state": "ok", "platform": "shop", "title": title, "fraction_left": 0.08, "p_breach": 0.2, "next_step": {"what": "Buy", "cost_usd_per_month": None},
+        "observed_at": None, "reason": "not read", "urgency": urgency, "words": words, **more,
     }  # fmt: skip
-    ask.status_table([{**limit, **given}])
-    head, line = (each.split("\t") for each in capsys.readouterr().out.splitlines())
-    assert dict(zip(head, line, strict=True))["runs out"] == shown
+
+
+def test_a_limit_is_told_as_pages_tell_it_the_most_urgent_first(capsys: pytest.CaptureFixture[str]) -> None:
+    ask.status_table(
+        [told("Fine", None), told("Second", 2), told("Dark", None, state="unknown"), told("First", 1, state="tight")]
+    )
+    head, *lines = (each.split("\t") for each in capsys.readouterr().out.splitlines())
+    found = [dict(zip(head, line, strict=True)) for line in lines]
+    assert [each["limit"] for each in found] == ["First", "Second", "Fine", "Dark"]
+    assert [each["next step"] for each in found] == ["Buy", "Buy", "", ""]
+    assert {name: found[0][name] for name in ("left", "runs out", "order by")} == {
+        "left": "398 of 5,010 GB", "runs out": "24 Nov 22–27 Nov", "order by": "21 Nov",
+    }  # fmt: skip
+    assert (found[3]["runs out"], found[3]["reason"]) == ("", "not read"), "why it is unknown is said once"
 
 
 def test_announced_events_of_a_platform_that_is_none_are_refused(run: Run) -> None:

@@ -184,6 +184,24 @@ def test_a_business_day_is_restated_when_late_calls_come(shape: StandinShape):
     assert counts[0] < counts[1] < counts[2] <= counts[3]
 
 
+def test_business_days_asked_for_again_and_again_are_those_of_a_platform_that_was_never_asked(make: Make):
+    asked, fault = make(), next(name for name, f in make().shape.faults.items() if any(e.usage for e in f.effects))
+    days, told = (ORIGIN.date() - timedelta(days=3), ORIGIN.date() + timedelta(days=4)), []
+    switched: list[tuple[bool, int]] = []
+    for hours, on in ((0, None), (1, True), (3, None), (20, False), (21, None), (60, None)):
+        asked.clock.at = ORIGIN + timedelta(hours=hours)
+        if on is not None:
+            switched.append((on, asked.now_us()))
+            asked.faults.switch(fault, *switched[-1])
+        fresh = make(at=asked.clock.at)
+        for change in switched:
+            fresh.faults.switch(fault, *change)
+        told.append(asked.business(*days))
+        assert told[-1] == fresh.business(*days)
+        assert asked.business(*days) == told[-1]
+    assert len({str(each) for each in told}) == len(told), "at each asking there was something new"
+
+
 @pytest.mark.parametrize(("quantity", "median"), [("characters", 320), ("audio_seconds", 12.5)])
 def test_voice_requests_carry_their_quantity_and_no_tokens_and_change_no_other_call(shape: StandinShape, quantity, median):
     document = shape.model_dump(mode="json")
