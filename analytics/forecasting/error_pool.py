@@ -33,6 +33,8 @@ ALIKE = 14
 """Errors of origins nearer than so many steps begin from one level, and are not independent however near the step that they speak of."""
 LEAST_SEEN = 0.7
 """Part of a stretch that every backtest counts as: with less, Student's t knows no bounds."""
+WILD = 4.0
+"""An error of more than so many usual (median) ones counts as so many in a series' size: of normal errors, three in a thousand are."""
 NEARLY_EXACT = 0.05
 """A series whose typical error is below this share of its seasonal difference lends no paths."""
 SIZE_PRIOR = 0.1
@@ -214,7 +216,11 @@ def _jumped(state: PanelState, origins: npt.NDArray[np.int64]) -> Bools:
 def _sizes(filled: Floats, weighed: Floats, independent: Floats) -> Floats:
     """(n,) root mean square errors, drawn towards the panel's middle by as much as their differences are chance (empirical Bayes on logarithms)."""
     count = weighed.sum(axis=1)
-    square = ((filled[:, :, :NEAR] ** 2).mean(axis=2) * weighed).sum(axis=1) / np.maximum(count, 1e-9)
+    near = np.abs(filled[:, :, :NEAR])
+    # One wild day lies in most paths that are known, and would make every day of every draw as wild as itself.
+    usual = _down(np.where((weighed > 0)[:, :, None], near, np.nan).reshape(len(near), -1).T)
+    near = np.minimum(near, np.where(usual > 0, WILD * usual, np.inf)[:, None, None])
+    square = ((near**2).mean(axis=2) * weighed).sum(axis=1) / np.maximum(count, 1e-9)
     own = np.log(np.sqrt(np.maximum(square, 1e-18)))
     good = count > 0
     if not good.any():

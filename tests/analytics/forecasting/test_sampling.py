@@ -197,6 +197,23 @@ def test_the_ranges_of_a_young_history_hold(kind: str) -> None:
         assert 0.7 < np.mean(found) < 0.95, (length, found)
 
 
+def test_one_wild_day_does_not_make_every_day_wild() -> None:
+    """An outage of an hour a month ago: it may come again, on some day, but the usual day stays what it was."""
+    made = rng()
+    others = 100 + made.normal(0, 3, (90, 20))
+    quiet = 91.2 + made.normal(0, 0.3, 90)
+    struck = np.where(np.arange(90) == 60, 38.4, quiet)
+    widths, chances = [], []
+    for values in (quiet, struck):
+        drawn = sample(fit_panel(pd.DataFrame(np.column_stack([others, values])), horizon=30), rng())[-1].astype(np.float64)
+        low, high = np.quantile(drawn, (0.1, 0.9), axis=0)
+        widths.append(float(np.median(high - low)))
+        chances.append(float((drawn < 80).any(axis=1).mean()))
+    assert widths[1] < 2 * widths[0]
+    assert chances[0] == 0
+    assert 0.05 < chances[1] < 0.5
+
+
 def test_few_independent_errors_ask_for_wider_ranges() -> None:
     few = [
         error_pool(fit_panel(pd.DataFrame(rng().normal(100, 5, (days, 12))), horizon=30), 30).few for days in (35, 60, 120, 365)
