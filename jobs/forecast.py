@@ -252,8 +252,8 @@ def forecast_jobs(forecaster: Forecaster, every: timedelta = EVERY) -> Sequence[
     """The job that forecasts, and the one that makes the record of earlier mornings."""
     # A lease outlives the worker's time limit only as it is renewed; a dead server's work is taken over within a minute.
     return (
-        Job(FORECAST, every, forecaster.run),
-        Job(REPLAY, max(every, timedelta(minutes=2)), forecaster.replay, at_start=False),
+        Job(FORECAST, every, forecaster.run, takes=timedelta(seconds=LIMIT_S)),
+        Job(REPLAY, max(every, timedelta(minutes=2)), forecaster.replay, at_start=False, takes=timedelta(seconds=REPLAY_LIMIT_S)),
     )
 
 

@@ -24,6 +24,7 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 COMMAND = [sys.executable, "-P", "-c", "from jobs.forecast_worker import main; main()"]
+STOPPED = "the server stopped while it was forecasting"
 MEMORY_KILL = "the system ended it, most likely for want of memory"
 
 
@@ -46,7 +47,7 @@ def ask(message: bytes, *, limit_s: float, stopping: Callable[[], bool] = lambda
     after = os.times()
     if process.returncode != 0:
         raise StoreError(
-            _why(process.returncode, said, time.monotonic() - began, limit_s),
+            STOPPED if stopping() else _why(process.returncode, said, time.monotonic() - began, limit_s),
             "forecast worker",
             "it is tried again at its next turn",
         )
@@ -70,7 +71,7 @@ def _why(code: int, said: bytes, took_s: float, limit_s: float) -> str:
     if took_s >= limit_s:
         return f"forecasting took longer than {limit_s:.0f} s and was ended"
     if code == -signal.SIGKILL:
-        return f"the forecaster was killed: {MEMORY_KILL}, or the server stopped"
+        return f"the forecaster was killed: {MEMORY_KILL}"
     words = said.decode(errors="replace").strip()[-TAIL:].rsplit("\n", 1)[-1]
     if code < 0:
         return f"the forecaster died of {signal.Signals(-code).name}" + (f": {words}" if words else "")

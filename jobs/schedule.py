@@ -59,7 +59,7 @@ class Job:
     """Work done every so often. `run` gets the instant it runs at, and may answer in words, or with `Did`.
 
     `every` is in the clock's time, `lease_ttl` in the wall's: after a crash another server waits that long before it takes
-    over. `at_start`: the first run comes at once, not after the first interval.
+    over. `at_start`: the first run comes at once, not after the first interval. `takes`: how long a run may take before it is late.
     """
 
     name: str
@@ -67,11 +67,15 @@ class Job:
     run: Callable[[datetime], str | Did | None]
     lease_ttl: timedelta = timedelta(minutes=1)
     at_start: bool = True
+    takes: timedelta = timedelta(0)
 
 
 @dataclass(slots=True)
 class JobStatus:
-    """How a job stands. `late`: its last success is three or more intervals past. `outcome` is `never` before the first run."""
+    """How a job stands. `outcome` is `never` before the first run.
+
+    `late`: its last success is three or more intervals past; while it runs, as long as a run may take comes on top.
+    """
 
     name: str
     every: timedelta
@@ -193,7 +197,7 @@ class Schedule:
             every=job.every,
             outcome=str(last.outcome) if last else "never",
             words=last.words if last else "has not run yet",
-            late=now - since >= LATE_INTERVALS * every,
+            late=now - since >= LATE_INTERVALS * every + (job.takes * self._clock.speed if running else timedelta(0)),
             running=running,
             last_run=last,
             last_success_at=succeeded_at,

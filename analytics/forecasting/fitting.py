@@ -34,6 +34,7 @@ FITTED = 30
 HORIZON = 92
 """So many days are forecast: the longest quarter. Beyond `FITTED` the last week goes on, and so does its trend, damped as it was."""
 SEASON = 7
+SEED = 20_260_101
 BITS_LEFT_OUT = 12
 """Of the 23 bits behind a drawn value's first one: what is left packs well. Fewer are left out where a range is not so many times as wide as a step."""
 STEPS_IN_RANGE = 64
@@ -104,8 +105,8 @@ def _fitted(asked: Asked) -> tuple[dict[str, Futures], dict[str, Futures], dict[
     details: dict[str, dict[str, Any]] = {}
     for (end, _), group in sorted(panels.items()):
         state = _panel(group, end, asked.drivers)
-        # The same draws for panels of other zones: their shocks are shared too.
-        rng = np.random.default_rng(zlib.crc32(asked.run_id.encode()))
+        # The same draws for panels of other zones: their shocks are shared too. And the same in every run: what a chance changes by is what was learnt.
+        rng = np.random.default_rng(SEED)
         drawn = sample(
             drawn_out(state, HORIZON),
             rng,
@@ -211,7 +212,9 @@ def words_of(days: int, why: NoDate | None, provisional: bool) -> str:
     """What a forecast rests on, in words."""
     rests = f"forecast from {days} day{'' if days == 1 else 's'}"
     if why is not None:
-        return f"{NO_DATE_WORDS[why]} ({days} day{'' if days == 1 else 's'} known)"
+        # How many days are known explains what is too short, and makes no sense beside anything else.
+        known = f" ({days} day{'' if days == 1 else 's'} known)" if why in (NoDate.TOO_SHORT, NoDate.TOO_GAPPY) else ""
+        return f"{NO_DATE_WORDS[why]}{known}"
     return f"{rests}, provisional" if provisional else rests
 
 

@@ -226,6 +226,12 @@ def test_a_worker_that_fails_is_a_failed_run_in_words(
     assert world.count("forecast_runs") == 0
 
 
+def test_a_worker_that_is_ended_because_the_server_stops_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast_worker, "COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
+    with pytest.raises(StoreError, match="the server stopped while it was forecasting"):
+        forecast_worker.ask(b"", limit_s=30, stopping=lambda: True)
+
+
 def test_the_age_of_the_forecast_is_told_whatever_becomes_of_the_next(world: World) -> None:
     def broken(message: bytes, *, limit_s: float = 60, stopping: Callable[[], bool] = lambda: False) -> tuple[bytes, float]:
         raise StoreError("the forecaster was killed", "forecast worker")

@@ -206,6 +206,22 @@ def test_late_after_three_intervals_without_success(db: StateDb, clock: FixedClo
     assert status.last_success_at == success
 
 
+def test_a_job_that_takes_long_is_not_late_while_it_runs(sqlite_db: StateDb, clock: FixedClock) -> None:
+    seen: list[bool] = []
+
+    def work(now: datetime) -> None:
+        for passed in (9 * MINUTE, timedelta(minutes=4) - timedelta(seconds=1), timedelta(seconds=1)):
+            clock.advance(passed)
+            seen.append(schedule.status()[0].late)
+
+    schedule = Schedule([Job("long", MINUTE, work, takes=10 * MINUTE)], sqlite_db, clock)
+    schedule.run_now("long")
+    assert seen == [False, False, True], "three intervals, and the ten minutes that it may take"
+    assert not schedule.status()[0].late
+    clock.advance(3 * MINUTE)
+    assert schedule.status()[0].late, "not running, it is late as any other"
+
+
 def test_a_server_that_was_off_is_not_late_at_once(sqlite_db: StateDb, clock: FixedClock) -> None:
     Schedule([Job("rested", MINUTE, nothing)], sqlite_db, clock).run_now("rested")
     clock.advance(timedelta(days=7))
