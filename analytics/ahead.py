@@ -21,8 +21,8 @@ from typing import Any
 
 from analytics.pace_dates import Dates, pace_dates
 from analytics.wording import HALF_READ, says_why_no_pace
-from roomleft.limits import Limit, Pace, Reading, State
-from roomleft.outlook import NO_DATE_WORDS, NoDate, Outlook
+from roomleft.limits import Headroom, Limit, Pace, Reading, State
+from roomleft.outlook import AWAITED, NO_DATE_WORDS, NoDate, Outlook
 
 LIKELY = 0.5
 """From here on a limit probably runs out."""
@@ -34,10 +34,12 @@ FORGOTTEN_AFTER = timedelta(days=1)
 """A row older than this has no say."""
 SOON = timedelta(days=30)
 """A stock that runs out sooner than this, or than its next step takes, is tight."""
-OF_THE_FORECAST = frozenset({NoDate.NO_DATA, NoDate.FAILED, NoDate.PER_USER, NoDate.BY_QUERY})
+OF_THE_FORECAST = frozenset({NoDate.NO_DATA, NoDate.NOT_YET, NoDate.FAILED, NoDate.PER_USER, NoDate.BY_QUERY})
 """Reasons that say nothing against a pace: it has grounds of its own, or none by its own words."""
 OF_VALUES = frozenset({NoDate.NOT_FINITE, NoDate.STALE, NoDate.HALF_READ})
 """Reasons that hold for hours as well as for days."""
+NO_CHANCE = "; no chance: "
+"""Between the grounds of a pace and why there is no forecast."""
 
 
 NO_DATES = Dates()
@@ -71,7 +73,7 @@ def ahead_of(limit: Limit, reading: Reading, remaining: Decimal, pace: Pace, out
         return Ahead(basis=_grounds(why, words, pace), no_date=why)
     if pace.per_day_p50 is None:
         return Ahead(basis=_grounds(why, words, pace) if why is not None else pace.basis, no_date=why)
-    told = f"; no chance: {words or NO_DATE_WORDS[why]}" if why is not None else ""
+    told = f"{NO_CHANCE}{words or NO_DATE_WORDS[why]}" if why is not None else ""
     return Ahead(pace_dates(limit, reading, remaining, pace, now), f"{pace.basis}{told}")
 
 
@@ -130,6 +132,15 @@ def order_by(limit: Limit, ahead: Ahead, was_likely: bool = False) -> datetime |
 def groundless(basis: str, no_date: str | None) -> bool:
     """Whether a stored row without a date says that none can be told, rather than that none is expected."""
     return not basis or says_why_no_pace(basis) or no_date not in (None, NoDate.BEYOND)
+
+
+def awaited(row: Headroom) -> NoDate | None:
+    """Why a stored row's forecast is yet to come, though it may have the dates of a pace; None where there is one, or none is to come."""
+    if row.p_breach is not None or row.state not in (State.OK, State.TIGHT):
+        return None
+    if row.basis == HALF_READ:
+        return NoDate.HALF_READ
+    return next((why for why in AWAITED if row.no_date == why or row.basis.endswith(f"{NO_CHANCE}{NO_DATE_WORDS[why]}")), None)
 
 
 def lead_time(limit: Limit) -> timedelta:

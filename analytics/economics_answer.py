@@ -57,7 +57,11 @@ def verdict(told: Told) -> str:
         return f"{cost}; whether that is paid for is unknown: {why}."
     paid = now.known_revenue_usd / now.users
     brought = f"and brought {usd(paid)}"
-    share = f"; AI alone takes {least}{now.api_share * 100:.1f}\u202f% of revenue" if now.api_share is not None else ""
+    share = (
+        f"; AI alone takes {least}{now.api_share * 100:.1f}\u202f% of the revenue of those days"
+        if now.api_share is not None
+        else ""
+    )
     # Of the two as they are shown, so that the sentence adds up.
     each = usd(abs(paid.quantize(CENT) - (now.total_usd / now.users).quantize(CENT)))
     if now.margin_usd < 0:

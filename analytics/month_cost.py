@@ -45,7 +45,7 @@ class MonthCost:
 
     `ends_…`: p10, p50, p90 of the whole month's cost; None where not known, and `why`. `budget_usd`: what the budgets named in `budgets` allow, where they
     cover all of it; `p_breach`: the chance that the month costs more. `lower_bound`: some calls have no price. `last_whole`: there is data of all of
-    last month.
+    last month. `zone`: whose days it is counted in.
     """
 
     platform: str
@@ -65,6 +65,7 @@ class MonthCost:
     budgets: tuple[str, ...] = ()
     p_breach: float | None = None
     lower_bound: bool = False
+    zone: ZoneInfo = ZoneInfo("UTC")
 
     @property
     def cost_usd(self) -> Decimal:
@@ -80,37 +81,65 @@ class Month:
     platforms: tuple[MonthCost, ...]
 
 
-def month_cost(books: Books, forecasts: Forecasts | None, rows: Sequence[Row], now: datetime, zone: ZoneInfo) -> Month:
-    """The month of `zone` that holds `now`, of the platforms of the books. `rows` are their limits. Raises StoreError."""
+def platform_zone(pack: Pack) -> ZoneInfo:
+    """Whose days a platform's month is counted in: those of most of its monthly budgets, so that the month and its budget are of the same days; without
+    one, its own."""
+    windows = [each.window for each in pack.limit_list() if each.kind is Kind.BUDGET and each.window is not None]
+    zones = [window.zone.key for window in windows if window.period is Period.MONTH]
+    return ZoneInfo(max(zones, key=zones.count)) if zones else ZoneInfo(pack.zone)
+
+
+def month_zone(packs: Mapping[str, Pack], reader: ZoneInfo) -> ZoneInfo:
+    """Whose days the month of several platforms together is counted in: those that all of them share, else the reader's."""
+    zones = {platform_zone(pack).key: platform_zone(pack) for pack in packs.values()}
+    return next(iter(zones.values())) if len(zones) == 1 else reader
+
+
+def month_cost(books: Books, forecasts: Forecasts | None, rows: Sequence[Row], now: datetime, reader: ZoneInfo) -> Month:
+    """The month that holds `now`, of the platforms of the books, each by its own days (`platform_zone`), all together by those of `month_zone`: only where
+    the platforms share their days do they add up to it. `rows` are their limits. Raises StoreError."""
+    calibration = forecasts.calibration if forecasts is not None else Calibration()
+    zones = {slug: platform_zone(pack) for slug, pack in books.packs.items()}
+    whole = month_zone(books.packs, reader)
+    made = {
+        zone: _each(books, forecasts, rows, now, ZoneInfo(zone), calibration)
+        for zone in sorted({whole.key, *(each.key for each in zones.values())})
+    }
+    since, until = Window(Period.MONTH, whole).bounds(now)
+    found = [one for one, _ in made[whole.key].values()]
+    drawn = [draws for _, draws in made[whole.key].values()]
+    total = _total(found, drawn, calibration, since, until, now)
+    return Month(replace(total, zone=whole), tuple(made[zone.key][slug][0] for slug, zone in zones.items()))
+
+
+def _each(
+    books: Books, forecasts: Forecasts | None, rows: Sequence[Row], now: datetime, zone: ZoneInfo, calibration: Calibration
+) -> dict[str, tuple[MonthCost, Floats | None]]:
+    """Every platform's month by the days of one zone, and what each draw says it will cost in all."""
     window = Window(Period.MONTH, zone)
     since, until = window.bounds(now)
     before = window.previous(now)
     spent, last = _by_platform(books, since, max(now, since + timedelta(minutes=15)), now), _by_platform(books, *before, now)
     rest = _infrastructure_ahead(books, now, until)
-    calibration = forecasts.calibration if forecasts is not None else Calibration()
-    found: list[MonthCost] = []
-    drawn: list[Floats | None] = []
+    found: dict[str, tuple[MonthCost, Floats | None]] = {}
     for slug, pack in books.packs.items():
         own, plan = spent.get(slug, Cost(())), plan_of(pack)
         read = usage_freshness(books.store, pack, now)
         first_at = read.first_at
         made = MonthCost(
             slug, pack.title, since, until, own.ai_usd, own.infrastructure_usd, lower_bound=bool(own.unpriced_requests),
-            last_usd=last.get(slug, Cost(())).cost_usd, last_whole=first_at is None or first_at <= before[0],
+            last_usd=last.get(slug, Cost(())).cost_usd, last_whole=first_at is None or first_at <= before[0], zone=zone,
         )  # fmt: skip
         ends = _ends(forecasts, pack, own, read, now, (since, until))
         asked = [row for row in rows if row[1].platform == slug and _is_of(row, since + (until - since) / 2)]
         budget = _budget(plan, asked, first_at is not None, pack.costs is not None)
         made = replace(made, budget_usd=budget[0], budgets=budget[1])
         if isinstance(ends, Outlook):
-            made = replace(made, no_date=ends.no_date, why=ends.basis)
-            drawn.append(None)
+            found[slug] = replace(made, no_date=ends.no_date, why=ends.basis), None
         else:
             draws = ends + float(own.infrastructure_usd + rest.get(slug, ZERO))
-            drawn.append(draws)
-            made = _told(made, draws, calibration, now)
-        found.append(made)
-    return Month(_total(found, drawn, calibration, since, until, now), tuple(found))
+            found[slug] = _told(made, draws, calibration, now), draws
+    return found
 
 
 def _total(
@@ -194,7 +223,7 @@ def _ends(
     since, until = month
     if usage.first_at is None and not own.ai_usd and (forecasts is None or pack.slug not in forecasts.waiting):
         return np.zeros(1)
-    futures = forecasts.of_series(pack, ai_cost_target(pack).name) if forecasts is not None else Outlook.none(NoDate.NO_DATA)
+    futures = forecasts.of_series(pack, ai_cost_target(pack).name) if forecasts is not None else Outlook.none(NoDate.NOT_YET)
     if isinstance(futures, Outlook):
         return futures
     if futures.no_date is NoDate.ALL_ZERO and not own.ai_usd:
@@ -279,7 +308,7 @@ def one_as_dict(each: MonthCost) -> dict[str, object]:
     """One of them."""
     known = each.ends_p50 is not None
     return {
-        "platform": each.platform or None, "title": each.title, "since": each.since, "until": each.until, "cost_usd": each.cost_usd,
+        "platform": each.platform or None, "title": each.title, "since": each.since, "until": each.until, "zone": each.zone.key, "cost_usd": each.cost_usd,
         "ai_usd": each.ai_usd, "infrastructure_usd": each.infrastructure_usd, "lower_bound": each.lower_bound,
         "ends": {"p10": each.ends_p10, "p50": each.ends_p50, "p90": each.ends_p90} if known else None,
         "no_date": each.no_date, "why": each.why, "last_month_usd": each.last_usd, "last_month_whole": each.last_whole,

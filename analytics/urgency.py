@@ -1,7 +1,7 @@
 """Which limits need somebody, in which order, and by when: one order and one last day for the verdict, the reports and every page.
 
-Order: what has run out, most lost first; what probably will, by its middle date; ratios that have run out, which are less good than meant and stop
-nothing; what must be ordered soon, by its last day; what is tight while nothing can be forecast.
+Order: what has run out, most lost first; everything else by the day by which it must be decided (the last day to order, "now" first; without one the
+middle date), ratios that have run out with "now", as they are less good than meant and stop nothing; last what is tight while nothing can be forecast.
 """
 
 from __future__ import annotations
@@ -67,18 +67,23 @@ def lost(row: Headroom, limit: Limit) -> float:
 
 def by_urgency(rows: Iterable[Row], now: datetime) -> list[Row]:
     """The rows that need a decision, the most urgent first."""
-    return sorted((row for row in rows if needs_decision(row[0], now)), key=lambda row: _rank(row[0], row[1], now))
+    return sorted((row for row in rows if needs_decision(row[0], now)), key=lambda row: rank(row[0], row[1], now))
 
 
-def _rank(row: Headroom, limit: Limit, now: datetime) -> tuple[int, float, float, float, str]:
+def rank(row: Headroom, limit: Limit, now: datetime) -> tuple[int, float, float, float, str]:
+    """The place of a row that needs a decision among such rows: the smallest is the most urgent."""
     rest = (-lost(row, limit), row.fraction_left if row.fraction_left is not None else 0.0, row.limit_id)
     if has_run_out(row):
-        return (2 if limit.kind is Kind.RATIO else 0, 0.0, *rest)
-    if probably_will(row, now):
-        return (1, row.exhausts_p50.timestamp() if row.exhausts_p50 else FAR, *rest)
-    if is_due(row, now):
-        return (3, row.order_by.timestamp() if row.order_by else FAR, *rest)
-    return (4, 0.0, *rest)
+        return (1, now.timestamp(), *rest) if limit.kind is Kind.RATIO else (0, 0.0, *rest)
+    if probably_will(row, now) or is_due(row, now):
+        return (1, _decided_by(row, now), *rest)
+    return (2, 0.0, *rest)
+
+
+def _decided_by(row: Headroom, now: datetime) -> float:
+    """The last moment to decide, in seconds of the epoch: what has passed is now."""
+    last = row.order_by or row.exhausts_p50
+    return max(now, last).timestamp() if last is not None else FAR
 
 
 def one_step(limit: Limit) -> Hashable:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from analytics.ahead import groundless
+from analytics.ahead import awaited, groundless
 from analytics.runs_out import Said, runs_out
 from analytics.urgency import HORIZON, Row, by_step, by_urgency, is_due, is_undated, last_date, probably_will
 from analytics.wording import and_words, chance_text, date_text, number_word, range_text
 from roomleft.limits import Headroom, Limit, State
 from roomleft.money import MINUS, usd
+from roomleft.outlook import NoDate
 
 SOONEST = 0.1
 """Nobody is needed before the chance that something runs out has grown to this."""
@@ -62,20 +63,33 @@ def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequen
     if coming:
         return f"{_limits(len(coming)).capitalize()} {_how(coming)}.{more}"
     if not _dated(known):
-        return _undated(out, sum(row[0].state is State.TIGHT for row in known))
+        return _undated(out, known)
     if due:
         gone = f"{_limits(out)} {_have(out)} run out; " if out else ""
         others = [row for row in known if row not in due]
-        said = f"{gone}{_ordering(due, now, zone, 'more' if out else '')}; nothing else needs you before {_until(others, now, zone)}."
+        said = f"{gone}{_ordering(due, now, zone, 'more' if out else '')}; {_calm(NOTHING_ELSE.lower(), others, now, zone)}"
         return said[0].upper() + said[1:]
     if out:
         dark = sum(is_undated(row[0]) for row in known)
         undated = f", {number_word(dark)} more {'is' if dark == 1 else 'are'} tight with no date yet" if dark else ""
-        return f"{_limits(out).capitalize()} {_have(out)} run out{undated}; nothing else needs you before {_until(known, now, zone)}."
+        return f"{_limits(out).capitalize()} {_have(out)} run out{undated}; {_calm(NOTHING_ELSE.lower(), known, now, zone)}"
     tight = sum(row[0].state is State.TIGHT for row in known)
     if tight:
-        return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; none should run out before {_until(known, now, zone)}."
-    return f"{NOTHING} needs you before {_until(known, now, zone)}."
+        later = _awaited(known) or f"none should run out before {_until(known, now, zone)}"
+        return f"{_limits(tight).capitalize()} {'is' if tight == 1 else 'are'} tight; {later}."
+    return _calm(NOTHING, known, now, zone)
+
+
+def _calm(nothing: str, known: Sequence[Row], now: datetime, zone: tzinfo) -> str:
+    """`Nothing needs you before 20 Dec.`; no day where some are not forecast yet."""
+    waiting = _awaited(known)
+    return f"{nothing} needs you now, but {waiting}." if waiting else f"{nothing} needs you before {_until(known, now, zone)}."
+
+
+def _awaited(known: Sequence[Row]) -> str:
+    """`two limits are not forecast yet`; empty where all are that can be."""
+    count = sum(awaited(row) is not None for row, _ in known)
+    return f"{_limits(count)} {'is' if count == 1 else 'are'} not forecast yet" if count else ""
 
 
 def _ordering(due: Sequence[Row], now: datetime, zone: tzinfo, more: str) -> str:
@@ -86,8 +100,10 @@ def _ordering(due: Sequence[Row], now: datetime, zone: tzinfo, more: str) -> str
     return f"{many} {'needs its next step' if len(due) == 1 else 'need their next steps'} ordered {when}"
 
 
-def _undated(out: int, tight: int) -> str:
-    later = "there are no dates yet: too little history."
+def _undated(out: int, known: Sequence[Row]) -> str:
+    tight = sum(row.state is State.TIGHT for row, _ in known)
+    to_come = any(awaited(row) is NoDate.NOT_YET for row, _ in known)
+    later = f"there are no dates yet: {'nothing is forecast yet' if to_come else 'too little history'}."
     if out:
         return f"{_limits(out).capitalize()} {_have(out)} run out; {later}"
     if tight:

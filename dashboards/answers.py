@@ -11,16 +11,19 @@ import orjson
 from fastapi import Response
 
 from roomleft import errors
+from roomleft.wording import size_words
 
 
 def plain(value: Any) -> Any:
-    """Values orjson does not know: money and other decimals become strings, so that nobody's float loses a cent."""
+    """Values orjson does not know: money and other decimals become strings, so that nobody's float loses a cent; bytes are told by their number."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, (set, frozenset, tuple)):
         return list(value)
+    if isinstance(value, bytes):
+        return size_words(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

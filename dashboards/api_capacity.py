@@ -58,7 +58,16 @@ def make_capacity_api(parts: Parts) -> APIRouter:
 def capacity_content(parts: Parts, pack: Pack) -> dict[str, Any]:
     """One platform's capacity report, from the stores. Raises StoreError."""
     now = parts.clock.now()
-    given = read_capacity(parts.store, parts.forecasts, pack, now, parts.slack, demo=parts.settings.demo)
+    given = read_capacity(
+        parts.store,
+        parts.forecasts,
+        pack,
+        now,
+        parts.slack,
+        demo=parts.settings.demo,
+        lists=parts.catalogue.lists(now),
+        others=set(parts.packs) - {pack.slug},
+    )
     return content(pack, given, now)
 
 

@@ -38,7 +38,8 @@ DESCRIBED = (
 ABOUT_MONTH = (
     "AI usage and infrastructure of the calendar month that runs, of all platforms (or one) and of each in `platforms`. `ends` has p10, p50 and p90 of the whole "
     "month: each platform's sampled AI cost added draw by draw, and infrastructure, which is known; null where it is not known, and `why`. `budget_usd` is there only "
-    "where the monthly budgets named in `budgets` cover all of the cost; `p_breach` is the chance of more."
+    "where the monthly budgets named in `budgets` cover all of the cost; `p_breach` is the chance of more. `zone`: whose days it is counted in, those of the "
+    "platform's monthly budgets; all together is counted in the zone that the platforms share, else in the reader's."
 )
 
 
@@ -82,7 +83,12 @@ def make_ledger_api(parts: Parts) -> APIRouter:
     )
     async def month(
         platform: str | None = None,
-        tz: Annotated[str, Query(description="the IANA zone whose month is meant")] = "UTC",
+        tz: Annotated[
+            str,
+            Query(
+                description="the reader's IANA zone: all together is a month of it where the platforms' budgets are of different zones"
+            ),
+        ] = "UTC",
     ) -> Response:
         if platform is not None and platform not in parts.packs:
             raise InputError(f"unknown platform {platform[:60]!r}", "the parameter platform", "platforms are the packs in use")

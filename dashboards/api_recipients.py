@@ -90,13 +90,23 @@ def checked_platforms(given: object, known: Sequence[str]) -> list[str]:
 
 
 def listed(state: StateDb, mailer: Mailer) -> Mapping[str, Any]:
-    """Every recipient, when they are due next and what became of their newest copy; and whether mail can be sent at all."""
+    """Every recipient, when they are due next and what became of their newest copy; those who ended in the last 30 days; and whether mail can be sent
+    at all."""
     last = Mailings(state).last_by_address()
-    why = mailer.unready()
+    why, recipients = mailer.unready(), Recipients(state)
     return {
         "mail": {"ready": not why, "words": why},
-        "recipients": [document(each, mailer, last.get(each.address)) for each in Recipients(state).live(WEEKLY)],
+        "recipients": [document(each, mailer, last.get(each.address)) for each in recipients.live(WEEKLY)],
+        "ended": [_gone(each) for each in recipients.ended(WEEKLY)],
     }
+
+
+def _gone(recipient: Recipient) -> Mapping[str, Any]:
+    terms = {
+        name: getattr(recipient, name)
+        for name in ("id", "address", "zone", "weekday", "hour", "made_by", "made_at", "ended_by", "ended_at")
+    }
+    return {**terms, "platforms": list(recipient.platforms)}
 
 
 def document(recipient: Recipient, mailer: Mailer, last: Mailing | None = None) -> Mapping[str, Any]:

@@ -47,11 +47,12 @@ class Archived:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Everything the page shows: `recipients` as the API lists them, and why no mail can be sent, empty when it can."""
+    """Everything the page shows: `recipients` as the API lists them, those who ended lately, and why no mail can be sent, empty when it can."""
 
     archived: Sequence[Archived]
     recipients: Sequence[Mapping[str, Any]]
     unready: str
+    ended: Sequence[Mapping[str, Any]] = ()
 
     @property
     def next_at(self) -> datetime | None:
@@ -69,6 +70,7 @@ def post(parts: Parts, platform: str | None) -> Post:
         [Archived(row, mailings.of_report(row["report_key"])) for row in own],
         told["recipients"],
         told["mail"]["words"],
+        told["ended"],
     )
 
 

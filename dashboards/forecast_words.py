@@ -26,7 +26,11 @@ def sentence(rows: Sequence[ForecastRow], now: datetime, zone: ZoneInfo) -> str:
     parts = [f"{len(said)} series {'is' if len(said) == 1 else 'are'} forecast", f"{better} better than repeating last week"]
     parts += [f"{repeat} by repeating it"] if repeat else []
     told = ", ".join(parts)
-    return f"{told}; {refused} {'is' if refused == 1 else 'are'} not, for want of grounds." if refused else f"{told}."
+    return (
+        f"{told}; {refused} {'is' if refused == 1 else 'are'} not, as there is too little to forecast from."
+        if refused
+        else f"{told}."
+    )
 
 
 def ahead_words(row: ForecastRow) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from analytics.urgency import needs_decision, rank
 from roomleft.limits import WORST_FIRST, Direction, Freshness, Headroom, Kind, Limit, State
 from roomleft.outlook import NoDate
 
@@ -171,14 +172,17 @@ def limit_rows(
             since = (begun or {}).get(limit.limit_id) if headroom.state is found.state else found.as_of
         before = found is not None and headroom.state is found.state and limit.limit_id in began_before
         rows.append(LimitRow(limit, headroom, since, before))
-    return sorted(rows, key=worst_first)
+    return sorted(rows, key=lambda row: worst_first(row, now))
 
 
-def worst_first(row: LimitRow) -> tuple[int, float, float, str]:
-    """Sorts by state, then the chance of running out, then the least room, then by name."""
+def worst_first(row: LimitRow, now: datetime) -> tuple[Any, ...]:
+    """Sorts by state, then as the verdict and the reports do where it needs a decision, then the chance of running out, the least room and the name."""
+    urgent = needs_decision(row.headroom, now)
     left = row.headroom.fraction_left
     return (
         WORST_FIRST.index(row.state),
+        not urgent,
+        rank(row.headroom, row.limit, now) if urgent else (),
         -(row.headroom.p_breach or 0.0),
         left if left is not None else float("inf"),
         f"{row.limit.platform} {row.limit.title}",

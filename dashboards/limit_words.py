@@ -17,7 +17,7 @@ from roomleft.outlook import NoDate
 
 DASH = "–"
 FAR = timedelta(days=60)
-YET = frozenset({NoDate.NO_DATA, NoDate.TOO_SHORT, NoDate.HALF_READ})
+YET = frozenset({NoDate.NO_DATA, NoDate.NOT_YET, NoDate.TOO_SHORT, NoDate.HALF_READ})
 """Reasons for no date that time will mend."""
 TIME_UNITS = wording.SECOND_UNITS | {"ms", "minutes", "hours"}
 """An error budget in these is said as time left; in others as a share of the budget."""

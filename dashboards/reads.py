@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from analytics.catalogue import PriceList
 from analytics.ledger import Costs, Question
 from analytics.ledger_rows import usage_rows
-from analytics.month_cost import Month
+from analytics.month_cost import Month, month_zone
 from analytics.month_cost import month_cost as analytics_month
 from analytics.reports.golden import CALLS_OVER, AiCalls
 from analytics.scores import Scored, scores
@@ -20,6 +20,8 @@ from dashboards.cost_books import books_of
 from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow, limit_rows
 from dashboards.parts import Parts
+from dashboards.ran_out import with_ran_out
+from dashboards.stale_prices import stale_of
 from roomleft.packs import Pack
 from roomleft.timespan import Period, Window
 from warehouse.percentiles import latency_series
@@ -40,7 +42,7 @@ def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timede
     """Every limit with its newest headroom and since when it has been so, worst first. `slack` as in `limit_rows`."""
     known = [limit for pack in packs.values() for limit in pack.limit_list()]
     begun = {row["limit_id"]: row for row in store.rows("page_limits_since", since=now - SINCE_SPAN)}
-    return limit_rows(
+    rows = limit_rows(
         store.rows("headroom_now"),
         known,
         now,
@@ -48,6 +50,7 @@ def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timede
         {limit_id: row["begun_at"] for limit_id, row in begun.items()},
         {limit_id for limit_id, row in begun.items() if row["began_before"]},
     )
+    return with_ran_out(store, packs, rows, now)
 
 
 def limit_history(store: Store, limit_id: str, now: datetime, span: timedelta = timedelta(days=7)) -> list[Row]:
@@ -62,16 +65,22 @@ def whole_buckets(since: datetime) -> datetime:
 
 
 def month_cost(parts: Parts, filters: Filters, now: datetime) -> Costs:
-    """What the month has cost so far, AI usage and infrastructure: the figure that the Explorer shows for this month."""
+    """What the month has cost so far, AI usage and infrastructure: the figure that the Explorer shows for this month of its zone."""
     where = {"platform": (filters.platform,)} if filters.platform else {}
-    since = Window(Period.MONTH, filters.zone).bounds(now)[0]
-    return books_of(parts).costs(Question(since, max(now, since + ROLLED), where=where, zone=filters.zone), now)
+    zone = month_zone_of(parts, filters)
+    since = Window(Period.MONTH, zone).bounds(now)[0]
+    return books_of(parts).costs(Question(since, max(now, since + ROLLED), where=where, zone=zone), now)
+
+
+def month_zone_of(parts: Parts, filters: Filters) -> ZoneInfo:
+    """Whose days the month of an address is counted in: of its platforms' budgets, where those share one."""
+    return month_zone({slug: pack for slug, pack in dict(parts.packs).items() if filters.platform in (None, slug)}, filters.zone)
 
 
 def month_expected(
     parts: Parts, platform: str | None, zone: ZoneInfo, now: datetime, known: Sequence[LimitRow] | None = None
 ) -> Month:
-    """What the month of a zone costs in all, so far and at its end: of a platform, or of all and each. `known`: the limits, where they were read."""
+    """What the month costs in all for a reader in `zone`, so far and at its end: of a platform, or of all and each. `known`: the limits, where they were read."""
     packs = {slug: pack for slug, pack in dict(parts.packs).items() if platform in (None, slug)}
     read = limits(parts.store, packs, now, parts.slack) if known is None else known
     rows = [(row.headroom, row.limit) for row in read]
@@ -105,11 +114,7 @@ def cost_choices(parts: Parts, filters: Filters, now: datetime) -> dict[str, lis
 def stale_lists(parts: Parts, used: Collection[str], platform: str | None, now: datetime) -> list[PriceList]:
     """The stale price lists of providers in use; a pack's own prices bind only its platform."""
     others = {slug for slug in parts.packs if platform not in (None, slug)}
-    return [
-        each
-        for each in parts.catalogue.lists(now)
-        if each.stale and each.provider in used and each.catalogue.partition("@")[0] not in others
-    ]
+    return stale_of(parts.catalogue.lists(now), used, others)
 
 
 def usage_span(store: Store, platform: str | None) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards import wording
-from dashboards.archive_rows import ON_ITS_WAY, STATE_WORDS, Archived, Post
+from dashboards.archive_rows import ON_ITS_WAY, PROBLEMS, STATE_WORDS, Archived, Post
 from warehouse.state.mailings import Mailing
 
 WEEKDAY_WORDS = {
@@ -79,7 +79,24 @@ def last_words(last: Mapping[str, Any] | None, wall: datetime, zone: ZoneInfo) -
     if last["state"] == "sent" and last["done_at"] is not None:
         return f"sent {wording.moment(last['done_at'], wall, zone)}"
     answer = " ".join(str(last[name]) for name in ("status", "answer") if last[name])
-    return f"{STATE_WORDS.get(last['state'], last['state'])}{f': {answer}' if answer else ''}"
+    again = (
+        f", next attempt {wording.when(last['next_at'], wall, zone)}" if last["state"] in ON_ITS_WAY and last["next_at"] else ""
+    )
+    return f"{STATE_WORDS.get(last['state'], last['state'])}{again}{f': {answer}' if answer else ''}"
+
+
+def undelivered_words(found: Post) -> str:
+    """What the newest copy to a recipient came to, where it did not arrive, however long ago: `The last copy to a@b.example was refused.`"""
+    bad = [each for each in found.recipients if each["last"] is not None and each["last"]["state"] in PROBLEMS]
+    if not bad:
+        return ""
+    first = (
+        f"{bad[0]['address']} was {STATE_WORDS[bad[0]['last']['state']]}"
+        if bad[0]["last"]["state"] != "unknown"
+        else f"{bad[0]['address']} may not have arrived"
+    )
+    more = f", and {wording.plural(len(bad) - 1, 'other')} did not arrive either" if len(bad) > 1 else ""
+    return f"The last copy to {first}{more}."
 
 
 def files_total(files: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from urllib.parse import quote
 
 from alerts.channels.answer import Answer, Outcome
 from alerts.channels.mail import NO_SERVER, hand_over
@@ -21,6 +22,7 @@ from roomleft.clock import Now
 from warehouse.state import PROCESS, StateDb
 from warehouse.state.archive import Archive
 from warehouse.state.mailings import Mailing, Mailings
+from warehouse.state.recipients import Recipients
 from warehouse.state.unsubscribing import Unsubscribing
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class MailOut:
     ) -> None:
         self.mailings = Mailings(state, holder, jitter)
         self._archive, self._unsubscribing = Archive(state), Unsubscribing(state)
+        self._recipients = Recipients(state)
         self._smtp, self._get, self._wall = smtp, get, wall
         self._public_url, self._timeout_s, self._without_server = public_url.rstrip("/"), timeout_s, without_server
 
@@ -86,7 +89,9 @@ class MailOut:
             if report is None:
                 return Answer(Outcome.REFUSED, reason="its report is no longer in the archive")
             link = self.unsubscribe_url(taken)
-            mail = report_message(report, taken.address, smtp.sender, taken.message_id, self._wall.now(), link)
+            mail = report_message(
+                report, taken.address, smtp.sender, taken.message_id, self._wall.now(), link, self._foot(taken, link)
+            )
             answer = hand_over(mail, [taken.address], smtp, variables, self._timeout_s, of_us=Outcome.RETRY)
         except MissingVariable as error:
             return Answer(Outcome.RETRY, reason=f"the variable {error.name} is not set")
@@ -99,7 +104,9 @@ class MailOut:
 
     def _record(self, taken: Mailing, answer: Answer) -> str:
         now = self._wall.now()
-        words = ": ".join(part for part in (answer.reason, answer.answer) if part)
+        # Of an address that is refused the server's own words say it all.
+        own = answer.outcome is Outcome.REFUSED and answer.status and answer.answer
+        words = answer.answer if own else ": ".join(part for part in (answer.reason, answer.answer) if part)
         if answer.outcome is Outcome.DELIVERED:
             self.mailings.sent(taken, now, answer.status, words)
             return "sent"
@@ -114,6 +121,22 @@ class MailOut:
             return "unknown"
         self.mailings.failed(taken, now, answer.status, words)
         return "to be tried again"
+
+    def _foot(self, taken: Mailing, link: str) -> list[str]:
+        """Why this recipient gets it, how to stop it, and where the numbers are."""
+        whose = self._recipients.find(taken.recipient_id) if taken.recipient_id is not None else None
+        if whose is None:
+            said = ["You get this mail once: somebody sent it by hand from Roomleft. Nothing further comes by itself."]
+        else:
+            said = [
+                f"You get this mail because {whose.made_by} added {whose.address} to the recipients of Roomleft's reports on {whose.made_at:%-d %b %Y}."
+            ]
+            said.append(
+                f"To get no more: {link}" if link else f"To get no more, tell {whose.made_by} or whoever runs Roomleft for you."
+            )
+        if self._public_url:
+            return [*said, f"The numbers, and this report: {self._public_url}/reports?report={quote(taken.report_key)}"]
+        return [*said, "The numbers are in the attached workbook, and on Roomleft's page Reports."]
 
     def unsubscribe_url(self, taken: Mailing) -> str:
         """The link that ends its recipient; empty for one that was sent by hand, and where nobody could open it."""

@@ -30,6 +30,7 @@ class NoDate(StrEnum):
     """Why no date is said. The words stand in `NO_DATE_WORDS`."""
 
     NO_DATA = "no_data"
+    NOT_YET = "not_yet"
     TOO_SHORT = "too_short"
     TOO_GAPPY = "too_gappy"
     ALL_ZERO = "all_zero"
@@ -46,6 +47,7 @@ class NoDate(StrEnum):
 
 NO_DATE_WORDS = {
     NoDate.NO_DATA: "no data yet",
+    NoDate.NOT_YET: "not forecast yet",
     NoDate.TOO_SHORT: "too few complete days",
     NoDate.TOO_GAPPY: "too many days are missing",
     NoDate.ALL_ZERO: "nothing was used yet",
@@ -59,6 +61,9 @@ NO_DATE_WORDS = {
     NoDate.BEYOND: "further away than the data can tell",
     NoDate.FAILED: "the forecast failed",
 }
+
+AWAITED = frozenset({NoDate.NOT_YET, NoDate.HALF_READ})
+"""Reasons that end with the next forecast: until then nothing is promised."""
 
 
 @dataclass(frozen=True, slots=True)

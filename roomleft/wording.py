@@ -131,3 +131,8 @@ def window_text(text: str, now: datetime, zone: tzinfo = UTC) -> str:
     """A window in words: a span (`5 min`) as it is, `start/end` as the days it goes over."""
     start, _, end = text.partition("/")
     return range_text(parse_instant(start), parse_instant(end), now, zone) if end else text
+
+
+def size_words(value: bytes) -> str:
+    """`<1234 bytes>`: what a program packed is nothing to read, and JSON has no bytes."""
+    return f"<{len(value)} byte{'' if len(value) == 1 else 's'}>"

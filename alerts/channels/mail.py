@@ -26,6 +26,7 @@ from roomleft.alerting import EmailChannel, Smtp
 
 LONGEST_ID = 34
 LONGEST_LINE = 76
+FROM = re.compile("^From ", re.MULTILINE)
 NO_SERVER = "alerting.yaml has no smtp section"
 
 
@@ -55,7 +56,19 @@ def hand_over(
 ) -> Answer:
     """Connect, sign in, and hand one message over for the addresses `to`. `of_us`: what a 5yz means that is about us rather than the
     message or its addresses (greeting, sign-in, sender): somebody may put that right later. Raises MissingVariable."""
+    _spell_from(mail)
     return _spoken(smtp, variables, timeout_s, lambda server: server.send_message(mail, smtp.sender, to), len(to), of_us)
+
+
+def _spell_from(mail: EmailMessage) -> None:
+    """Encode the `F` of every line of text that begins with `From `: what writes a mail to an mbox, smtplib's own generator too, makes `>From ` of it."""
+    for part in mail.walk():
+        if part.get("Content-Transfer-Encoding", "").lower() == "quoted-printable":
+            told = str(part.get_payload())
+            while FROM.search(told):
+                # On a line of its own, as the line may be as long as it can be; a soft line end counts for nothing.
+                told = FROM.sub("=46rom =\n", told)
+            part.set_payload(told)
 
 
 def _spoken(

@@ -200,6 +200,8 @@ def headline(found: Anomaly) -> str:
     if found.expected <= 0 or found.value <= 0:
         return "nothing came" if found.value <= 0 else "nothing was expected"
     ratio = found.value / found.expected
+    if ratio >= 10:
+        return f"{ratio:,.0f} times what was expected"
     return f"{ratio:.1f} times what was expected" if ratio >= 1.5 else f"{100 * (ratio - 1):+.0f} % against what was expected"
 
 

@@ -169,12 +169,17 @@ class Forecasts:
             log.exception("the forecast of %s failed", name)
             return Outlook.none(NoDate.FAILED)
         if isinstance(found, Outlook) and found.no_date is NoDate.NO_DATA:
-            found = Outlook.none(self._none(pack.slug))
+            found = self._without(pack, recipe, found)
         self._composed[key] = (mark, pack, found)
         return found
 
     def _none(self, slug: str) -> NoDate:
-        return NoDate.HALF_READ if slug in self.waiting else NoDate.NO_DATA
+        return NoDate.HALF_READ if slug in self.waiting else NoDate.NOT_YET
+
+    def _without(self, pack: Pack, recipe: Recipe, found: Outlook) -> Outlook:
+        """Of what has no forecast: whether one is yet to come, or was made and found no data."""
+        made = all(target.name in self._held.futures for target in recipe.targets() if target.statistic is not Statistic.FIXED)
+        return found if made and pack.slug not in self.waiting else Outlook.none(self._none(pack.slug))
 
     def _lookup(self, pack: Pack, recipe: Recipe | None) -> Any:
         held = self._held

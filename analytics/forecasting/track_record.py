@@ -15,6 +15,7 @@ from warehouse.store import Store
 
 EVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 NONE_YET = "there is none yet"
+MEANT = "Ranges are meant to hold four times in five"
 ENOUGH = 20
 """So many claims of a tenth are enough to be put in a sentence."""
 
@@ -105,6 +106,15 @@ class TrackRecord:
     def total(self, made: Made) -> Total:
         """The total of one way of making."""
         return self.totals.get(made, Total())
+
+    @property
+    def ranges_words(self) -> str:
+        """How often ranges held, in the sentence that stands under every one of them; of what was said live where there is enough, and no claim without a record."""
+        for made, when in ((Made.LIVE, "so far they held"), (Made.REPLAYED, "replayed over earlier days they held")):
+            total = self.total(made)
+            if total.ranges >= ENOUGH and total.coverage is not None:
+                return f"{MEANT}; {when} {_percent(total.coverage)}."
+        return f"{MEANT}; too few have come due to say whether they do."
 
     def of(self, made: Made) -> tuple[Line, ...]:
         """The lines of one way of making."""

@@ -18,14 +18,15 @@ from analytics.reports import weekly_words as say
 from analytics.reports.capacity_advice import recommendations
 from analytics.reports.capacity_ahead import Series, plain
 from analytics.reports.capacity_forecasts import Row, forecast
-from analytics.reports.capacity_limits import budgets, limits, steps_cost
+from analytics.reports.capacity_limits import budgets, is_ordered, limits, steps_cost
 from analytics.reports.capacity_risks import Money, risks
 from analytics.reports.capacity_scaling import triggers
+from analytics.reports.capacity_steps import settled
 from analytics.reports.capacity_tiers import crossings, tier_series
 from analytics.reports.decisions import decisions
 from analytics.reports.scaling import ScalingRow
 from analytics.room_cost import room_cost
-from analytics.verdict import verdict
+from analytics.verdict import Verdict, verdict
 from analytics.wording import number_word, span_text
 from roomleft.outlook import Outlook
 from roomleft.packs import Pack
@@ -39,7 +40,7 @@ STALE_AFTER = timedelta(hours=36)
 class Given:
     """What was read for one platform. `rows`: its limits as the pages list them, worst first. `series`: those of the report; `by_meter`: every
     meter that advice or tiers speak of. `budgets`: the futures of each budget by limit id. `outcomes`: forecasts that came due, with
-    what came. `first_data`: the first day anything is known of. `missing`: what could not be read, in words."""
+    what came. `first_data`: the first day anything is known of. `stale_prices`: which price lists are old, in a sentence. `missing`: what could not be read, in words."""
 
     rows: Sequence[Row]
     series: Sequence[Series] = ()
@@ -52,6 +53,7 @@ class Given:
     fitted_at: datetime | None = None
     usage_read_to: datetime | None = None
     first_data: date | None = None
+    stale_prices: str = ""
     missing: Sequence[str] = ()
     demo: bool = False
 
@@ -64,15 +66,15 @@ def content(pack: Pack, given: Given, now: datetime) -> dict[str, Any]:
     forecasts = [forecast(each, given.rows, round(history / timedelta(days=1)), now, zone) for each in given.series]
     advice = recommendations(pack, given.by_meter, given.rows, now, zone)
     said = verdict(given.rows, now, zone)
+    advice, decided = settled(advice, decisions(given.rows, {pack.slug: pack.title}, now, zone), given.rows, now, zone)
     costs, saves = steps_cost(advice)
     room = room_cost(given.rows)
-    decided = decisions(given.rows, {pack.slug: pack.title}, now, zone)
     made = {
         "report": "capacity",
         "platform": pack.slug,
         "title": say.clean(pack.title),
         "verdict": " ".join([said.sentence, *_advice_sentence(advice)]),
-        "first": said.first,
+        "first": _first(said, decided),
         "as_of": now,
         "zone": pack.zone,
         "period": {"from": now - history, "to": now, "days": round(history / timedelta(days=1)), "words": say.days(now - history, now, now, zone)},
@@ -98,13 +100,22 @@ def content(pack: Pack, given: Given, now: datetime) -> dict[str, Any]:
 
 
 def _advice_sentence(advice: Sequence[Mapping[str, Any]]) -> list[str]:
-    holding = [each for each in advice if each["holds"]]
+    holding = [each for each in advice if is_ordered(each)]
     if not holding:
         return []
     first = holding[0]
     money = f" ({first['money']})" if first["money"] else ""
     more = f"; {number_word(len(holding) - 1)} more below" if len(holding) > 1 else ""
     return [f"Recommended: {first['action'][:1].lower()}{first['action'][1:]}{money}, {first['urgency']}{more}."]
+
+
+def _first(said: Verdict, decided: Sequence[Mapping[str, Any]]) -> str:
+    """The line of what comes first; a step that waits for another is not ordered there either."""
+    if not decided or not decided[0]["waits_for"]:
+        return said.first
+    parts = [part for part in said.parts if not part.startswith("order ")]
+    waits = f"waits for “{decided[0]['waits_for']}”"
+    return f"First: {' · '.join([*parts, waits])}" if parts else ""
 
 
 def _freshness(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -127,6 +138,8 @@ def _freshness(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
         notes.append(f"{unknown} of {len(given.rows)} {are} data is missing or old.")
     if any(each.futures is not None and each.futures.provisional for each in given.series):
         notes.append("Forecasts marked provisional rest on less than four weeks.")
+    if given.stale_prices:
+        notes.append(say.clean(given.stale_prices))
     notes.append("Usage and cost of the last two days are provisional: late calls and corrections may still come in.")
     age = span_text(now - newest) if newest is not None else ""
     fitted = (
@@ -144,7 +157,7 @@ def _steps_words(costs: Decimal, saves: Decimal, steps: int, monthly: Decimal, s
     parts = []
     if costs or saves:
         both = [f"cost about {say.money(costs)}"] if costs else []
-        both += [f"save about {say.money(saves)}"] if saves else []
+        both += [f"save about {say.money(saves)} a month"] if saves else []
         parts.append(f"The recommendations that hold {' and '.join(both)}.")
     if steps:
         net = [say.monthly(monthly)] if monthly else []
@@ -172,7 +185,9 @@ def _track(given: Given, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     words = given.record.words if given.record is not None else ""
     if words.startswith(NONE_YET):
         words = f"There is no track record yet{words.removeprefix(NONE_YET)}."
+    record = given.record or TrackRecord()
     return {
+        "ranges": record.ranges_words,
         "words": words or "There is no track record yet: no forecast is old enough to be compared with what happened.",
         "came": f"{kept} of {len(lines)} forecasts that came due in the last 30 days held what came; 8 of 10 should."
         if lines

@@ -20,11 +20,11 @@ from analytics.forecasting.futures import Futures
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_ahead import Floats, Series, ahead_of, figure, growth_behind, last_week, totals
 from analytics.reports.capacity_forecasts import Row, day_words, lead_words
-from roomleft.limits import Direction, Headroom, State
+from roomleft.limits import Direction, Headroom, Kind, State
 from roomleft.outlook import Shape
 from roomleft.packs import Pack
 from roomleft.packs_parts import Advice
-from roomleft.timespan import midnight
+from roomleft.timespan import Period, midnight
 from roomleft.wording import last_day_text
 
 SOON = timedelta(days=14)
@@ -95,9 +95,9 @@ def recommendation(
         "saving_usd": saving,
         "saving_percent": advice.saving_percent,
         "saving_basis": basis,
-        "money": _money(advice, saving),
+        "money": _money(advice, saving, days),
         "pulls_against": _pull(advice, rows),
-        "words": _words(advice, read, holds_now, holds_ahead, why, now, zone),
+        "words": _words(advice, read, bound, holds_now, holds_ahead, why, now, zone),
     }
 
 
@@ -202,10 +202,12 @@ def _saving(advice: Advice, futures: Futures | None, days: int) -> tuple[Decimal
     return saved, f"{say.amount(advice.saving_percent, 'percent')} of the {say.money(middle)} forecast for {days} days"
 
 
-def _money(advice: Advice, saving: Decimal | None) -> str:
+def _money(advice: Advice, saving: Decimal | None, days: int) -> str:
+    # What a pack says it saves is of a month; a share is of what is forecast for its days.
+    period = "a month" if advice.saving_usd is not None or 28 <= days <= 31 or not days else f"in {days} days"
     parts = [f"costs about {say.money(advice.cost_usd)}"] if advice.cost_usd is not None else []
     if saving is not None:
-        parts.append(f"saves about {say.money(saving)}")
+        parts.append(f"saves about {say.money(saving)} {period}")
     elif advice.saving_percent is not None:
         parts.append(f"saves about {say.amount(advice.saving_percent, 'percent')}")
     return ", ".join(parts)
@@ -235,12 +237,24 @@ def _value(value: float | None, unit: str) -> str:
     return "unknown" if value is None else say.amount(figure(value), unit)
 
 
-def _words(advice: Advice, read: Read, now_holds: bool | None, holds: bool | None, why: str, now: datetime, zone: tzinfo) -> str:
+def _words(
+    advice: Advice,
+    read: Read,
+    bound: Row | None,
+    now_holds: bool | None,
+    holds: bool | None,
+    why: str,
+    now: datetime,
+    zone: tzinfo,
+) -> str:
     if advice.of is None:
         return f"Not worked out: {why}."
     line = say.amount(advice.threshold, advice.unit)
-    present = f"{_value(read.now, advice.unit)} now" + (
-        "" if now_holds is None else " (holds)" if now_holds else " (does not hold)"
+    whole, spent = _of_what(advice, read, bound)
+    present = (
+        f"{_value(read.now, advice.unit)} {whole}"
+        + ("" if now_holds is None else " (holds)" if now_holds else " (does not hold)")
+        + (f"; {spent}" if spent else "")
     )
     if holds is None:
         return f"Threshold {line}: {present}; no forecast: {why}."
@@ -250,6 +264,22 @@ def _words(advice: Advice, read: Read, now_holds: bool | None, holds: bool | Non
         f", from {day_words(read.holds_from, now, zone)} on" if holds and not now_holds and read.holds_from is not None else ""
     )
     return f"Threshold {line}: {present}; {ahead}{since}."
+
+
+def _of_what(advice: Advice, read: Read, bound: Row | None) -> tuple[str, str]:
+    """Of what the present share is, and beside it what is spent of the window that runs, which is another figure: `of the budget at the last 30 days' cost`
+    and `51 % spent this month`. Of everything that is not such a share `now`, and nothing."""
+    if advice.statistic != "share_of_limit" or bound is None or read.now is None or bound[1].window is None:
+        return "now", ""
+    row, limit = bound
+    days = round((advice.horizon or timedelta()) / timedelta(days=1))
+    money = limit.kind is Kind.BUDGET
+    whole = f"of the {'budget' if money else limit.kind.value} at the last {days} days' {'cost' if money else 'use'}"
+    if row.used is None or row.amount <= 0:
+        return whole, ""
+    share = say.amount(row.used / row.amount * 100, "percent")
+    month = limit.window is not None and limit.window.period is Period.MONTH
+    return whole, f"{share} {'spent' if money else 'used'} {'this month' if month else 'so far'}"
 
 
 def recommendations(

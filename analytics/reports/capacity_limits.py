@@ -15,7 +15,7 @@ from analytics.forecasting.questions import covered_to_s, edges_s, filling
 from analytics.reports import weekly_words as say
 from analytics.reports.capacity_ahead import SHARES, Floats, figure, totals
 from analytics.reports.capacity_forecasts import Row, chance_words, lead_words
-from analytics.reports.decisions import dates_of, when
+from analytics.reports.decisions import dates_of, when, within_words
 from analytics.urgency import last_date
 from analytics.wording import NARROW, chance_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
@@ -54,6 +54,7 @@ def _limit(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> dict[str
         "room": room_words(row, limit),
         "p_breach": row.p_breach,
         "chance": chance_words(row),
+        "chance_of": "" if row.p_breach is None or row.state is State.EXHAUSTED else within_words(row, limit),
         "about_to": row.about_to,
         "exhausts_at": dates_of(row),
         "runs_out": when(row, limit, now, zone),
@@ -188,8 +189,13 @@ def _left_over(row: Headroom, limit: Limit, ahead: Futures, own: float, now: dat
     return np.maximum(own - used, 0.0)
 
 
+def is_ordered(each: Mapping[str, Any]) -> bool:
+    """Whether a recommendation is to be followed: it holds, waits for no other step, and is not told as a limit's next step already."""
+    return bool(each["holds"] and not each.get("waits_for") and not each.get("same_as"))
+
+
 def steps_cost(recommended: Sequence[Mapping[str, Any]]) -> tuple[Decimal, Decimal]:
     """What the recommendations that hold cost, and what they save, each by itself."""
-    holding = [each for each in recommended if each["holds"]]
+    holding = [each for each in recommended if is_ordered(each)]
     costs = sum((each["cost_usd"] for each in holding if each["cost_usd"] is not None), Decimal(0))
     return costs, sum((each["saving_usd"] for each in holding if each["saving_usd"] is not None), Decimal(0))

@@ -23,7 +23,7 @@ OUTGROWS = 0.05
 """How much faster than revenue cost must grow to be told: less is chance."""
 COVERED_BELOW, ENOUGH_RANGES = 0.7, 20
 """A record whose 80 % ranges held less often than this, over at least so many, is a poor one."""
-SHORT = frozenset({NoDate.TOO_SHORT, NoDate.TOO_GAPPY, NoDate.NO_DATA, NoDate.HALF_READ})
+SHORT = frozenset({NoDate.TOO_SHORT, NoDate.TOO_GAPPY, NoDate.NO_DATA, NoDate.NOT_YET, NoDate.HALF_READ})
 NAMED = 4
 ROOM = "every limit that watches it has room"
 IN_WORDS = {State.EXHAUSTED: "has run out", State.TIGHT: "is tight", State.UNKNOWN: "cannot be told", None: "is not measured"}

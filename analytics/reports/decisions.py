@@ -75,7 +75,7 @@ def dates_of(row: Headroom) -> dict[str, datetime | None] | None:
 
 
 def when(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
-    """When it runs out, in words: `21–28 Nov`, `has run out`, `not within 90 days`, or why no date is known."""
+    """When it runs out, in words: `21–28 Nov`, `about 2 Jan, from 24 Nov on`, `has run out`, `not within 90 days`, or why no date is known."""
     found = runs_out(row, limit)
     match found.said:
         case Said.UNKNOWN:
@@ -104,7 +104,13 @@ def _range(row: Headroom, now: datetime, zone: tzinfo) -> str:
     assert middle is not None, "a date that is said is known"
     if row.exhausts_p90 is not None:
         return say.days(row.exhausts_p10 or middle, row.exhausts_p90, now, zone)
-    return f"from {say.day(row.exhausts_p10, now, zone)} on" if row.exhausts_p10 is not None else say.day(middle, now, zone)
+    if row.exhausts_p10 is None:
+        return say.day(middle, now, zone)
+    return f"about {say.day(middle, now, zone)}, {_from(row.exhausts_p10, now, zone)}"
+
+
+def _from(at: datetime, now: datetime, zone: tzinfo) -> str:
+    return f"from {say.day(at, now, zone)} on"
 
 
 def why(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
@@ -184,8 +190,16 @@ def _about(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:
     """`if so about 24 Nov (21–28 Nov)`; of a stock, whose dates agree with its chance, without the condition."""
     assert row.exhausts_p50 is not None, "the caller asks only where it is known"
     spread, middle = when(row, limit, now, zone), say.day(row.exhausts_p50, now, zone)
+    if row.exhausts_p90 is None and row.exhausts_p10 is not None and runs_out(row, limit).said is Said.DATE:
+        spread = _from(row.exhausts_p10, now, zone)  # the middle date stands before it
     lead = "if so about" if limit.window is not None else "about"
     return f"{lead} {middle}" + (f" ({spread})" if spread != middle else "")
+
+
+def within_words(row: Headroom, limit: Limit) -> str:
+    """What a chance is of: `before it refills`, `within 30 days`."""
+    rolls = limit.window is None or limit.window.span is not None
+    return "within 30 days" if rolls or (row.about_to or row.window_end) is None else "before it refills"
 
 
 def _by(row: Headroom, limit: Limit, now: datetime, zone: tzinfo) -> str:

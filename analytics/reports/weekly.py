@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from analytics.ahead import awaited
+from analytics.forecasting.track_record import MEANT
 from analytics.month_cost import Month
 from analytics.reports import weekly_words as say
-from analytics.reports.decisions import dates_of, decisions, when
+from analytics.reports.decisions import dates_of, decisions, when, within_words
 from analytics.reports.month_words import month_content
 from analytics.urgency import last_date
 from analytics.verdict import verdict
 from analytics.wording import and_words, chance_text, span_text
 from roomleft.limits import Direction, Headroom, Kind, Limit, State
-from roomleft.outlook import NO_DATE_WORDS, NoDate
+from roomleft.outlook import AWAITED, NO_DATE_WORDS, Made, NoDate
 
 MOST_DECISIONS = 5
 LONGEST_SUBJECT = 90
@@ -24,6 +26,8 @@ WEEK = timedelta(days=7)
 NO_RECORD = "There is no track record yet: no forecast is old enough to be compared with what happened."
 MOST = {"month": 12, "month_end": 12, "capacity": 15, "unknown": 8, "movers": 5, "outcomes": 6}
 """How many rows of each table a mail shows; the workbook has them all."""
+OLD_MOVER = timedelta(days=1)
+"""A week that ended longer ago is named."""
 STALE_STATES = frozenset({"failing", "silent", "unknown", "waiting"})
 Row = tuple[Headroom, Limit]
 
@@ -32,10 +36,10 @@ Row = tuple[Headroom, Limit]
 class Given:
     """What the report is made of, as stored. `titles` names its platforms; `rows` are their limits as the pages list them, worst first.
 
-    `sources` are rows with platform, source, state, words and newest (an instant or None); `movers` rows with platform, name, before_usd, after_usd
-    and cause; `outcomes` rows of claims that came due this week; `record` the track record in one sentence, empty for none; `month` what the reader's
+    `sources` are rows with platform, source, state, words and newest (an instant or None); `movers` rows with platform, name, before_usd, after_usd,
+    cause and until, the end of the week told of; `outcomes` rows of claims that came due this week; `record` the track record in one sentence, empty for none; `ranges` how often ranges held; `month` what the reader's
     month costs in all.
-    `missing`: what could not be read, in words. `late`: when it should have been made, where that is long ago.
+    `stale_prices`: which price lists are old, in a sentence. `missing`: what could not be read, in words. `late`: when it should have been made, where that is long ago.
     """
 
     titles: Mapping[str, str]
@@ -44,7 +48,9 @@ class Given:
     movers: Sequence[Mapping[str, Any]] = ()
     outcomes: Sequence[Mapping[str, Any]] = ()
     record: str = ""
+    ranges: str = f"{MEANT}."
     month: Month | None = None
+    stale_prices: str = ""
     missing: Sequence[str] = ()
     late: datetime | None = None
     demo: bool = False
@@ -67,8 +73,9 @@ def content(given: Given, now: datetime, zone: tzinfo) -> dict[str, Any]:
         "month": month_content(given.month, now, zone) if given.month is not None else None,
         "counts": {state.value: count for state, count in Counter(row.state for row, _ in given.rows).items()},
         "decisions": decided[:MOST_DECISIONS],
+        "later_decisions": decided[MOST_DECISIONS:],
         "more_decisions": [_in_a_line(each) for each in decided[MOST_DECISIONS:]],
-        "movers": [_mover(row, titles) for row in given.movers],
+        "movers": [_mover(row, titles, now, zone) for row in given.movers],
         "month_end": [_month_end(row, limit, titles, now, zone) for row, limit in given.rows if _is_budget(limit)],
         "capacity": [
             _capacity(row, limit, titles, now, zone)
@@ -78,13 +85,16 @@ def content(given: Given, now: datetime, zone: tzinfo) -> dict[str, Any]:
         ],
         "outcomes": [_outcome(row, titles, now, zone) for row in given.outcomes],
         "record": given.record or NO_RECORD,
+        "ranges": given.ranges,
+        "replayed": any(row.get("made") == Made.REPLAYED for row in given.outcomes),
         "freshness": [_fresh(slug, title, given, now) for slug, title in titles.items()],
         "unknown": [
             {"limit_id": row.limit_id, "name": say.name_of(limit, titles), "reason": say.clean(row.reason)}
             for row, limit in given.rows
             if row.state is State.UNKNOWN
         ],
-        "missing": [say.clean(words) for words in given.missing],
+        "stale_prices": say.clean(given.stale_prices),
+        "missing": [*(say.clean(words) for words in given.missing), *_unforecast(given, titles)],
         "late": given.late,
         "late_words": f"This report was due {say.day(given.late, now, zone)} {given.late.astimezone(zone):%H:%M} and comes late: nothing could be sent then."
         if given.late
@@ -105,6 +115,9 @@ def subject(decided: Sequence[Mapping[str, Any]], rows: Sequence[Row], now: date
             return "Nothing can be said: no data"
         if not unknown and all(row.p_breach is None for row, _ in rows):
             return "Nothing needs you now; there are no forecasts yet"
+        waiting = sum(awaited(row) is not None for row, _ in rows)
+        if waiting and not unknown:
+            return f"Nothing needs you now; {waiting} limit{' is' if waiting == 1 else 's are'} not forecast yet"
         dark = f"; {unknown} limit{'' if unknown == 1 else 's'} without data" if unknown else ""
         return f"{'Nothing known needs you' if unknown else 'Nothing needs you'}{dark}"
     first = decided[0]
@@ -112,7 +125,18 @@ def subject(decided: Sequence[Mapping[str, Any]], rows: Sequence[Row], now: date
     tail = _deadline(first, now, zone)
     cost = first["cost"] if first["cost_usd_per_month"] else ""
     tail += f", {cost}" if cost else ""
-    return count + say.cut(first["name"], LONGEST_SUBJECT - len(count) - len(tail)) + tail
+    name = say.cut(first["name"], LONGEST_SUBJECT - len(count) - len(tail) - 2)
+    # A name with a comma of its own stands in quotes: without them "API budget, 30 % of revenue has run out" is no sentence.
+    return count + (f"“{name}”" if set(name) & set(",;:%") else name) + tail
+
+
+def _unforecast(given: Given, titles: Mapping[str, str]) -> list[str]:
+    """Whose forecasts are not there yet, and why: `the forecasts of Scribe (its history is still being read)`."""
+    found = {row.platform: why for row, _ in given.rows if (why := awaited(row)) is not None}
+    for each in given.month.platforms if given.month is not None else ():
+        if each.ends_p50 is None and each.no_date in AWAITED:
+            found.setdefault(each.platform, each.no_date)
+    return [f"the forecasts of {titles.get(slug, slug)} ({NO_DATE_WORDS[why]})" for slug, why in sorted(found.items())]
 
 
 def _deadline(first: Mapping[str, Any], now: datetime, zone: tzinfo) -> str:
@@ -129,7 +153,7 @@ def _deadline(first: Mapping[str, Any], now: datetime, zone: tzinfo) -> str:
 def _in_a_line(each: Mapping[str, Any]) -> str:
     """`Arena worlds of the pool: add a deployment, by 14 Dec`; without a last day when it runs out, or why nobody knows."""
     names = and_words([each["name"], *(also["title"] for also in each["also"])])
-    when = each["when"] if each["when"][:1].isalpha() else f"runs out {each['when']}"
+    when = each["when"] if each["when"][:1].isalpha() and not each["when"].startswith("about") else f"runs out {each['when']}"
     by = f", {'by ' if each['by'] != 'now' else ''}{each['by']}" if each["by"] else f", {when}"
     return f"{names}: {each['what']}{by}"
 
@@ -179,6 +203,7 @@ def _capacity(row: Headroom, limit: Limit, titles: dict[str, str], now: datetime
     left = "" if row.remaining is None else say.left_of(row.remaining, row.amount, limit.unit)
     return _basics(row, limit, titles) | {
         "left": left,
+        "chance_of": within_words(row, limit),
         "runs_out": when(row, limit, now, zone),
         "exhausts_at": dates_of(row),
         "lead": say.lead(lead) if lead else "",
@@ -199,8 +224,10 @@ def _no_forecast(row: Headroom) -> str:
     return "no forecast yet"
 
 
-def _mover(row: Mapping[str, Any], titles: dict[str, str]) -> dict[str, Any]:
-    """What changed the week's cost: before, after, the difference, and its cause in words."""
+def _mover(row: Mapping[str, Any], titles: dict[str, str], now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """What changed the week's AI cost: before, after, the difference, and its cause in words; and up to when, where newer data is missing."""
+    until = row.get("until")
+    old = until is not None and now - until > OLD_MOVER
     change = row["after_usd"] - row["before_usd"]
     sign = "+" if change > 0 else ""
     return {
@@ -211,7 +238,8 @@ def _mover(row: Mapping[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         "change": f"{sign}{say.money(change)}",
         "before": say.money(row["before_usd"]),
         "after": say.money(row["after_usd"]),
-        "cause": say.clean(str(row.get("cause") or "")) or "No single cause stands out",
+        "cause": (say.clean(str(row.get("cause") or "")) or "No single cause stands out")
+        + (f"; of the weeks up to {say.day(until, now, zone)}, as newer data is missing" if old and until is not None else ""),
     }
 
 

@@ -12,6 +12,28 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
   }
 
+  // A still block: HTML that is put in as a whole, and again only when it has changed. What had the focus gets it back.
+  function fill(block) {
+    var words = block.getAttribute("data-html");
+    if (words === null || block.filled === words) return;
+    var touched = "a[href],button,summary,input", held = -1;
+    if (block.contains(document.activeElement)) held = Array.prototype.indexOf.call(block.querySelectorAll(touched), document.activeElement);
+    block.filled = words;
+    block.innerHTML = words;
+    if (held >= 0 && block.querySelectorAll(touched)[held]) block.querySelectorAll(touched)[held].focus({ preventScroll: true });
+  }
+  new MutationObserver(function (changes) {
+    changes.forEach(function (change) {
+      if (change.type === "attributes") fill(change.target);
+      change.addedNodes.forEach(function (node) {
+        if (node.nodeType !== 1) return;
+        if (node.hasAttribute("data-html")) fill(node);
+        node.querySelectorAll("[data-html]").forEach(fill);
+      });
+    });
+    count();
+  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-html"] });
+
   function age(seconds) {
     var s = Math.max(0, seconds);
     if (s < 99.5) return Math.round(s) + THIN + "s";

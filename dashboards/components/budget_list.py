@@ -240,7 +240,7 @@ def freshness_words(headroom: Headroom) -> str:
 def period_words(window: Window | None) -> str:
     """`a month, Europe/Berlin`."""
     if window is None:
-        return "no period"
+        return "at any time"
     if window.span is not None:
         return f"the last {wording.age(window.span)}"
     fiscal = "a fiscal" if window.year_starts != 1 and window.period in (Period.QUARTER, Period.YEAR) else ""

@@ -7,6 +7,8 @@ from typing import Any
 
 from dash import html
 
+from dashboards.components.still import still
+
 
 def table_card(
     title: str,
@@ -19,9 +21,10 @@ def table_card(
     marked: Collection[int] = (),
     name: str = "",
     cards: bool = False,
+    long: bool = False,
 ) -> html.Div:
     """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table. With `cards` each row is a card
-    on a phone, each cell beside its head."""
+    on a phone, each cell beside its head. A `long` one is sent as one still block: its cells are nothing but HTML."""
 
     def kind(column: int) -> str:
         return "num" if column in numbers else ""
@@ -37,15 +40,13 @@ def table_card(
         )
         for number, row in enumerate(rows)
     ]
+    table = html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards" if cards else "plain-table")
     return html.Div(
         [
             html.Div(
                 [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
             ),
-            html.Div(
-                html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards" if cards else "plain-table"),
-                className="table-scroll",
-            ),
+            still(table, "table-scroll") if long else html.Div(table, className="table-scroll"),
             html.Div(under, className="card-context table-under") if under else None,
         ],
         className="card flush",

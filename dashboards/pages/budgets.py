@@ -111,8 +111,16 @@ def month_card(month: Month, filters: Filters, now: datetime) -> html.Div:
         ]
         for each in every
     ]
-    heads = ["Platform", f"{told['month']} so far", "Likely, four times in five", "Last month", "Budget of all of it"]
-    return table_card(f"{told['month']} in all", heads, rows, note="AI + infrastructure", marked={0}, name="month", cards=True)
+    heads = ["Platform", f"{told['month']} so far", "Likely, 80\u202f% range", "Last month", "Budget of all of it"]
+    return table_card(
+        f"{told['month']} in all",
+        heads,
+        rows,
+        note=f"AI + infrastructure. {told['counted']}" if told["counted"] else "AI + infrastructure",
+        marked={0},
+        name="month",
+        cards=True,
+    )
 
 
 def page(found: Budgets, month: Month, pages: Pages, filters: Filters, now: datetime) -> list[Any]:

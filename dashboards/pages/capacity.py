@@ -20,6 +20,7 @@ from dashboards.components.chart_card import chart_card, graph
 from dashboards.components.limit_table import chips
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.components.room_table import room_table
+from dashboards.components.still import still
 from dashboards.fan_rows import limit_fan
 from dashboards.figures.chart import Figure
 from dashboards.figures.fan_chart import SMALL, Fan, Upright, fan_chart
@@ -229,7 +230,7 @@ def list_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> lis
         table.append(link(words, filters.href(ok="shown"), "fold"))
     elif filters.get("ok") == "shown" and not filters.get("state"):
         table.append(link("Fold the limits that will probably last", filters.href(ok=None), "fold"))
-    return [head, html.Div(table, className="card flush"), headroom_bar.key()]
+    return [head, still(table, "card flush"), headroom_bar.key()]
 
 
 def lasts(row: LimitRow) -> bool:

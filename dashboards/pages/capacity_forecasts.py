@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 BACK_DAYS = 90
 TALL = 280
 ODD_LISTED = 20
-HEADS = ("What", "Unit", "Next 30 days", "Range, 80 %", "Growth", "Error ÷ naive's", "Last whole day", "Fitted")
+HEADS = ("What", "Unit", "Next 30 days", "Range, 80 %", "Growth", "Error against last week's", "Last whole day", "Fitted")
 NOTHING_YET = "Nothing has been forecast yet. The first forecasts are made at night, once a series has seven complete days."
 
 
@@ -90,9 +90,9 @@ def list_block(rows: Sequence[ForecastRow], odd: Sequence[Anomaly], filters: Fil
         clear = link("Show all", filters.href(q=None), "button")
         return [count, states.empty(f"No forecast is called {filters.get('q')[:60]}.", [clear])]
     table = table_card(
-        "What is forecast", HEADS, [_row(row, filters, now) for row in found], numbers=(2, 3, 4, 5), name="forecasts", cards=True,
+        "What is forecast", HEADS, [_row(row, filters, now) for row in found], numbers=(2, 3, 4, 5), name="forecasts", cards=True, long=True,
         under="Of what adds up by day, the total of the next 30 days; of a level, where it stands after them. "
-        "Error ÷ naive's: from a backtest at the horizon used; below 1 it beats repeating last week.",
+        "Error against last week's: ours over that of repeating last week; from a backtest at the horizon used; below 1 it beats repeating last week.",
     )  # fmt: skip
     return [count, table, *odd_block(odd, rows, filters, now)]
 
@@ -157,7 +157,11 @@ def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filt
     ]
     note = f"the newest {ODD_LISTED} of {len(events)}" if len(events) > ODD_LISTED else None
     heads = ("When", "What", "Read", "What makes it up", "", "Found")
-    return [html.Div(table_card("Unusual lately", heads, listed, name="odd", note=note, cards=True), className="section-title")]
+    return [
+        html.Div(
+            table_card("Unusual lately", heads, listed, name="odd", note=note, cards=True, long=True), className="section-title"
+        )
+    ]
 
 
 def _known(each: Anomaly) -> Any:

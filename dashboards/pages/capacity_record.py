@@ -35,11 +35,20 @@ from roomleft.packs import Pack
 
 CSV_PATH = "/export/track-record.csv"
 OLD = timedelta(hours=36)
-HEADS = ("Of what", "Said", "Ahead", "80 % ranges that held", "Bias", "Brier", "Pinball", "Error ÷ naive's")
+HEADS = (
+    "Of what",
+    "Said",
+    "Ahead",
+    "80 % ranges that held",
+    "Bias",
+    "Error of chances (Brier)",
+    "Error of ranges (pinball)",
+    "Error against last week's",
+)
 UNDER = (
     "Bias: mean of what was said less what came, in usual errors of repeating last week; above 0, too much was said. Brier: mean squared error of the chances, "
     "0 is perfect, against always saying the share that happened. Pinball: loss of the 10, 50 and 90 % points, in the same usual errors. "
-    "Error ÷ naive's: below 1 the forecast beats repeating last week."
+    "Error against last week's: ours over that of repeating last week; below 1 the forecast beats repeating last week."
 )
 COLUMNS = (
     "claim_id", "made", "platform", "target", "subject", "metric", "claim", "horizon_days", "said_at", "about_from", "about_to", "unit", "amount",
@@ -169,7 +178,7 @@ def _lines(made: Made, lines: Sequence[Line], under: str | None) -> html.Div:
         )
     return table_card(
         record_words.MADE_TITLES[made], HEADS, rows, numbers=range(2, 8), note=record_words.MADE_NOTES[made], under=under,
-        name=f"record-{made}", cards=True,
+        name=f"record-{made}", cards=True, long=True,
     )  # fmt: skip
 
 
@@ -190,7 +199,9 @@ def _newest(claims: Sequence[Mapping[str, Any]], packs: Mapping[str, Pack], filt
             ]
         )
     heads = ("Over", "What", "When said", "Said", "Came", "How")
-    return table_card("Newest that are over", heads, rows, name="record-newest", note="all of them are in the CSV", cards=True)
+    return table_card(
+        "Newest that are over", heads, rows, name="record-newest", note="all of them are in the CSV", cards=True, long=True
+    )
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

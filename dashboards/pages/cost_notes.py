@@ -16,6 +16,7 @@ from dashboards.components.marks import badge, link
 from dashboards.cost_asked import FILTERS
 from dashboards.cost_tables import WORDS
 from dashboards.filters import FUTURE, Filters
+from dashboards.stale_prices import stale_words
 from roomleft.money import usd
 
 PROVISIONAL = "Late events, self-hosted models whose day is not over and providers' reports may still change the last 48 hours"
@@ -54,12 +55,7 @@ def stale_note(stale: Sequence[PriceList]) -> Any:
     """Which price lists nobody compared with the providers' for long; nothing where all are fresh."""
     if not stale:
         return None
-    oldest = min(each.checked_on for each in stale)
-    lists, providers = len({each.catalogue for each in stale}), sorted({each.provider for each in stale})
-    names = ", ".join(providers[:4]) + (" and others" if len(providers) > 4 else "")
-    since = f"{'was' if lists == 1 else 'were'} last compared with the provider's own long ago ({'on' if lists == 1 else 'the oldest on'}"
-    words = f"{wording.plural(lists, 'price list')} {since} {oldest:%-d %b %Y}): prices of {names} may have changed. "
-    return states.note([words, link("Prices", "/prices")])
+    return states.note([f"{stale_words(stale)} ", link("Prices", "/prices")])
 
 
 def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Div:

@@ -27,6 +27,7 @@ from dashboards.components import headroom_bar, states
 from dashboards.components.alert_list import firing_line
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import age, glyph, link
+from dashboards.components.still import still
 from dashboards.cost_tables import statement
 from dashboards.filters import Filters, parse
 from dashboards.health_words import STATUS_STATE
@@ -157,7 +158,7 @@ def limits_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> l
             table.append(link(words, filters.href(ok="shown"), "fold"))
         elif filters.get("ok") == "shown" and not filters.get("state"):
             table.append(link("Fold the limits that are ok", filters.href(ok=None), "fold"))
-        body = html.Div([html.Div(table, className="card flush"), headroom_bar.key()])
+        body = html.Div([still(table, "card flush"), headroom_bar.key()])
     return [chips(of_platform, filters, csv_href=csv_href(filters)), body]
 
 
@@ -183,9 +184,12 @@ def fact(label: str, value: Any, note: Any) -> html.Div:
     )
 
 
-def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
-    """What the month has cost so far, AI usage and infrastructure apart; its parts add up to the cent, as on the Explorer."""
-    label = f"{wording.month_name(now, filters.zone)} so far, AI + infrastructure"
+def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: datetime, zone: ZoneInfo | None = None) -> html.Div:
+    """What the month has cost so far, AI usage and infrastructure apart; its parts add up to the cent, as on the Explorer. `zone`: whose days it is
+    counted in, where not the reader's."""
+    own = filters.zone if zone is None else zone
+    counted = "" if own.key == filters.zone.key else f", {own}"
+    label = f"{wording.month_name(now, own)} so far, AI + infrastructure{counted}"
     total = month.total
     if total.last_at is None and not total.cost_usd:
         return fact(label, "–", "no cost recorded this month")
@@ -204,11 +208,13 @@ def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: da
 
 def expected_fact(month: MonthCost, filters: Filters, now: datetime) -> html.Div:
     """What the month will cost in all, as a range, beside the last month and the budget."""
-    label = f"{wording.month_name(now, filters.zone)}, expected in all"
+    label = f"{month_words.month_name(month)}, expected in all" + (
+        "" if month.zone.key == filters.zone.key else f", {month.zone}"
+    )
     budget = " · ".join(part for part in (month_words.budget(month), month_words.chance(month)) if part)
-    note = [html.Div(month_words.last_month(month, filters.zone)), budget or "no budget covers all of it"]
+    note = [html.Div(month_words.last_month(month)), budget or "no budget covers all of it"]
     if month.ends_p10 is None or month.ends_p90 is None:
-        return fact(label, "–", [html.Div(month_words.likely(month, now, filters.zone)), *note])
+        return fact(label, "–", [html.Div(month_words.likely(month, now)), *note])
     value = month_words.amount_range(month)
     return fact(label, link(value, filters.href("/budgets"), title="By platform"), note)
 
@@ -335,11 +341,12 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             rows = kept(await limits(now), platform=filters.platform)
             coming = asyncio.create_task(expected(rows, filters, now))
-            spent = await pages.read(("month", filters.platform, filters.zone.key), lambda: reads.month_cost(parts, filters, now))
+            zone = reads.month_zone_of(parts, filters)
+            spent = await pages.read(("month", filters.platform, zone.key), lambda: reads.month_cost(parts, filters, now))
             sources = await pages.read("sources", lambda: reads.sources(parts.store))
             late = [job.name for job in await pages.read("jobs", parts.jobs) if job.late or job.outcome == "failed"]
             facts = [
-                month_fact(spent, rows, filters, now),
+                month_fact(spent, rows, filters, now, zone),
                 await coming,
                 fresh_fact(rows, now),
                 sources_fact(sources, late, now),

@@ -64,6 +64,8 @@ def top(found: Post, filters: Filters, packs: Mapping[str, Pack], wall: datetime
     problems = sum(len(each.problems) for each in found.archived[:1])
     if problems:
         said.append(html.Span(f" {wording.plural(problems, 'copy', 'copies')} of it did not arrive.", className="bad"))
+    if undelivered := report_words.undelivered_words(found):
+        said.append(html.Span(f" {undelivered}", className="bad"))
     notes = [states.note(problem) for problem in filters.problems]
     if found.unready:
         notes.append(states.note(f"No mail can be sent: {found.unready}. Reports are made all the same and kept here."))
@@ -88,11 +90,30 @@ def recipients_block(found: Post, packs: Mapping[str, Pack], filters: Filters, w
     if not found.recipients:
         return [
             head,
+            *_ended(found, filters, wall),
             states.empty("Nobody gets the weekly report. Add an address: it comes on Monday at 08:00 of the zone you choose."),
         ]
     rows = [_recipient(each, filters, wall) for each in found.recipients]
     heads = ("Address", "When", "Next", "Of", "The last copy", "Added", "")
-    return [head, table_card("The weekly report goes to", heads, rows, name="recipients", cards=True)]
+    return [
+        head,
+        table_card("The weekly report goes to", heads, rows, name="recipients", cards=True),
+        *_ended(found, filters, wall),
+    ]
+
+
+def _ended(found: Post, filters: Filters, wall: datetime) -> list[Any]:
+    """Those who ended, or were ended, in the last 30 days: nobody leaves without a trace."""
+    return [
+        html.P(
+            [
+                html.Span(each["address"], className="mono wrap"),
+                f" was ended on {wording.moment(each['ended_at'], wall, filters.zone)} by {each['ended_by']}.",
+            ],
+            className="dim recipient-ended",
+        )
+        for each in found.ended
+    ]
 
 
 def _recipient(each: Mapping[str, Any], filters: Filters, wall: datetime) -> list[Any]:

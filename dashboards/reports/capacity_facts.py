@@ -10,6 +10,7 @@ from analytics.reports import weekly_words as say
 from analytics.reports.capacity_forecasts import NO_FORECAST
 from analytics.reports.capacity_risks import ROOM
 from dashboards.reports.capacity_pictures import picture_name
+from dashboards.reports.weekly_text import REPLAYED
 
 Content = Mapping[str, Any]
 LONGEST_SUBJECT = 90
@@ -64,10 +65,10 @@ def intro(content: Content) -> list[str]:
     return said + list(fresh["notes"])
 
 
-def foot() -> str:
+def foot(content: Content) -> str:
     """How to read it."""
     return (
-        "Ranges hold four times in five. A chance is that of running out before it refills, or within 30 days where it never does; the date of a limit "
+        f"{content['track_record']['ranges']} A chance is that of running out before it refills, or within 30 days where it never does; the date of a limit "
         "that refills means “if so”. Amounts marked assumed were given by nobody."
     )
 
@@ -91,7 +92,7 @@ def sections(content: Content) -> Iterator[Section]:
         yield Section("Scaling triggers", [_trigger(each) for each in content["scaling"]])
     yield Section("Risks", list(_risks(content["risks"])), empty="The data gives grounds for none.")
     record = content["track_record"]
-    replayed = "Those marked * were made afterwards, each from the data of before its day alone." if record["replayed"] else ""
+    replayed = REPLAYED if record["replayed"] else ""
     note = " ".join(part for part in (record["words"], record["came"], replayed) if part)
     yield Section("What we said, and what came", [_outcome(each) for each in record["lines"]], note)
 
@@ -110,21 +111,31 @@ def _decision(each: Mapping[str, Any]) -> Item:
     facts = [each["cost"], f"owner {each['owner']}"]
     lines = [f"{of['title']}{assumed(of)}: {of['why']}" for of in (each, *each["also"][:MOST_ALSO])]
     lines += [_sentence(" · ".join(filter(None, facts))) + "."]
-    ordered = "".join(_ordered(each))
+    lines += each["advised"]
+    lines += [_waits(each)] if each["waits_for"] else []
+    ordered = "waits" if each["waits_for"] else "".join(_ordered(each))
     tone = "bad" if each["state"] == "exhausted" else "warn"
     return Item(each["what"], lines, ordered, tone)
 
 
 def _advice(content: Content) -> Iterator[Item]:
+    told = {each["limit_id"] for each in content["decisions"]}
     for each in content["recommendations"]:
+        if each["same_as"] in told:
+            continue
         facts = [f"priority {each['priority']}", f"lead time {each['lead']}" if each["lead"] else "", each["money"]]
         lines = [f"When {each['when']}. {each['words']}", _sentence(" · ".join(part for part in facts if part)) + "."]
         if each["saving_basis"] and each["saving_usd"] is not None and each["saving_percent"] is not None:
             lines.append(f"The saving is {each['saving_basis']}.")
         if each["pulls_against"] is not None:
             lines.append(each["pulls_against"]["words"])
+        lines += [_waits(each)] if each["waits_for"] else []
         tone = "bad" if each["holds"] and each["priority"] == "high" else "warn" if each["holds"] else ""
-        yield Item(each["action"], lines, each["urgency"], tone)
+        yield Item(each["action"], lines, "waits" if each["waits_for"] else each["urgency"], tone)
+
+
+def _waits(each: Mapping[str, Any]) -> str:
+    return f"Not to be ordered yet: it opposes “{each['waits_for']}”, which is more urgent, and waits for it."
 
 
 def _forecast(each: Mapping[str, Any]) -> Item:
@@ -169,7 +180,12 @@ def _limit(each: Mapping[str, Any]) -> Item:
         facts = [f"unknown: {each['reason']}" if each["reason"] else "unknown"]
     step = ", ".join(part for part in (each["step"], each["cost"]) if part)
     lines = [_sentence(" · ".join(facts)) + ".", *([f"Next step: {step}. Owner: {each['owner']}."] if step else [])]
-    return Item(f"{each['title']}{assumed(each)}", lines, each["chance"], STATE_TONES.get(each["state"], ""))
+    return Item(
+        f"{each['title']}{assumed(each)}",
+        lines,
+        f"{each['chance']} {each['chance_of']}".strip(),
+        STATE_TONES.get(each["state"], ""),
+    )
 
 
 def _budget(each: Mapping[str, Any]) -> Item:

@@ -33,7 +33,7 @@ def capacity_html(content: Content, pictures: Sequence[Picture] = (), source: Ca
     """The whole page."""
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     html = env.from_string(TEMPLATE).render(
-        c=content, heading=facts.heading(content), intro=facts.intro(content), sections=list(facts.sections(content)), foot=facts.foot(),
+        c=content, heading=facts.heading(content), intro=facts.intro(content), sections=list(facts.sections(content)), foot=facts.foot(content),
         pictures=shown(pictures), source=source, style=STYLE, kept=KEPT_STYLE,
     )  # fmt: skip
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=False)
@@ -60,7 +60,7 @@ p{{margin:4px 0}}
 img{{display:block;max-width:100%;height:auto;margin:4px 0;border:0;background:{LIGHT.surface}}}
 """
 KEPT_STYLE = (
-    DARK_STYLE.replace("prefers-color-scheme:dark", "prefers-color-scheme:dark) and (not print")
+    DARK_STYLE.replace("@media (", "@media screen and (")
     + """
 @page{margin:14mm}
 @media print{body,.page,.sheet{background:#fff!important;max-width:none!important}.in{padding:0!important}tr,.card{break-inside:avoid}h2{break-after:avoid}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from analytics.catalogue import PriceList
 from analytics.forecasting.forecasts import Forecasts
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.targets import AI_COST, AI_REQUESTS, ALL, report_series
@@ -23,6 +24,7 @@ from analytics.reports.capacity_risks import Money
 from analytics.reports.scaling import scaling_rows, signals_of
 from dashboards import reads
 from dashboards.record_rows import names_of, units_of
+from dashboards.stale_prices import stale_of, stale_words
 from roomleft.limits import Limit
 from roomleft.outlook import NoDate, Outlook
 from roomleft.packs import Pack
@@ -45,8 +47,11 @@ def read_capacity(
     slack: timedelta = timedelta(0),
     *,
     demo: bool = False,
+    lists: Sequence[PriceList] = (),
+    others: Collection[str] = (),
 ) -> Given:
-    """What one platform's report is made of. Limits are read as the pages read them. Raises StoreError where not even those can be read."""
+    """What one platform's report is made of. Limits are read as the pages read them. `lists` are the price lists in use, `others`
+    the other platforms here, whose own lists do not bind this one. Raises StoreError where not even those can be read."""
     missing: list[str] = []
     rows = [(row.headroom, row.limit) for row in reads.limits(store, {pack.slug: pack}, now, slack)]
 
@@ -65,6 +70,7 @@ def read_capacity(
     nothing: dict[str, Any] = {}
     since = tried("since when there is data", lambda: store.rows("report_capacity_since", platform=pack.slug)[0], nothing)
     unknown: dict[str, Futures | Outlook] = {}
+    money = tried("cost and revenue of the last months", lambda: _money(store, pack, now), Money())
     return Given(
         rows=rows,
         series=series,
@@ -75,7 +81,8 @@ def read_capacity(
             unknown,
         ),
         scaling=tried("the scaling triggers", lambda: _scaling(store, pack, headrooms, now), []),
-        money=tried("cost and revenue of the last months", lambda: _money(store, pack, now), Money()),
+        money=money,
+        stale_prices=stale_words(stale_of(lists, {name for name, _ in money.by_provider}, others)),
         outcomes=tried("what came of earlier forecasts", lambda: _outcomes(store, pack, now), []),
         record=tried("the track record", lambda: track_record(store, platforms=[pack.slug]), None),
         fitted_at=tried("when it was forecast", lambda: book.fitted_at() if book is not None else None, None),

@@ -29,7 +29,7 @@ def capacity_text(content: Content) -> str:
         out += chain.from_iterable(_item(item) for item in section.items)
         if not section.items and section.empty:
             out += _wrapped(section.empty)
-    return "\n".join([*out, "", *_wrapped(facts.foot()), ""])
+    return "\n".join([*out, "", *_wrapped(facts.foot(content)), ""])
 
 
 def _item(item: Item) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _summary(sheet: Any, content: Content, forms: Mapping[str, Any], zone: ZoneI
         *facts.intro(content),
         content["steps"]["words"],
         record["words"],
-        facts.foot(),
+        facts.foot(content),
     ]
     row = 0
     for line in filter(None, lines):
@@ -222,8 +222,8 @@ def _order_by(zone: ZoneInfo) -> Callable[[Row, Cells], Any]:
 
     def cell(row: Row, cells: Cells) -> Any:
         middle, lead, at = cells["Runs out, middle"], cells["Lead time, days"], stored(row, cells)
-        if at is None or middle is None or lead is None:
-            return at
+        if at is None or middle is None or lead is None or row["by"] in ("", "now"):
+            return row["by"] if row["by"] in ("", "now") else at
         # Across a clock change local days are not 24 hours: then the stored instant stands alone.
         return Formula("={Runs out, middle}-{Lead time, days}", middle - lead) if abs(middle - lead - at) < 1e-4 else at
 
@@ -314,6 +314,8 @@ def _forecasts(zone: ZoneInfo) -> Sequence[Column]:
 
 
 def _advice(zone: ZoneInfo) -> Sequence[Column]:
+    day = _at(zone, "order_by")
+
     def holds(now: str) -> Callable[[Row, Cells], Any]:
         def cell(row: Row, cells: Cells) -> Any:
             value, line = cells[now], cells["Threshold"]
@@ -325,7 +327,9 @@ def _advice(zone: ZoneInfo) -> Sequence[Column]:
 
     def if_held(key: str) -> Callable[[Row, Cells], Any]:
         def cell(row: Row, cells: Cells) -> Any:
-            amount = float(row[key]) if row[key] is not None else 0.0
+            # What waits, or is a limit's next step already, is not added up.
+            counts = row[key] is not None and not row["waits_for"] and row["same_as"] is None
+            amount = float(row[key]) if counts else 0.0
             held = cells["Holds ahead"] != "unknown" and "holds" in (cells["Holds now"], cells["Holds ahead"])
             either = 'OR({Holds now}="holds",{Holds ahead}="holds")'
             return Formula(f'=IF(AND({{Holds ahead}}<>"unknown",{either}),{amount!r},0)', amount if held else 0.0)
@@ -344,13 +348,15 @@ def _advice(zone: ZoneInfo) -> Sequence[Column]:
         Column("Days ahead", "number", _number("horizon_days")),
         Column("Priority", "text", _text("priority")),
         Column("Urgency", "text", _text("urgency"), 18),
-        Column("Order by", "day", _at(zone, "order_by"), 18),
+        Column("Order by", "day", lambda row, cells: {"order now": "now", "order by": day(row, cells)}.get(row["urgency"][:9].strip()), 18),
         Column("Lead time, days", "number", lambda row, cells: row["lead_time_s"] / DAY_S if row["lead_time_s"] is not None else None),
         Column("Cost if it holds, USD", "usd", if_held("cost_usd"), 16),
         Column("Saving if it holds, USD", "usd", if_held("saving_usd"), 16),
         Column("Net, USD", "usd", lambda row, cells: Formula(
             "={Saving if it holds, USD}-{Cost if it holds, USD}", cells["Saving if it holds, USD"] - cells["Cost if it holds, USD"])),
         Column("Pulls against", "text", lambda row, cells: row["pulls_against"]["title"] if row["pulls_against"] is not None else "", 30),
+        Column("Waits for", "text", _text("waits_for"), 30),
+        Column("Same step as that of", "text", _text("same_as"), 24),
     )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ TOP, BOTTOM, GAP = 20, 22, 7
 APART = 13
 """How far apart two labels at the right edge stand, in pixels."""
 ROW, BAR = 24, 12
+TALL_ROW, LINE = 32, 13
+"""A row whose name takes two lines, and how far these are apart."""
 FAR = 2.5
 """A limit further up than so many times what is drawn is named at the edge, not drawn: the curve would lie flat on the ground."""
 
@@ -43,11 +45,12 @@ class Fan(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar: its name, its length (negative: to the left), and the length in words."""
+    """One bar: its name, its length (negative: to the left), and the length in words. `inner`: the part of it that is so already, drawn solid."""
 
     name: str
     value: float
     words: str
+    inner: float | None = None
 
 
 class Drawn(NamedTuple):
@@ -117,41 +120,50 @@ def bars_png(
     limit: float | None = None,
     limit_name: str = "limit",
     most: float = math.inf,
+    caption: str = "",
     width: int = WIDTH,
     tones: Tones = LIGHT,
 ) -> Drawn:
     """Bars side by side from one ground line, each with its name before and its words behind; `limit` is a dashed line across them. A longer bar than
-    `most` is drawn so long and ends in a point.
+    `most` is drawn so long and ends in a point. `caption` stands above and says what the bars are.
 
     Raises RoomleftError where there is no number to draw.
     """
     rows = [bar for bar in bars if math.isfinite(bar.value)]
     if not rows:
         raise RoomleftError("there is nothing to draw", "a chart of a report", "it comes with the first figures")
-    head = TOP if limit is not None else 4
-    height = head + ROW * len(rows) + 4
+    head = TOP if limit is not None or caption else 4
+    # Names take what they need up to two fifths; a longer one goes on below itself.
+    measured = _figure(width, TOP, tones)
+    names = [_two_lines(measured, bar.name, width * 0.4) for bar in rows]
+    row = TALL_ROW if any(len(lines) > 1 for lines in names) else ROW
+    height = head + row * len(rows) + 4
     figure = _figure(width, height, tones)
-    # Names take what they need up to two fifths; a longer one is cut and ends in an ellipsis, its whole name stands in the table.
-    names = [_cut(figure, bar.name, width * 0.4) for bar in rows]
-    left = max(_width(figure, name, LABEL_PX) for name in names) + GAP
+    left = max(_width(figure, line, LABEL_PX) for lines in names for line in lines) + GAP
     right = max(_width(figure, bar.words, LABEL_PX) for bar in rows) + GAP
     values = [min(bar.value, most) for bar in rows] + ([limit] if limit is not None else [])
     low, high = min(0.0, *values), max(0.0, *values)
     if low == high:
         high = 1.0
     # Words of bars to the left stand left of them, so room is kept on both sides where there are such bars.
-    box = (left + (right if low < 0 else 0), head, max(width - left - right * (2 if low < 0 else 1), 40.0), ROW * len(rows))
+    box = (left + (right if low < 0 else 0), head, max(width - left - right * (2 if low < 0 else 1), 40.0), row * len(rows))
     axes = _axes(figure, box, width, height)
     axes.set_xlim(low, high)
     axes.set_ylim(len(rows), 0)
-    for place, (bar, name) in enumerate(zip(rows, names, strict=True)):
+    if caption:
+        _text(figure, 0, head / 2, caption, SMALL_PX, tones.dim, height)
+    for place, (bar, lines) in enumerate(zip(rows, names, strict=True)):
         colour = tones.accent if bar.value >= 0 else tones.ok
-        axes.barh(place + 0.5, min(bar.value, most), height=BAR / ROW, color=colour, linewidth=0)
-        middle = head + ROW * (place + 0.5)
-        _text(figure, 0, middle, name, LABEL_PX, tones.text, height)
+        pale = 1.0 if bar.inner is None else 0.4
+        axes.barh(place + 0.5, min(bar.value, most), height=BAR / row, color=colour, linewidth=0, alpha=pale)
+        if bar.inner is not None:
+            axes.barh(place + 0.5, min(bar.inner, most), height=BAR / row, color=colour, linewidth=0)
+        middle = head + row * (place + 0.5)
+        for number, line in enumerate(lines):
+            _text(figure, 0, middle + (number - (len(lines) - 1) / 2) * LINE, line, LABEL_PX, tones.text, height)
         at = box[0] + (min(bar.value, most) - low) / (high - low) * box[2]
         if bar.value > most:
-            _point(axes, most, place + 0.5, (high - low) / box[2] * GAP, tones)
+            _point(axes, most, place + 0.5, (high - low) / box[2] * GAP, BAR / row / 2, tones)
         side = "left" if bar.value >= 0 else "right"
         if limit is not None and side == "left":
             at = box[0] + box[2]  # behind the line that the limit draws
@@ -165,9 +177,8 @@ def bars_png(
     return Drawn(_png(figure), width, height)
 
 
-def _point(axes: Axes, at: float, middle: float, length: float, tones: Tones) -> None:
+def _point(axes: Axes, at: float, middle: float, length: float, half: float, tones: Tones) -> None:
     """Cut the end of a bar to a point: it goes on."""
-    half = BAR / ROW / 2
     for edge in (middle - half, middle + half):
         axes.fill([at - length, at, at], [edge, edge, middle], color=tones.surface, linewidth=0, zorder=3)
 
@@ -349,6 +360,17 @@ def _width(figure: Figure, text: str, size: float) -> float:
     wide = put.get_window_extent(canvas.get_renderer()).width / TWICE
     put.remove()
     return float(wide)
+
+
+def _two_lines(figure: Figure, name: str, room: float) -> list[str]:
+    """A name in a line, or in two where it has a space to be parted at; what fits in neither is cut."""
+    if _width(figure, name, LABEL_PX) <= room:
+        return [name]
+    words = name.split(" ")
+    kept = max((n for n in range(1, len(words)) if _width(figure, " ".join(words[:n]), LABEL_PX) <= room), default=0)
+    if not kept:
+        return [_cut(figure, name, room)]
+    return [" ".join(words[:kept]), _cut(figure, " ".join(words[kept:]), room)]
 
 
 def _cut(figure: Figure, name: str, room: float) -> str:

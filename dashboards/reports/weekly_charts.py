@@ -55,14 +55,17 @@ def _budgets(content: Content) -> Picture | None:
         return None
     shares = [float(each["ends_p50"] / each["amount"]) for each in rows]
     bars = [
-        Bar(drawable(each["name"], each["limit_id"]), share, share_words(share)) for each, share in zip(rows, shares, strict=True)
+        Bar(drawable(each["name"], each["limit_id"]), share, share_words(share), float((each["used"] or 0) / each["amount"]))
+        for each, share in zip(rows, shares, strict=True)
     ]
     share, worst = max(zip(shares, (each["name"] for each in rows), strict=True))
     said = "more than" if share > 1 else "of"
     alt = f"Where budgets will probably end: {worst} comes to {share_words(share)} {said} its budget, the highest."
     if share > 1:
         alt = f"Where budgets will probably end: {worst} goes over, to {share_words(share)} of its budget."
-    return Picture("budgets", bars_png(bars, limit=1.0, limit_name="budget", most=MOST_SHARE), alt)
+    return Picture(
+        "budgets", bars_png(bars, limit=1.0, limit_name="budget", most=MOST_SHARE, caption="solid: spent · pale: likely end"), alt
+    )
 
 
 def _capacity(content: Content) -> Picture | None:
@@ -78,7 +81,7 @@ def _capacity(content: Content) -> Picture | None:
     ]
     share, worst = max(zip(shares, (each["name"] for each in rows), strict=True))
     alt = f"How full capacities are: {worst} is the fullest, {share_words(share)} used."
-    return Picture("capacity", bars_png(bars, limit=1.0, limit_name="full", most=MOST_SHARE), alt)
+    return Picture("capacity", bars_png(bars, limit=1.0, limit_name="full", most=MOST_SHARE, caption="in use now"), alt)
 
 
 def share_words(share: float) -> str:

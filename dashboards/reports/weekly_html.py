@@ -34,12 +34,12 @@ def weekly_html(content: Content, pictures: Sequence[Picture] = ()) -> str:
 def _rendered(content: Content, pictures: Sequence[Picture], most: Mapping[str, int]) -> str:
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals |= {
-        "facts": words.facts, "assumed": words.assumed, "mover_name": words.mover_name, "budget_words": words.budget_words,
+        "facts": words.facts, "assumed": words.assumed, "mover_name": words.mover_name, "cause_words": words.cause_words, "budget_words": words.budget_words,
         "capacity_facts": words.capacity_facts, "decided_of": words.decided_of, "month_title": words.month_title, "month_rows": words.month_rows, "month_facts": words.month_facts, "most_also": words.MOST_ALSO, "also_words": words.also_words, "outcome_words": words.outcome_words,
     }  # fmt: skip
     html = env.from_string(TEMPLATE).render(
         c=content, most=most, pictures={each.name: each for each in pictures}, notes=words.notes(content), intro=words.intro(content),
-        foot=words.foot(content), style=STYLE, dark=DARK_STYLE,
+        foot=words.foot(content), record=words.record_words(content), style=STYLE, dark=DARK_STYLE,
     )  # fmt: skip
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=False)
     return inliner.inline(html)
@@ -104,7 +104,8 @@ TEMPLATE = """<!DOCTYPE html>
 {% endfor %}
 </table>
 {{ more(c.month.platforms, "month") }}
-{% endif %}
+{% if c.month.counted %}<p class="dim">{{ c.month.counted }}</p>
+{% endif %}{% endif %}
 <h2>Decisions</h2>
 {% for each in c.decisions %}
 <div class="decision">
@@ -122,12 +123,12 @@ TEMPLATE = """<!DOCTYPE html>
 {% if c.more_decisions %}
 <p class="dim">And {{ c.more_decisions|length }} more: {{ c.more_decisions[:10]|join("; ") }}{{ "; …" if c.more_decisions|length > 10 else "." }}</p>
 {% endif %}
-<h2>What moved the cost</h2>
+<h2>What moved the AI cost</h2>
 {{ picture("movers") }}
 {% if c.movers %}
 <table class="rows" cellpadding="0" cellspacing="0">
 {% for each in c.movers[:most.movers] %}
-<tr><td><span class="name">{{ mover_name(each) }}</span><br><span class="dim">{{ each.before }} the week before, {{ each.after }} now. {{ each.cause }}.</span></td><td class="r">{{ each.change }}</td></tr>
+<tr><td><span class="name">{{ mover_name(each) }}</span><br><span class="dim">{{ each.before }} the week before, {{ each.after }} now. {{ cause_words(each) }}.</span></td><td class="r">{{ each.change }}</td></tr>
 {% endfor %}
 </table>
 {% else %}
@@ -161,7 +162,7 @@ TEMPLATE = """<!DOCTYPE html>
 {% for each in c.outcomes[:most.outcomes] %}
 <p>{{ outcome_words(each) }}</p>
 {% endfor %}
-<p>{{ c.record }}</p>
+<p>{{ record }}</p>
 <h2>Freshness</h2>
 {% for each in c.freshness %}
 <p><span class="name">{{ each.title }}</span>: {{ each.words }}.</p>

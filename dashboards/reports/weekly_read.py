@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from analytics.anomalies.causes import sentence
 from analytics.anomalies.movers import movers
+from analytics.catalogue import PriceList
 from analytics.forecasting.forecasts import Forecasts
-from analytics.forecasting.track_record import NONE_YET, track_record
+from analytics.forecasting.track_record import NONE_YET, TrackRecord, track_record
 from analytics.ledger import Books
 from analytics.month_cost import Month, Row, month_cost
 from analytics.reports.weekly import WEEK, Given
@@ -20,6 +21,7 @@ from analytics.self_hosted import served_items
 from dashboards import reads
 from dashboards.parts import SourceStatus
 from dashboards.record_rows import names_of, units_of
+from dashboards.stale_prices import stale_of, stale_words
 from roomleft.packs import Pack
 from warehouse.store import Store
 
@@ -41,6 +43,7 @@ def read_weekly(
     public_url: str = "",
     forecasts: Forecasts | None = None,
     zone: ZoneInfo = UTC,
+    lists: Sequence[PriceList] = (),
 ) -> Given:
     """The report's figures for the platforms `asked` for (none: all in use). Limits are read as the pages read them; the month is one of `zone`. Raises
     StoreError where not even those can be read."""
@@ -56,14 +59,21 @@ def read_weekly(
             missing.append(what)
             return otherwise
 
+    none: list[Mapping[str, Any]] = []
+    states = tried("the state of the sources", lambda: [_source(each) for each in sources() if each.platform in own], none)
+    moved = tried("what moved the cost", lambda: _movers(store, own, now), none)
+    came = tried("what came of last week's forecasts", lambda: _outcomes(store, own, now), none)
+    record = tried("the track record", lambda: track_record(store, platforms=list(own)), TrackRecord())
     return Given(
         titles={slug: pack.title for slug, pack in own.items()},
         rows=rows,
-        sources=tried("the state of the sources", lambda: [_source(each) for each in sources() if each.platform in own], []),
-        movers=tried("what moved the cost", lambda: _movers(store, own, now), []),
-        outcomes=tried("what came of last week's forecasts", lambda: _outcomes(store, own, now), []),
-        record=tried("the track record", lambda: _record(store, own), ""),
+        sources=states,
+        movers=moved,
+        outcomes=came,
+        record=_record(record),
+        ranges=record.ranges_words,
         month=tried("what the month costs", lambda: _month(store, own, forecasts, rows, now, zone), None),
+        stale_prices=tried("how old the price lists are", lambda: _stale(store, packs, own, lists, now), ""),
         missing=missing,
         late=late,
         demo=demo,
@@ -80,9 +90,20 @@ def _month(
     return month_cost(Books(store, packs, served=served), forecasts, rows, now, zone)
 
 
-def _record(store: Store, packs: Mapping[str, Pack]) -> str:
+def _stale(store: Store, packs: Mapping[str, Pack], own: Mapping[str, Pack], lists: Sequence[PriceList], now: datetime) -> str:
+    """Which price lists of this week's providers nobody compared for long."""
+    used = {
+        row["label"]
+        for slug in own
+        for row in store.rows("usage_by", by="provider", platform=slug, since=now - WEEK, until=now)
+        if not row["is_total"]
+    }
+    return stale_words(stale_of(lists, used, set(packs) - set(own)))
+
+
+def _record(record: TrackRecord) -> str:
     """The record in a sentence; empty while there is none and nothing waits to be judged."""
-    words = track_record(store, platforms=list(packs)).words
+    words = record.words
     if not words.startswith(NONE_YET):
         return words
     waiting = words.removeprefix(NONE_YET)
@@ -125,6 +146,7 @@ def _movers(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[Mapp
             "before_usd": each.before_usd,
             "after_usd": each.usd,
             "cause": sentence(each.causes),
+            "until": each.until,
         }
         for each in movers(store, packs, now)
     ]

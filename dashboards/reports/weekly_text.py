@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 from analytics.reports import weekly_words as say
 from analytics.reports.weekly import MOST
 from analytics.wording import and_words
+from roomleft.outlook import Made
 
 WIDTH = 78
+REPLAYED = "Those marked * were made afterwards, each from the data of before its day alone."
+"""The foot of what the track record did not say beforehand."""
 MOST_ALSO = 3
 """Of how many other limits of one step it is said why."""
 HELD = "\ue000"
 """A space at which no line is broken."""
+CHANGED = re.compile(r"^Costs (rose|fell) [^:]+: ")
 Content = Mapping[str, Any]
 
 
@@ -49,20 +54,21 @@ def notes(content: Content) -> list[str]:
         said.append(
             f"The history of {', '.join(content['half_read'])} is still being read: sums, limits and decisions are of what has been read so far."
         )
+    said += [content["stale_prices"]] if content["stale_prices"] else []
     said += [f"Missing from this report: {'; '.join(content['missing'])}."] if content["missing"] else []
     return said
 
 
 def foot(content: Content) -> str:
     """How to read it, and where there is more."""
-    said = "Ranges hold four times in five. A chance is that of running out before it refills, or within 30 days where it never does."
+    said = f"{content['ranges']} A chance is that of running out before it refills, or within 30 days where it never does."
     return f"{said} More: {content['url']}" if content["url"] else said
 
 
 def sections(content: Content) -> Iterable[tuple[str, list[str]]]:
     """Title and lines of each part."""
     yield "Decisions", _decisions(content)
-    yield "What moved the cost", _movers(content)
+    yield "What moved the AI cost", _movers(content)
     yield "Budgets", _budgets(content)
     yield "Room left", _capacity(content)
     yield "What we said, and what came", _record(content)
@@ -90,7 +96,7 @@ def _month(month: Mapping[str, Any]) -> list[str]:
         name = each["title"] if month["platforms"] else "In all"
         lines += _wrapped(f"{name}: {each['so_far']} ({each['split']})", later="    ")
         lines += _wrapped(_kept(month_facts(each)), first="    ")
-    return lines
+    return [*lines, *_wrapped(month["counted"])]
 
 
 def _decisions(content: Content) -> list[str]:
@@ -134,9 +140,16 @@ def assumed(each: Mapping[str, Any]) -> str:
 def _movers(content: Content) -> list[str]:
     lines: list[str] = []
     for each in content["movers"][: MOST["movers"]]:
-        said = f"{each['change']}  {mover_name(each)}: {each['before']} the week before, {each['after']} now. {each['cause']}."
+        said = (
+            f"{each['change']}  {mover_name(each)}: {each['before']} the week before, {each['after']} now. {cause_words(each)}."
+        )
         lines += _wrapped(said, later="    ")
     return lines or ["No cost moved enough to be told, or there are not two weeks of it yet."]
+
+
+def cause_words(each: Mapping[str, Any]) -> str:
+    """Why, without the change that stands beside it: of `Costs fell $23: fewer calls` the latter part."""
+    return say.sentence(CHANGED.sub("", str(each["cause"]), count=1))
 
 
 def mover_name(each: Mapping[str, Any]) -> str:
@@ -173,9 +186,9 @@ def capacity_facts(each: Mapping[str, Any]) -> list[str]:
     """What is left, when it runs out against how long more takes, the last date, the owner."""
     said = [each["left"] or "nobody knows what is left"]
     if each["state"] != "unknown":
-        dated = each["exhausts_at"] is not None and each["runs_out"][:1].isdigit()
+        said += [f"{each['chance']} {each['chance_of']}"] if each["chance"] and each["state"] != "exhausted" else []
+        dated = each["exhausts_at"] is not None and (each["runs_out"][:1].isdigit() or each["runs_out"].startswith("about"))
         said.append(f"runs out {each['runs_out']}" if dated else each["runs_out"])
-        said += [f"{each['chance']} chance"] if each["chance"] and each["state"] != "exhausted" else []
     said += [f"more takes {each['lead']}"] if each["lead"] else []
     said += [f"order {each['by']}" if each["by"] == "now" else f"order by {each['by']}"] if each["by"] and each["lead"] else []
     return [*said, *([f"owner {each['owner']}"] if each["owner"] else [])]
@@ -185,12 +198,18 @@ def _record(content: Content) -> list[str]:
     lines: list[str] = []
     for each in content["outcomes"][: MOST["outcomes"]]:
         lines += _wrapped(outcome_words(each), later="    ")
-    return [*lines, *([""] if lines else []), *_wrapped(content["record"])]
+    return [*lines, *([""] if lines else []), *_wrapped(record_words(content))]
+
+
+def record_words(content: Content) -> str:
+    """The track record in a sentence, and what the mark of what was not said beforehand means."""
+    return f"{content['record']} {REPLAYED}" if content["replayed"] else str(content["record"])
 
 
 def outcome_words(each: Mapping[str, Any]) -> str:
-    """`Arena cost up to 22 Nov: said $38–46k on 15 Nov, came $41,200: as forecast.`"""
-    return f"{each['name']} up to {each['until']}: said {each['said']} on {each['said_on']}, came {each['came']}: {each['held_words']}."
+    """`Arena cost up to 22 Nov: said $38–46k on 15 Nov, came $41,200: as forecast.`; of what was made afterwards with a mark."""
+    mark = "*" if each.get("made") == Made.REPLAYED else ""
+    return f"{each['name']}{mark} up to {each['until']}: said {each['said']} on {each['said_on']}, came {each['came']}: {each['held_words']}."
 
 
 def _fresh(content: Content) -> list[str]:

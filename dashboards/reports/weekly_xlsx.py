@@ -13,6 +13,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_range
 
 from dashboards.reports import weekly_text as words
+from roomleft.outlook import Made
 
 Content = Mapping[str, Any]
 EPOCH = datetime(1899, 12, 30)
@@ -50,7 +51,7 @@ def weekly_xlsx(content: Content) -> bytes:
     _summary(book.add_worksheet("Summary"), content, forms)
     if content["month"] is not None:
         _sheet(book.add_worksheet("Month"), words.month_rows(content["month"]), MONTH, forms)
-    _sheet(book.add_worksheet("Decisions"), content["decisions"], _decisions(zone), forms)
+    _sheet(book.add_worksheet("Decisions"), [*content["decisions"], *content["later_decisions"]], _decisions(zone), forms)
     _sheet(book.add_worksheet("Cost movers"), content["movers"], MOVERS, forms, foot=("Before, USD", "After, USD", "Change, USD"))
     _sheet(book.add_worksheet("Budgets"), content["month_end"], BUDGETS, forms)
     _sheet(book.add_worksheet("Room left"), content["capacity"], _capacity(zone), forms)
@@ -80,14 +81,11 @@ def _summary(sheet: Any, content: Content, forms: Mapping[str, Any]) -> None:
         content["verdict"],
         words.intro(content),
         *words.notes(content),
-        content["record"],
+        words.record_words(content),
         words.foot(content),
     ]
     for row, line in enumerate(lines):
         sheet.write_string(row, 0, line[:LONGEST_CELL], forms["bold" if row == 0 else "long"])
-    sheet.write_string(len(lines) + 1, 0, "Decisions that are not on the next sheet", forms["head"])
-    for row, line in enumerate(content["more_decisions"] or ["None."], len(lines) + 2):
-        sheet.write_string(row, 0, line[:LONGEST_CELL], forms["long"])
 
 
 def _sheet(
@@ -150,6 +148,11 @@ def _date(name: str, zone: tzinfo) -> Callable[[Mapping[str, Any], int], Any]:
     return cell
 
 
+def _last_day(zone: tzinfo) -> Callable[[Mapping[str, Any], int], Any]:
+    """The instant to order by; as the text says it, `now` or nothing, where that is no day to come."""
+    return lambda row, line: row["by"] if row["by"] in ("", "now") or row["order_by"] is None else _serial(row["order_by"], zone)
+
+
 def _naive(at: datetime, zone: tzinfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None)
 
@@ -181,6 +184,7 @@ MONTH = (
     Column("Last month, USD", "usd", _plain("last_month_usd"), 16),
     Column("Budget of all of it, USD", "usd", _plain("budget_usd"), 16),
     Column("Chance of more", "share", _plain("p_breach")),
+    Column("Days of", "text", _plain("zone"), 16),
     Column("In words", "long", lambda row, line: "; ".join(words.month_facts(row)), 70),
 )
 
@@ -194,7 +198,7 @@ def _decisions(zone: tzinfo) -> Sequence[Column]:
         Column("Runs out, early", "day", _date("p10", zone), 18),
         Column("Runs out, middle", "day", _date("p50", zone), 18),
         Column("Runs out, late", "day", _date("p90", zone), 18),
-        Column("Last date", "day", _instant("order_by", zone), 18),
+        Column("Last date", "day", _last_day(zone), 18),
         Column("USD a month", "usd", _plain("cost_usd_per_month")),
         Column("USD a year", "usd", _year),
         Column("Owner", "text", _plain("owner"), 18),
@@ -264,10 +268,9 @@ BUDGETS = (
 
 def _capacity(zone: tzinfo) -> Sequence[Column]:
     def order(row: Mapping[str, Any], line: int) -> Any:
-        dates, lead = row["exhausts_at"], row["lead_time_s"]
-        if dates is None or lead is None or row["order_by"] is None:
-            return None
-        at = _serial(row["order_by"], zone)
+        dates, lead, at = row["exhausts_at"], row["lead_time_s"], _last_day(zone)(row, line)
+        if dates is None or lead is None or not isinstance(at, float):
+            return at
         # Where clocks change between the two, local days are not 24 hours and the instant is right, the difference not.
         exact = abs(_serial(dates["p50"], zone) - lead / 86_400 - at) < SAME
         return Formula(f"=K{line + 1}-M{line + 1}", at) if exact else at
@@ -309,6 +312,7 @@ OUTCOMES = (
     Column("In the range", "text", _held),
     Column("Said on", "text", _plain("said_on")),
     Column("Up to", "text", _plain("until")),
+    Column("Made", "text", lambda row, line: "afterwards" if row.get("made") == Made.REPLAYED else "beforehand", 12),
 )
 
 

@@ -151,7 +151,7 @@ def build(settings: Settings, clock: Clock) -> App:
     jobs = _jobs(settings, packs, (store, state), clock, deciding, paces, (catalogue, ClosedPeriods(state)))
     telling = Telling(settings, clock, packs, store, state, ruling)
     reporting = Reporting(settings, clock, packs, store, state, lambda: ruling.alerting)
-    reporting.forecasts = forecasting.forecasts
+    reporting.forecasts, reporting.catalogue = forecasting.forecasts, catalogue
     schedule = Schedule([*jobs, alerting.job, *telling.jobs, *reporting.jobs, *forecasting.jobs, *watching.jobs()], state, clock)
     crossing.on_measured = lambda: schedule.soon(ALERT) if alerting.may_wake() else None
     watching.schedule = schedule

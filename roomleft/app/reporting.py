@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from analytics.catalogue import Catalogue, PriceList
 from analytics.forecasting.forecasts import Forecasts
 from analytics.reports.capacity import content as capacity_content
 from analytics.reports.weekly import content
@@ -56,6 +57,7 @@ class Reporting:
         self._drawing = threading.Lock()
         self.sources: Callable[[], Sequence[SourceStatus]] = tuple
         self.forecasts: Forecasts | None = None
+        self.catalogue: Catalogue | None = None
         get = Credentials(settings.data_dir).get
         self.mail_out = MailOut(
             state, lambda: alerting().smtp, get, self._wall,
@@ -69,10 +71,13 @@ class Reporting:
         now = self._clock.now()
         given = read_weekly(
             self._store, dict(self._packs), self.sources, now, slack_of(self._clock), asked=order.platforms, late=order.late,
-            demo=self._settings.demo, public_url=self._settings.public_url, forecasts=self.forecasts, zone=order.zone,
+            demo=self._settings.demo, public_url=self._settings.public_url, forecasts=self.forecasts, zone=order.zone, lists=self._lists(now),
         )  # fmt: skip
         with self._drawing:  # one at a time: drawing takes a core for a moment
             return weekly_report(content(given, now, order.zone), order.report_key)
+
+    def _lists(self, now: datetime) -> Sequence[PriceList]:
+        return self.catalogue.lists(now) if self.catalogue is not None else ()
 
     def unready(self) -> str:
         """Why no mail can be sent now; empty when it can."""
@@ -110,7 +115,16 @@ class Reporting:
         for slug, pack in dict(self._packs).items():
             if platforms and slug not in platforms:
                 continue
-            given = read_capacity(self._store, self.forecasts, pack, now, slack_of(self._clock), demo=self._settings.demo)
+            given = read_capacity(
+                self._store,
+                self.forecasts,
+                pack,
+                now,
+                slack_of(self._clock),
+                demo=self._settings.demo,
+                lists=self._lists(now),
+                others=set(self._packs) - {slug},
+            )
             key = f"{CAPACITY}/by-hand/{at:%Y-%m-%dT%H:%M:%S.%fZ}/{slug}"
             with self._drawing:
                 archive.keep(capacity_report(capacity_content(pack, given, now), key))

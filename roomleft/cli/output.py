@@ -14,6 +14,7 @@ from rich.table import Table
 
 from roomleft.errors import RoomleftError
 from roomleft.packs_yaml import PackFaults
+from roomleft.wording import size_words
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
@@ -40,14 +41,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Se
     if not out.is_terminal:
         sys.stdout.write("\t".join(columns) + "\n")
         for row in rows:
-            sys.stdout.write("\t".join("" if cell is None else str(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(_shown(cell) for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_shown(cell) for cell in row))
     out.print(table)
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else size_words(value) if isinstance(value, bytes) else str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -57,4 +62,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, (set, frozenset, tuple)):
         return list(value)
-    return str(value)
+    return _shown(value)

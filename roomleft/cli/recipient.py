@@ -37,7 +37,9 @@ def recipient_add(
 
 
 @recipient_cli.command("list")
-def recipient_list(as_json: Json = False) -> None:
+def recipient_list(
+    every: Annotated[bool, typer.Option("--all", help="Also those who ended in the last 30 days.")] = False, as_json: Json = False
+) -> None:
     """Recipients, when each gets the report next, and what became of the newest copy."""
     with _recipients() as recipients:
         found = recipients.listed()
@@ -51,13 +53,34 @@ def recipient_list(as_json: Json = False) -> None:
             f"{each['weekday']} {each['hour']:02d}:00 {each['zone']}",
             ", ".join(each["platforms"]) or "all",
             str(each["next_at"])[:16].replace("T", " "),
-            " ".join(part for part in (each["last"]["state"], each["last"]["answer"]) if part) if each["last"] else "–",
+            _last(each["last"]),
         ]
         for each in found["recipients"]
     ]
+    if every:
+        rows += [
+            [
+                str(each["id"]), each["address"], f"{each['weekday']} {each['hour']:02d}:00 {each['zone']}", ", ".join(each["platforms"]) or "all",
+                "never", f"ended {_minute(each['ended_at'])} by {each['ended_by']}",
+            ]
+            for each in found["ended"]
+        ]  # fmt: skip
     print_table(("id", "address", "when", "platforms", "next (UTC)", "newest copy"), rows)
     if found["mail"]["words"]:
         print(found["mail"]["words"])
+
+
+def _last(last: dict[str, Any] | None) -> str:
+    """What became of the newest copy: `refused 550 no such user`, `waiting, next attempt 2026-11-21 23:05`."""
+    if last is None:
+        return "–"
+    again = f", next attempt {_minute(last['next_at'])}" if last["next_at"] and last["state"] in ("waiting", "unknown") else ""
+    answer = " ".join(part for part in (last["status"], last["answer"]) if part)
+    return f"{last['state']}{again}{f': {answer}' if answer else ''}"
+
+
+def _minute(at: Any) -> str:
+    return str(at)[:16].replace("T", " ")
 
 
 @recipient_cli.command("end")

@@ -137,7 +137,7 @@ def test_what_is_over_says_by_how_much(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("book", "why"),
     [
-        (None, NoDate.NO_DATA),
+        (None, NoDate.NOT_YET),
         (Book(why=NoDate.HALF_READ), NoDate.HALF_READ),
         (Book(4.0, why=NoDate.TOO_SHORT), NoDate.TOO_SHORT),
         (Book(4.0, days=5), NoDate.BEYOND),
@@ -174,3 +174,48 @@ def test_the_last_instant_of_a_month_and_the_first(tmp_path: Path) -> None:
     assert float(last.ends_p50 - last.cost_usd) < 0.01
     first = replace(last, since=datetime(2026, 12, 1, tzinfo=UTC))
     assert month_content(type(month(tmp_path, None))(first, ()), NOW, ZONE)["month"] == "December"
+
+
+@pytest.mark.parametrize(
+    ("zones", "reader", "whole", "counted"),
+    [
+        (("UTC",), "UTC", "UTC", ""),
+        (("UTC",), "Europe/Berlin", "UTC", "The month is counted in days of UTC, as its budgets are."),
+        (("Asia/Tokyo", "Asia/Tokyo"), "UTC", "Asia/Tokyo", "The month is counted in days of Asia/Tokyo, as its budgets are."),
+        (
+            ("Asia/Tokyo", "UTC"),
+            "Europe/Berlin",
+            "Europe/Berlin",
+            "Each platform's month is counted in the days of its budgets (Shop Asia/Tokyo, Shop UTC); all together in days of Europe/Berlin, so that they do not add up to it.",
+        ),
+    ],
+)
+def test_a_month_is_of_the_days_of_its_budgets(
+    tmp_path: Path, zones: tuple[str, ...], reader: str, whole: str, counted: str
+) -> None:
+    # In Tokyo it is December since three hours, in Berlin for another five hours November.
+    now = datetime(2026, 11, 30, 18, tzinfo=UTC)
+    clock = FixedClock(now)
+    packs, rows = {}, []
+    for number, zone in enumerate(zones):
+        pack = shop(tmp_path, METERS, f"  {BUDGET}", zone)
+        slug = pack.slug if number == 0 else f"{pack.slug}{number}"
+        packs[slug] = pack.model_copy(update={"slug": slug})
+        rows += [
+            (headroom(limit, Reading(Decimal(80), now, timedelta(hours=1)), Pace.none("no pace"), now), limit)
+            for limit in packs[slug].limit_list()
+        ]
+    store = opened(clock, packs["shop"])
+    # One dollar an hour, of the first platform.
+    used(store, clock, [{"at": now - n * timedelta(hours=1), "images": 1} for n in range(1, 1000)])
+    found = month_cost(Books(store, packs), None, rows, now, ZoneInfo(reader))
+    store.close()
+    spent = {"UTC": 29 * 24 + 18, "Asia/Tokyo": 3, "Europe/Berlin": 29 * 24 + 19}
+    assert (found.total.zone.key, found.total.cost_usd) == (whole, spent[whole])
+    assert [(each.zone.key, each.cost_usd) for each in found.platforms] == [
+        (zone, spent[zone] if number == 0 else 0) for number, zone in enumerate(zones)
+    ]
+    assert all(each.budget_usd == 150 for each in found.platforms if each.platform == "shop")
+    told = month_content(found, now, ZoneInfo(reader))
+    assert (told["counted"], told["zone"]) == (counted, whole)
+    assert told["month"] == ("December" if whole == "Asia/Tokyo" else "November")

@@ -96,14 +96,15 @@ def test_the_most_urgent_comes_first_and_one_step_counts_once() -> None:
             ("gone", limit(name="gone", what="Buy"), {"state": State.EXHAUSTED}),
             ("dark", limit(name="dark"), {"state": State.TIGHT}),
             ("order", limit(name="order"), {**dated(35, 0.3), "order_by": days(10)}),
+            ("due", limit(name="due"), {**dated(28), "order_by": days(-2)}),
             ("fine", limit(name="fine"), {"p_breach": 0.2}),
             ("mute", limit(name="mute"), {"state": State.UNKNOWN, "p_breach": 0.9}),
         ]
     }
     found = by_urgency(made.values(), NOW)
-    assert [own.limit_id.removeprefix("shop.") for _, own in found] == ["gone", "soon", "late", "hits", "order", "dark"]
+    assert [own.limit_id.removeprefix("shop.") for _, own in found] == ["gone", "due", "hits", "soon", "order", "late", "dark"]
     assert [[own.limit_id.removeprefix("shop.") for _, own in group] for group in by_step(found)] == [
-        ["gone", "late"], ["soon"], ["hits"], ["order"], ["dark"],
+        ["gone", "late"], ["due"], ["hits"], ["soon"], ["order"], ["dark"],
     ]  # fmt: skip
 
 

@@ -39,6 +39,9 @@ WILL, DISK = row(BUDGET, "800", 50), row(STOCK, "80", 1)
 UNKNOWN = row(BUDGET, None)
 YOUNG = (replace(OK[0], basis="no pace: history is still being read"), BUDGET)
 
+NOT_YET = (replace(OK[0], basis="not forecast yet", no_date="not_yet"), BUDGET)
+PACED = (replace(OK[0], basis="recent rate, 14 days; no chance: not forecast yet"), BUDGET)
+
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
@@ -57,7 +60,11 @@ YOUNG = (replace(OK[0], basis="no pace: history is still being read"), BUDGET)
         ([OK, UNKNOWN], "One limit cannot be told: its data is missing or old. Nothing else needs you before 20 Dec."),
         ([UNKNOWN] * 3, "Nothing can be said: all three limits are unknown."),
         ([YOUNG, YOUNG], "Nothing needs you now; there are no dates yet: too little history."),
-        ([YOUNG, OK], "Nothing needs you before 20 Dec."),
+        ([YOUNG, OK], "Nothing needs you now, but one limit is not forecast yet."),
+        ([NOT_YET, NOT_YET, OK], "Nothing needs you now, but two limits are not forecast yet."),
+        ([NOT_YET], "Nothing needs you now; there are no dates yet: nothing is forecast yet."),
+        ([PACED, OUT], "One limit has run out; nothing else needs you now, but one limit is not forecast yet."),
+        ([PACED, FULL], "One limit is tight; one limit is not forecast yet."),
         ([OUT, YOUNG], "One limit has run out; there are no dates yet: too little history."),
         (
             [UNKNOWN, YOUNG],

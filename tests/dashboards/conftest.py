@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from dashboards.app import build_pages
+from dashboards.components.still import VOID
 from dashboards.parts import Parts
 from tests.dashboards.sample_rows import sample_parts
 
@@ -42,7 +44,7 @@ class Driven:
         }
         answer = self.client.post("/_dash-update-component", json=body)
         assert answer.status_code == 200, answer.text
-        return answer.json()["response"][name][prop]
+        return opened(answer.json()["response"][name][prop])
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,47 @@ def make_pages() -> Iterator[Callable[[Parts], Driven]]:
     yield make
     for driven in made:
         driven.parts.store.close()
+
+
+def opened(component: Any) -> Any:
+    """A component tree as sent to the browser, with the HTML of its still blocks as the components it would be."""
+    if isinstance(component, list):
+        return [opened(each) for each in component]
+    if not isinstance(component, dict) or "props" not in component:
+        return component
+    props = dict(component["props"])
+    if "data-html" in props:
+        reader = Reader()
+        reader.feed(props.pop("data-html"))
+        reader.close()
+        props["children"] = reader.tree
+    elif "children" in props:
+        props["children"] = opened(props["children"])
+    return {**component, "props": props}
+
+
+class Reader(HTMLParser):
+    """HTML as the tree of components that it would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree: list[Any] = []
+        self.above: list[list[Any]] = [self.tree]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        props: dict[str, Any] = {{"class": "className"}.get(name, name): value for name, value in attrs}
+        if "style" in props:
+            props["style"] = dict(each.split(":", 1) for each in props["style"].split(";"))
+        props["children"] = []
+        self.above[-1].append({"type": tag.capitalize(), "props": props, "namespace": "dash_html_components"})
+        if tag not in VOID:
+            self.above.append(props["children"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.above.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.above[-1].append(data)
 
 
 def texts(component: Any) -> str:

@@ -193,7 +193,7 @@ def sample_packs() -> dict[str, Any]:
     """Objects with what the pages read of a pack."""
     return {
         slug: SimpleNamespace(
-            slug=slug, title=title, summary=summary, zone="Europe/Berlin" if slug == "scribe" else "UTC", interval=timedelta(minutes=1),
+            slug=slug, source_name=slug, title=title, summary=summary, zone="Europe/Berlin" if slug == "scribe" else "UTC", interval=timedelta(minutes=1),
             components=COMPONENTS if slug == "scribe" else COMPONENTS[:1], signals=SIGNALS if slug == "scribe" else [],
             thresholds=THRESHOLDS, meters={}, limits=[], targets=[], figures=[], states={}, request_paths={}, scores={}, scaling={},
             cost_tiers=[], costs=None, cost_items=tuple, sources=(), alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],

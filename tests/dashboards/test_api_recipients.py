@@ -97,7 +97,11 @@ def test_recipients_are_added_listed_and_ended(served: Served) -> None:
     assert [each["id"] for each in listed["recipients"]] == [made["id"]]
     assert listed["mail"] == {"ready": False, "words": "alerting.yaml has no smtp section"}
     assert served.client.delete("/api/v1/recipients/finance@example.org").json()["id"] == made["id"]
-    assert served.client.get("/api/v1/recipients").json()["recipients"] == []
+    after = served.client.get("/api/v1/recipients").json()
+    assert after["recipients"] == []
+    assert [(each["address"], each["ended_by"] != "", each["ended_at"] is not None) for each in after["ended"]] == [
+        ("finance@example.org", True, True)
+    ]
     assert served.client.delete(f"/api/v1/recipients/{made['id']}").status_code == 422
     assert [entry.what for entry in Audit(served.state).recent()] == ["end recipient", "add recipient"]
 
@@ -209,5 +213,9 @@ def test_a_recipient_ends_it_by_their_own_link_and_only_by_posting(served: Serve
         done = served.client.post("/unsubscribe", params={"of": word}, data={"List-Unsubscribe": "One-Click"})
         assert done.status_code == 200
         assert "No more weekly reports" in done.text
-    assert [each.address for each in Recipients(served.state).live()] == ["b@example.org"]
+    recipients = Recipients(served.state)
+    assert [each.address for each in recipients.live()] == ["b@example.org"]
+    assert [(each.address, each.ended_by) for each in recipients.ended("weekly")] == [("a@example.org", "a@example.org by mail")]
+    recipients.add("a@example.org", who="ada")
+    assert recipients.ended("weekly") == [], "who gets it again has not ended"
     assert served.client.get("/unsubscribe").status_code == 404

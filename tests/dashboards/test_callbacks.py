@@ -55,7 +55,7 @@ def test_the_overview_lists_every_limit_worst_first(pages: Driven) -> None:
     block = pages.call("overview-limits.children")
     names = [texts(each) for each in found(block, className="limit-link")]
     assert len(names) == 21
-    assert names[:2] == ["Availability 99.99 %, 30 d", "Worlds, us-west-2"]
+    assert names[:2] == ["Availability 99.99 %, 30 d", "Free images, busiest user"]
     assert "All 21" in texts(block)
     assert "5 tight" in texts(block)
     assert "not measured" not in texts(block)

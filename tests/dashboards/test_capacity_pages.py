@@ -175,7 +175,7 @@ def test_room_left_begins_with_the_sentence_of_the_overview(shown: Driven) -> No
 def test_the_list_is_worst_first_and_folds_what_will_last(shown: Driven) -> None:
     block = shown.call("room-list.children", ROOM)
     names = [texts(each) for each in found(block, className="limit-link")]
-    assert names[:3] == ["Availability 99.99 %, 30 d", "Worlds, us-west-2", "API ≤ 30 % of revenue"]
+    assert names[:3] == ["Availability 99.99 %, 30 d", "API ≤ 30 % of revenue", "Worlds, us-west-2"]
     assert "2 limits will probably last: show them" in texts(block)
     assert "Convex pool, eu-central-1" not in names
     every = [texts(each) for each in found(shown.call("room-list.children", ROOM, "?ok=shown"), className="limit-link")]

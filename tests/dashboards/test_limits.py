@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.urgency import by_urgency
 from dashboards import limit_words
 from dashboards.components.headroom_bar import LIMIT_AT, pieces
 from dashboards.limit_rows import STALE_AFTER, LimitRow, kept, limit_rows, sorted_by
@@ -33,8 +34,10 @@ def named(rows: list[LimitRow], limit_id: str) -> LimitRow:
 def test_worst_come_first(rows: list[LimitRow]) -> None:
     states = [row.state for row in rows]
     assert states == sorted(states, key=["exhausted", "tight", "unknown", "ok"].index)
-    tight = [row.headroom.fraction_left for row in rows if row.state is State.TIGHT]
-    assert tight == sorted(tight)
+    # Within a state the order is that of the verdict and the reports.
+    for state in (State.EXHAUSTED, State.TIGHT):
+        urgent = by_urgency([(row.headroom, row.limit) for row in reversed(rows) if row.state is state], NOW)
+        assert [row.key for row in rows if row.state is state][: len(urgent)] == [limit.limit_id for _, limit in urgent]
 
 
 def test_a_limit_without_a_row_is_unknown_not_ok() -> None:

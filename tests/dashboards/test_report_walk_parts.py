@@ -108,7 +108,9 @@ def test_what_moved_the_cost_is_what_the_explorer_adds_up(walked: Walked) -> Non
     week = timedelta(days=7)
     for each in told["movers"]:
         found = []
-        for since, until in ((NOW - 2 * week, NOW - week), (NOW - week, NOW)):
+        end = datetime.fromisoformat(each["until"])
+        assert timedelta(0) <= NOW - end <= timedelta(minutes=30)
+        for since, until in ((end - 2 * week, end - week), (end - week, end)):
             rows = store.rows("usage_by", by="model", platform=each["platform"], since=since, until=until)
             found.append(sum((row["cost_usd"] for row in rows if not row["is_total"]), Decimal(0)))
         assert [Decimal(str(each[name])) for name in ("before_usd", "after_usd")] == pytest.approx(found)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plotly.utils import PlotlyJSONEncoder
 
-from dashboards.archive_rows import POLICY, shown_safely
+from dashboards import report_words
+from dashboards.archive_rows import POLICY, Post, shown_safely
+from dashboards.filters import parse
+from dashboards.pages import reports
 from roomleft.errors import Refused
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.forecast_world import World, forecast_world, report
@@ -17,6 +23,7 @@ from tests.dashboards.sample_rows import NOW
 
 REPORTS = "/reports"
 THIN = "\u202f"
+WALL = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +106,50 @@ def test_no_mail_and_nobody_to_get_it_say_what_to_do(tmp_path: Path) -> None:
     assert "Add an address" in plain(driven.call("reports-recipients.children", REPORTS))
     assert "No report has been made yet" in plain(driven.call("reports-archive.children", REPORTS))
     own.close()
+
+
+def drawn(block: Any) -> str:
+    """A block's words as a browser would get them."""
+    return plain(json.loads(json.dumps(block, cls=PlotlyJSONEncoder)))
+
+
+def person(address: str, last: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    terms = {
+        "id": 1,
+        "zone": "UTC",
+        "weekday": "mon",
+        "hour": 8,
+        "platforms": [],
+        "made_by": "ada",
+        "made_at": WALL,
+        "next_at": WALL,
+    }
+    return {"address": address, "last": last, **terms, **more}
+
+
+@pytest.mark.parametrize(
+    ("last", "top", "row"),
+    [
+        (None, "", "nothing sent yet"),
+        ({"state": "refused", "status": "550", "answer": "5.1.1 no such user"}, "The last copy to a@example.org was refused.", "refused: 550 5.1.1 no such user"),
+        ({"state": "waiting", "answer": "timed out", "next_at": WALL + timedelta(minutes=20)}, "", "waiting, next attempt today 12:20: timed out"),
+    ],
+)  # fmt: skip
+def test_what_became_of_the_newest_copy_is_said_however_old_and_when_it_is_tried_again(
+    last: dict[str, Any] | None, top: str, row: str
+) -> None:
+    given = None if last is None else {"status": "", "done_at": None, "next_at": None, **last}
+    post = Post([], [person("a@example.org", given)], "")
+    assert report_words.undelivered_words(post) == top
+    assert top in drawn(reports.top(post, parse(REPORTS, ""), {}, WALL))
+    assert row in drawn(reports.recipients_block(post, {}, parse(REPORTS, ""), WALL))
+
+
+def test_one_who_ended_is_still_listed_as_such() -> None:
+    post = Post([], [], "", [person("a@example.org", ended_at=WALL - timedelta(days=3), ended_by="a@example.org by mail")])
+    assert "a@example.org  was ended on 18 Nov 12:00 by a@example.org by mail." in drawn(
+        reports.recipients_block(post, {}, parse(REPORTS, ""), WALL)
+    )
 
 
 def test_a_report_that_cannot_be_made_leaves_the_rest_of_the_page(tmp_path: Path) -> None:

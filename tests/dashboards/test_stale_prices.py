@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from analytics.catalogue import PriceList
 from dashboards.parts import Parts
+from dashboards.reports.weekly_read import _stale
 from tests.dashboards.conftest import Driven, texts
 from tests.dashboards.test_cost_pages import priced_parts
 
@@ -36,6 +37,36 @@ CASES = {
     "of another platform's own prices": ([listed("gemini", stale=True, catalogue="scribe@2026-09-12")], "&platform=coach", False),
     "of the platform's own prices": ([listed("gemini", stale=True, catalogue="scribe@2026-09-12")], "&platform=scribe", True),
 }
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (["scribe", "arena"], "3 price lists were"),
+        (["scribe"], "2 price lists were"),
+        (["arena"], "2 price lists were"),
+        (["coach"], ""),
+    ],
+)
+def test_the_reports_name_the_stale_lists_of_the_providers_they_tell_of(own: list[str], said: str) -> None:
+    class Used:
+        """Who called whom this week."""
+
+        def rows(self, _name: str, *, platform: str, **_asked: Any) -> list[dict[str, Any]]:
+            return [{"label": "gemini", "is_total": False}, {"label": None, "is_total": True}] if platform != "coach" else []
+
+    packs: Any = dict.fromkeys(("scribe", "arena", "coach"))
+    lists = [
+        listed("gemini", stale=True),
+        listed("gemini", stale=True, catalogue="scribe@2026-09-12"),
+        listed("gemini", stale=True, catalogue="arena@2026-09-12"),
+        listed("gemini", stale=False, catalogue="list@2"),
+        listed("nobody", stale=True, catalogue="list@3"),
+    ]
+    store: Any = Used()
+    words = _stale(store, packs, {slug: packs[slug] for slug in own}, lists, datetime(2026, 11, 21, tzinfo=UTC))
+    assert words.startswith(said)
+    assert bool(words) is bool(said)
 
 
 @pytest.mark.parametrize("name", CASES)

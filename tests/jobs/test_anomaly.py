@@ -284,3 +284,56 @@ def test_movers_tell_the_change_of_the_week_and_why(looked: World) -> None:
     assert found.change == pytest.approx(float(found.change_usd / spent[1]))
     assert found.causes.words.startswith("+$")
     assert movers(looked.store, looked.packs, NOW - timedelta(days=400)) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "read_at", "until"),
+    [
+        (NOW + timedelta(minutes=12), NOW + timedelta(minutes=12), NOW),
+        (NOW + timedelta(minutes=1), NOW - timedelta(minutes=2), NOW - QUARTER),
+        (NOW + timedelta(days=2), NOW - 5 * HOUR - timedelta(minutes=1), NOW - 5 * HOUR - QUARTER),
+    ],
+)
+def test_both_weeks_of_a_mover_are_whole(
+    events: Calls, tmp_path: Path, now: datetime, read_at: datetime, until: datetime
+) -> None:
+    world = World(tmp_path, [each for each in events if datetime.fromisoformat(str(each["occurred_at"])) < read_at], now=read_at)
+    (found,) = movers(world.store, world.packs, now)
+    assert found.until == until
+    for each, end in ((found.usd, until), (found.before_usd, until - timedelta(days=7))):
+        spent = world.store.select(
+            "SELECT sum(cost_usd) AS usd FROM usage_15m WHERE bucket >= $since AND bucket < $until",
+            {"since": end - timedelta(days=7), "until": end},
+        )
+        assert each == spent["usd"][0].as_py()
+    world.store.close()
+
+
+def _weeks(before: str, after: str, days: int = 14) -> Calls:
+    """Calls each hour that cost so much in the week before, and in the last one."""
+    found = []
+    for hour in range(days * 24):
+        at = NOW - (hour + 1) * HOUR
+        usd = (Decimal(after if hour < 7 * 24 else before) / (7 * 24)).quantize(Decimal("1e-9"))
+        found.append(usage_event(f"w{hour}", at, requests=3, provider="g", model="pro") | {"cost_usd": str(usd)})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "days", "told"),
+    [
+        ("842", "841", 14, False),  # a dollar of hundreds
+        ("3", "7", 14, False),  # four dollars
+        ("3", "9", 14, True),
+        ("2000", "2015", 14, False),  # less than one in a hundred
+        ("2000", "1970", 14, True),
+        ("100", "300", 11, False),  # half of the week before is not known
+    ],
+)
+def test_only_what_matters_moved(tmp_path: Path, before: str, after: str, days: int, told: bool) -> None:
+    world = World(tmp_path, [])
+    store_usage(world.store, _weeks(before, after, days), ingested_at=NOW)
+    world.store.run(lambda tx: tx.execute(READ, {"now": NOW, "oldest": NOW - timedelta(days=days)}))
+    roll_up(world.store, NOW, ["UTC"])
+    assert bool(movers(world.store, world.packs, NOW)) is told
+    world.store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -133,7 +134,7 @@ def test_a_refused_address_ends_its_own_copy_alone(lone: Office, smtp: Mailbox) 
     assert lone.states() == {"a@example.org": "sent", "full@example.org": "waiting", "gone@example.org": "refused"}
     gone = lone.all()[2]
     assert (gone.status, gone.attempts) == ("550", 1)
-    assert "no such user" in gone.answer
+    assert gone.answer == "5.1.1 no such user", "the code and the refusal are said once, by the status"
     smtp.refuse = {}
     lone.clock.advance(timedelta(hours=1))
     lone.hire().pump()
@@ -282,6 +283,22 @@ def test_a_recipient_can_end_it_with_one_click_where_there_is_an_address_to_clic
     assert link.startswith("<https://room.example.org/unsubscribe?of=")
     assert by_address["a@example.org"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert by_address["by-hand@example.org"]["List-Unsubscribe"] is None
+    for mail, words in (
+        (
+            "a@example.org",
+            [
+                "because ada added a@example.org",
+                "To get no more: " + link.strip("<>"),
+                "https://room.example.org/reports?report=",
+            ],
+        ),
+        ("by-hand@example.org", ["You get this mail once", "https://room.example.org/reports?report="]),
+    ):
+        for kind in ("plain", "html"):
+            body = by_address[mail].get_body((kind,))
+            assert body is not None
+            told = re.sub("<[^>]+>", "", " ".join(body.get_content().split()))
+            assert all(part in told for part in words), (kind, told)
     word = link.strip("<>").partition("of=")[2]
     signs = Unsubscribing(lone.state)
     assert signs.recipient_of(word) == mine.id
@@ -296,6 +313,26 @@ def test_a_recipient_can_end_it_with_one_click_where_there_is_an_address_to_clic
         "9" * 40,
     ):
         assert signs.recipient_of(wrong) is None
+
+
+def test_the_foot_stands_within_the_sheet_of_a_real_report(lone: Office, smtp: Mailbox) -> None:
+    html = '<body><table><tr><td class="in"><p>Hello</p>\n</td></tr></tbody></table>\n\n</body></html>'
+    lone.keep("Nothing needs you", key=f"{KEY}/2", html=html)
+    Mailings(lone.state).put(f"{KEY}/2", "a@example.org", MONDAY, MONDAY)
+    lone.hire().pump()
+    told = smtp.mails[0].get_body(("html",)).get_content()
+    assert told.index("You get this mail once") < told.index("</td>")
+
+
+def test_where_nobody_can_click_the_mail_says_whom_to_tell(lone: Office, smtp: Mailbox) -> None:
+    mine = Recipients(lone.state).add("a@example.org", who="ada <b>")
+    Mailings(lone.state).put(KEY, mine.address, MONDAY, MONDAY, mine.id)
+    lone.hire().pump()
+    (mail,) = smtp.mails
+    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "To get no more, tell ada <b> or whoever runs Roomleft for you." in plain
+    assert "tell ada &lt;b&gt; or whoever" in html
+    assert "http" not in plain
 
 
 def test_a_report_that_is_gone_and_a_fault_of_ours_say_so(lone: Office) -> None:

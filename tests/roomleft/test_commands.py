@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from roomleft.cli import main
+from tests.roomleft.running import run_command
 
 Told = tuple[int, list[str]]
 ROW = "id,occurred_at,model\na1,2026-11-20T00:00:00Z,flash\n"
@@ -154,6 +155,23 @@ def test_a_wrong_question_does_not_hinder_the_next(tell: Callable[..., Told], tm
     for question in ("DROP TABLE ai_usage", "SELECT", "", "SELECT 1; SELECT 2", "SELECT 'x'::INT", "SELECT 1e400"):
         assert "your question" in three_lines(tell("sql", question))
     assert tell("sql", "SELECT count(*) FROM ai_usage")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [((), "packed\tmany\n<3 bytes>\t"), (("--json",), '[{"packed": "<3 bytes>", "many": ["<1 byte>"]}]')]
+)
+def test_bytes_are_told_by_their_number(
+    tell: Callable[..., Told],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    said: str,
+) -> None:
+    (tmp_path / "rows.csv").write_text(ROW)
+    assert tell("import", "rows.csv", *USAGE)[0] == 0
+    code, out, _ = run_command(monkeypatch, capsys, "sql", "SELECT 'abc'::BLOB AS packed, ['a'::BLOB] AS many", *more)
+    assert (code, out[: len(said)]) == (0, said)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

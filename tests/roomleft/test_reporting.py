@@ -111,7 +111,7 @@ def test_sent_by_hand_it_goes_through_the_outbox_and_says_what_happened(desk: De
     text = mail.get_body(("plain",))
     assert text is not None
     assert "Times are of Asia/Kathmandu." in " ".join(text.get_content().split())
-    assert mail["Subject"].startswith("7 decisions: Creator availability")
+    assert mail["Subject"].startswith("7 decisions: “Creator availability")
 
 
 def test_without_addresses_every_recipient_gets_their_own(desk: Desk) -> None:

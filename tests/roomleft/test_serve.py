@@ -68,6 +68,11 @@ def test_events_are_priced_before_they_are_acknowledged(http: httpx.Client) -> N
     assert [(Decimal(row["cost_usd"]), row["cost_state"]) for row in rows] == [(Decimal("0.003"), "priced")]
 
 
+def test_bytes_of_a_question_are_told_by_their_number(http: httpx.Client) -> None:
+    told = http.post("/api/v1/sql", json={"query": "SELECT 'abc'::BLOB AS packed, ['a'::BLOB] AS many"})
+    assert (told.status_code, told.json()["rows"]) == (200, [{"packed": "<3 bytes>", "many": ["<1 byte>"]}])
+
+
 @pytest.mark.parametrize("form", ["array", "ndjson", "gzip"])
 def test_every_form_of_body_is_read_and_the_same_twice_adds_nothing(http: httpx.Client, form: str) -> None:
     events = [event(f"{form}-{n}") for n in range(3)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,8 @@ from warehouse.state.models_reports import MailingRow, RecipientRow
 
 WEEKLY = "weekly"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LISTED_ENDED = timedelta(days=30)
+"""How long one who ended is still listed as such."""
 LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64
 """RFC 5321: 254 characters in a path, 64 before the @."""
 ADDING_LOCK = 0x726F6F6D72656370
@@ -118,6 +120,18 @@ class Recipients:
         conditions = () if report is None else (RecipientRow.report == report,)
         with self._db.read() as connection:
             return [_recipient(row) for row in self._rows(connection, *conditions)]
+
+    def ended(self, report: str) -> list[Recipient]:
+        """Those who got a report and were ended in the last 30 days, the newest first; without those who get it again."""
+        since = self._db.clock.now() - LISTED_ENDED
+        wanted = select(RecipientRow.__table__).where(RecipientRow.report == report, RecipientRow.ended_at >= since)
+        with self._db.read() as connection:
+            live = {row["address"] for row in self._rows(connection, RecipientRow.report == report)}
+            rows = connection.execute(wanted.order_by(RecipientRow.ended_at.desc(), RecipientRow.id.desc())).mappings()
+            newest: dict[str, Recipient] = {}
+            for row in rows:
+                newest.setdefault(row["address"], _recipient(row))
+        return [each for each in newest.values() if each.address not in live]
 
     def find(self, number: int) -> Recipient | None:
         """One by number, ended or not."""

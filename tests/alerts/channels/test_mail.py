@@ -7,12 +7,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
 from alerts.channels.answer import Outcome
-from alerts.channels.mail import message_id
+from alerts.channels.mail import MAIL, hand_over, message_id
 from alerts.channels.mail_html import as_html
 from alerts.channels.sending import send
 from alerts.channels.words import as_text, headline, subject_of
@@ -211,3 +212,26 @@ def test_a_test_says_so_once() -> None:
     made = trial_notice("ops", NOTICE.made_at)
     assert headline(made) == "TEST · Roomleft: this is a test, and nothing is wrong"
     assert subject_of(made) == "[TEST] Roomleft: this is a test, and nothing is wrong"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "From 90 days of history",
+        "From From where",
+        "From " + "x" * 70,
+        "From here on " + "it is a long way to the end of a line " * 4,
+        "Not From here",
+    ],
+)
+def test_a_line_that_begins_with_from_comes_as_it_was_written(smtp: Mailbox, line: str) -> None:
+    mail = EmailMessage(policy=MAIL)
+    mail["From"], mail["To"], mail["Subject"] = "roomleft@example.org", "ada@example.org", "s"
+    mail.set_content(f"First\n{line}\n{line}\n", cte="quoted-printable")
+    mail.add_alternative(f"<p>\n{line}\n</p>\n", subtype="html", cte="quoted-printable")
+    assert hand_over(mail, ["ada@example.org"], settings(smtp), means().variables, 5.0).outcome is Outcome.DELIVERED
+    assert [part.replace("\r\n", "\n") for part in parts(smtp)] == [f"First\n{line}\n{line}\n", f"<p>\n{line}\n</p>\n"]
+    sent = smtp.mails[-1].as_bytes(policy=MAIL).split(b"\r\n\r\n", 1)[1]
+    # Not even a server that writes an mbox finds a line to mangle.
+    assert not any(each.startswith((b"From ", b">From ")) for each in sent.splitlines())
+    assert max(map(len, sent.splitlines())) <= 78

@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from analytics.forecasting.track_record import Total, TrackRecord
 from analytics.reports import weekly_words as say
 from analytics.reports.decisions import decisions, when
 from analytics.reports.weekly import LONGEST_SUBJECT, MOST_DECISIONS, NO_RECORD, Given, content, subject
 from analytics.urgency import ORDER_WITHIN, needs_decision
 from analytics.verdict import verdict
+from dashboards.reports.weekly_text import cause_words, weekly_text
 from roomleft.limits import Freshness, Headroom, Kind, Limit, NextStep, State
-from roomleft.outlook import NoDate
+from roomleft.outlook import Made, NoDate
 from roomleft.timespan import Period, Window
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -95,6 +97,60 @@ def test_any_title_leaves_a_subject_of_one_short_line(title: str) -> None:
     assert not set(told) & set("\r\n\u202e\u202c")
 
 
+def test_a_name_with_a_comma_stands_in_quotes_so_that_the_subject_parses() -> None:
+    told = week(row(limit(title="API budget, 30 % of revenue"), State.EXHAUSTED, "5100"))
+    assert told["subject"] == "1 decision: “Shop API budget, 30 % of revenue” has run out, +$99/month"
+
+
+def test_an_open_range_has_its_middle_date_beside_it_and_a_chance_its_days() -> None:
+    told = week(row(limit(), p_breach=0.48, exhausts_p10=in_days(4), exhausts_p50=in_days(43), order_by=in_days(40)))
+    assert told["capacity"][0]["runs_out"] == "about 2 Jan 2027, from 24 Nov on"
+    assert told["capacity"][0]["chance_of"] == "within 30 days"
+    text = " ".join(weekly_text(told).replace("\u202f", " ").split())
+    assert "48 % within 30 days · runs out about 2 Jan 2027, from 24 Nov on" in text
+    windowed = week(soon(limit(window=MONTH), days=5))["capacity"][0]
+    assert windowed["chance_of"] == "before it refills"
+
+
+@pytest.mark.parametrize(
+    ("totals", "words"),
+    [
+        ({}, "too few have come due to say whether they do."),
+        ({Made.LIVE: Total(ranges=19, coverage=0.9)}, "too few have come due to say whether they do."),
+        ({Made.LIVE: Total(ranges=20, coverage=0.74), Made.REPLAYED: Total(ranges=900, coverage=0.8)}, "so far they held 74 %."),
+        ({Made.REPLAYED: Total(ranges=900, coverage=0.81)}, "replayed over earlier days they held 81 %."),
+    ],
+)
+def test_what_ranges_are_worth_is_what_the_record_says(totals: dict[Made, Total], words: str) -> None:
+    record = TrackRecord(totals=totals)
+    assert record.ranges_words == f"Ranges are meant to hold four times in five; {words}"
+    told = week(soon(), ranges=record.ranges_words)
+    assert record.ranges_words in " ".join(weekly_text(told).split())
+
+
+def test_what_was_made_afterwards_is_marked_line_by_line() -> None:
+    outcome = {
+        "platform": "shop", "name": "AI cost", "unit": "usd", "low": Decimal(1), "middle": Decimal(2), "high": Decimal(3), "outcome": Decimal(2),
+        "said_at": in_days(-8), "about_to": in_days(-1), "horizon_days": 7,
+    }  # fmt: skip
+    told = week(outcomes=[{**outcome, "made": "live"}, {**outcome, "name": "Users", "made": "replayed"}])
+    text = " ".join(weekly_text(told).split())
+    assert "Shop AI cost up to" in text
+    assert "Shop users* up to" in text
+    assert "Those marked * were made afterwards" in text
+    assert "*" not in weekly_text(week(outcomes=[{**outcome, "made": "live"}]))
+
+
+def test_old_price_lists_are_said_where_the_reader_begins() -> None:
+    words = "1 price list was last compared with the provider's own long ago (on 15 Jan 2026): prices of gemini may have changed."
+    assert words in " ".join(weekly_text(week(soon(), stale_prices=words)).split())
+
+
+def test_a_cause_does_not_repeat_the_change_that_stands_beside_it() -> None:
+    assert cause_words({"cause": "Costs fell $23: model flash −$20; fewer calls"}) == "Model flash −$20; fewer calls"
+    assert cause_words({"cause": "No single cause stands out"}) == "No single cause stands out"
+
+
 def test_decisions_are_in_the_verdict_s_order() -> None:
     ratio = row(limit("hits", Kind.RATIO), State.EXHAUSTED, "5100")
     maybe = soon(limit("pool"), chance=0.55)
@@ -104,7 +160,7 @@ def test_decisions_are_in_the_verdict_s_order() -> None:
     much = soon(limit("big", Kind.BUDGET, unit="usd", window=MONTH), chance=0.9, ends_p50=Decimal(9000))
     early = soon(limit("early"), chance=0.55, days=20)
     found = decisions([ratio, maybe, sure, promise, little, much, early], TITLES, NOW, UTC)
-    assert [each["limit_id"].partition(".")[2] for each in found] == ["up", "early", "big", "disk", "pool", "small", "hits"]
+    assert [each["limit_id"].partition(".")[2] for each in found] == ["up", "hits", "early", "big", "disk", "pool", "small"]
     assert verdict([ratio, maybe, sure, promise, little, much, early], NOW).parts[0] == found[0]["title"]
 
 
@@ -301,7 +357,7 @@ def test_one_step_for_two_limits_is_one_decision() -> None:
     assert told["subject"] == "2 decisions: Shop API share by 13 Dec, +$120/month"
     # The later one may be the one to be ordered for first.
     told = week(soon(later, days=25, order_by=in_days(9)), soon(first, days=24, order_by=in_days(23)))
-    assert (told["decisions"][0]["title"], told["decisions"][0]["by"]) == ("API share", "29 Nov")
+    assert (told["decisions"][0]["title"], told["decisions"][0]["by"]) == ("Voice rate", "29 Nov")
     assert told["verdict"] == "Two limits probably will run out within 30 days."
     assert verdict([soon(later, days=25), soon(first, days=24)], NOW).parts[4] == "Sell voice by the minute (also for Voice rate)"
 
@@ -324,3 +380,21 @@ def test_no_more_days_are_promised_than_were_asked_of(window: Window | None, sai
     for chance, words in ((0.002, f"not within {said}"), (0.05, f"unlikely within {said}")):
         found, own = row(limit(window=window), p_breach=chance)
         assert when(found, own, NOW, UTC) == words
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"no_date": "not_yet", "basis": "not forecast yet"}, "not forecast yet"),
+        ({"basis": "recent rate, 14 days; no chance: not forecast yet"}, "not forecast yet"),
+        ({"no_date": "half_read", "basis": "no pace: history is still being read"}, "its history is still being read"),
+    ],
+)
+def test_a_forecast_that_is_not_there_yet_is_missing(given: dict[str, Any], said: str) -> None:
+    waiting = row(limit("b"), p_breach=None, **given)
+    told = week(row(limit()), waiting)
+    assert told["missing"] == [f"the forecasts of Shop ({said})"]
+    assert told["subject"] == "Nothing needs you now; 1 limit is not forecast yet"
+    assert told["verdict"] == "Nothing needs you now, but one limit is not forecast yet."
+    assert "before" not in week(waiting, soon())["verdict"]
+    assert week(row(limit()))["missing"] == []

@@ -61,6 +61,11 @@ def test_no_line_of_text_is_too_long(of: Any) -> None:
     assert all(line == line.rstrip() for line in lines)
 
 
+def test_dark_programs_get_the_dark_colours_and_paper_does_not() -> None:
+    assert "@media screen and (prefers-color-scheme:dark){" in made().html
+    assert "(not print)" not in made().html
+
+
 def test_the_page_fetches_nothing_and_says_in_words_what_pictures_show() -> None:
     assert not re.findall(r"""(?:src|href)=["'](?!data:image/png;base64,)""", made().html)
     alts = re.findall(r'alt="([^"]*)"', made().html)

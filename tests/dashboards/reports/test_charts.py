@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dashboards.reports import charts
 from dashboards.reports.charts import TOP, Bar, Drawn, Fan, bars_png, fan_png
 from dashboards.reports.weekly_charts import share_words
+from dashboards.theme import LIGHT
 from roomleft.errors import RoomleftError
 
 FIRST = date(2026, 8, 23)
@@ -35,6 +37,9 @@ CASES: dict[str, Any] = {
     "dollars are no formulas": lambda: fan_png(PAST, AHEAD, unit="usd", limit=1000, limit_name="$a$ limit"),
     "bars": lambda: bars_png([Bar("Convex deployments of the pool, both regions", 120, "+$120"), Bar("images", -33, "−$33")]),
     "bars to a limit": lambda: bars_png([Bar("spent", 0.9, "90 %"), Bar("AI budget", 1.4, "140 %")], limit=1.0, limit_name="budget"),
+    "spent and likely end": lambda: bars_png(
+        [Bar("Scribe connection pool of the primary database", 0.9, "90 %", 0.5)], limit=1.0, limit_name="budget", caption="solid: spent · pale: likely end"
+    ),
     "one bar of nothing": lambda: bars_png([Bar("x", 0.0, "$0")]),
 }  # fmt: skip
 
@@ -91,6 +96,29 @@ def test_threads_may_draw_at_the_same_time() -> None:
 def test_drawing_is_loaded_where_something_is_drawn() -> None:
     code = "import sys, dashboards.reports.charts; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Arena worlds", ["Arena worlds"]),
+        ("Scribe connection pool of the database", ["Scribe connection", "pool of the database"]),
+        ("n" * 60, ["n" * 16 + "…"]),
+    ],
+)
+def test_a_long_name_goes_on_in_a_second_line(name: str, lines: list[str]) -> None:
+    found = charts._two_lines(charts._figure(charts.WIDTH, TOP, LIGHT), name, charts.WIDTH * 0.4)
+    assert len(found) == len(lines)
+    assert found[0][:10] == lines[0][:10]
+    assert ("…" in "".join(found)) == ("…" in "".join(lines))
+
+
+def test_what_is_spent_is_drawn_darker_than_where_it_will_likely_end() -> None:
+    def solid(drawn: Drawn) -> int:
+        return sum(pixel == (10, 98, 168) for pixel in image(drawn).get_flattened_data())
+
+    part, whole = (bars_png([Bar("x", 0.9, "90 %", inner)], limit=1.0) for inner in (0.3, 0.9))
+    assert 0.2 < solid(part) / solid(whole) < 0.5
 
 
 def test_one_bar_far_beyond_the_limit_leaves_the_others_their_length() -> None:

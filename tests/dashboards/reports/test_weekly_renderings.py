@@ -15,6 +15,7 @@ from typing import Any
 from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 
 from analytics.reports.weekly import Given, content
@@ -23,6 +24,7 @@ from dashboards.reports.shown import with_pictures
 from dashboards.reports.weekly_html import MOST_BYTES, weekly_html
 from dashboards.reports.weekly_made import weekly_report
 from dashboards.reports.weekly_text import WIDTH, weekly_text
+from roomleft.limits import NextStep, State
 from tests.dashboards.reports.weekly_sample import NOW, ROWS, week
 from tests.fixtures.need import lacking
 
@@ -104,7 +106,9 @@ def test_text_reads_well_at_78_columns() -> None:
     lines = weekly_text(week()).split("\n")
     assert max(map(len, lines)) <= WIDTH
     assert all(line == line.rstrip() for line in lines)
-    assert {"DECISIONS", "WHAT MOVED THE COST", "BUDGETS", "ROOM LEFT", "WHAT WE SAID, AND WHAT CAME", "FRESHNESS"} <= set(lines)
+    assert {"DECISIONS", "WHAT MOVED THE AI COST", "BUDGETS", "ROOM LEFT", "WHAT WE SAID, AND WHAT CAME", "FRESHNESS"} <= set(
+        lines
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,6 +204,40 @@ def test_the_workbook_has_formulas_with_values() -> None:
     kinds = {re.sub(r"\d+", "", formula) for formula, _ in cells.values()}
     assert {"D-C", "E/C", "C-B", "MAX(,H-C)", "K-M", "I*", "E-D", "SUM(C:C)"} <= kinds
     assert all(value for _, value in cells.values())
+
+
+def test_the_workbook_has_every_decision_and_last_days_as_the_text_says_them() -> None:
+    own = next((row, limit) for row, limit in ROWS if row.state is State.TIGHT and limit.next_step is not None)
+    rows = [
+        (
+            replace(own[0], limit_id=f"{own[0].limit_id}{number}", order_by=NOW + timedelta(days=number - 3)),
+            replace(
+                own[1], limit_id=f"{own[1].limit_id}{number}", next_step=NextStep(f"Step {number}", Decimal(5), timedelta(days=1))
+            ),
+        )
+        for number in range(8)
+    ]
+    told = week(rows=[*rows, *ROWS])
+    book = openpyxl.load_workbook(io.BytesIO(weekly_report(told, "k").files[-1].content), data_only=True)
+    head, *lines = [list(line) for line in book["Decisions"].values]
+    every = [*told["decisions"], *told["later_decisions"]]
+    assert len(every) == len(told["decisions"]) + len(told["more_decisions"]) > 8
+    assert [line[0] for line in lines] == [each["name"] for each in every]
+    _as_said([line[head.index("Last date")] for line in lines], every, told)
+    head, *lines = [list(line) for line in book["Room left"].values]
+    _as_said([line[head.index("Order by")] for line in lines], told["capacity"], told)
+
+
+def _as_said(cells: list[Any], rows: list[Any], told: Any) -> None:
+    said = {"now": 0, "": 0, "a day": 0}
+    for cell, row in zip(cells, rows, strict=True):
+        if isinstance(cell, datetime):
+            assert cell > told["as_of"].astimezone(ZoneInfo(told["zone"])).replace(tzinfo=None)
+            assert row["by"] not in ("", "now")
+        else:
+            assert (cell or "") == row["by"]
+        said[row["by"] if row["by"] in said else "a day"] += 1
+    assert said["a day"]
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
