@@ -15,23 +15,25 @@
   // A still block: HTML that is put in as a whole, and again only when it has changed. What had the focus gets it back.
   function fill(block) {
     var words = block.getAttribute("data-html");
-    if (words === null || block.filled === words) return;
+    if (words === null || block.filled === words) return false;
     var touched = "a[href],button,summary,input", held = -1;
     if (block.contains(document.activeElement)) held = Array.prototype.indexOf.call(block.querySelectorAll(touched), document.activeElement);
     block.filled = words;
     block.innerHTML = words;
     if (held >= 0 && block.querySelectorAll(touched)[held]) block.querySelectorAll(touched)[held].focus({ preventScroll: true });
+    return true;
   }
   new MutationObserver(function (changes) {
+    var filled = false;
     changes.forEach(function (change) {
-      if (change.type === "attributes") fill(change.target);
+      if (change.type === "attributes") filled = fill(change.target) || filled;
       change.addedNodes.forEach(function (node) {
         if (node.nodeType !== 1) return;
-        if (node.hasAttribute("data-html")) fill(node);
-        node.querySelectorAll("[data-html]").forEach(fill);
+        if (node.hasAttribute("data-html")) filled = fill(node) || filled;
+        node.querySelectorAll("[data-html]").forEach(function (each) { filled = fill(each) || filled; });
       });
     });
-    count();
+    if (filled) count(); // it changes words itself: only then
   }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-html"] });
 
   function age(seconds) {
