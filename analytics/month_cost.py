@@ -123,7 +123,7 @@ def _each(
     rest = _infrastructure_ahead(books, now, until)
     found: dict[str, tuple[MonthCost, Floats | None]] = {}
     for slug, pack in books.packs.items():
-        own, plan = spent.get(slug, Cost(())), plan_of(pack)
+        own, plan = spent.get(slug, Cost(())), forecasts.plan(pack) if forecasts is not None else plan_of(pack)
         read = usage_freshness(books.store, pack, now)
         first_at = read.first_at
         made = MonthCost(

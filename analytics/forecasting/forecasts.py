@@ -67,12 +67,12 @@ class Forecasts:
         The Futures of a limit whose meter adds up over the limit's own window are a FLOW (daily sums per 24 hours), of every other a LEVEL (what the
         meter would read at the end of each day, or at its busiest or lowest hour). Raises nothing: a fault is an Outlook of NoDate.FAILED.
         """
-        subject = self._plan(pack).subject(limit.limit_id)
+        subject = self.plan(pack).subject(limit.limit_id)
         return self._of(pack, limit.limit_id, subject.recipe if subject is not None else None)
 
     def of_series(self, pack: Pack, name: str) -> Futures | Outlook:
         """The same for a series of the capacity report: `HEADING/METER` (`targets.report_series(pack)` names them), or for a target by its name."""
-        plan = self._plan(pack)
+        plan = self.plan(pack)
         subject = plan.subject(f"{pack.slug}/{name}") or plan.subject(name)
         if subject is None and name in plan.targets:
             target = plan.targets[name]
@@ -86,7 +86,7 @@ class Forecasts:
 
     def details(self, pack: Pack, limit: Limit) -> Mapping[str, Mapping[str, Any]]:
         """For pages: what the limit's targets rest on (model in words, drivers, level shifts, error against naive), by target name."""
-        subject = self._plan(pack).subject(limit.limit_id)
+        subject = self.plan(pack).subject(limit.limit_id)
         held = self._now()
         return {target.name: held.details.get(target.name, {}) for target in (subject.recipe.targets() if subject else ())}
 
@@ -147,7 +147,8 @@ class Forecasts:
         self.refresh()
         return self._held
 
-    def _plan(self, pack: Pack) -> Plan:
+    def plan(self, pack: Pack) -> Plan:
+        """The targets and subjects of a pack, worked out once for it."""
         known = self._plans.get(pack.slug)
         if known is None or known[0] is not pack:
             known = (pack, plan_of(pack))

@@ -14,6 +14,7 @@ import pytest
 
 from analytics.forecasting.calibration import Calibration
 from analytics.forecasting.futures import Futures
+from analytics.forecasting.targets import Plan, plan_of
 from analytics.headroom import headroom
 from analytics.ledger import Books
 from analytics.meter_usage import UsageFreshness
@@ -45,6 +46,9 @@ class Book:
         self, *a_day: float, why: NoDate | None = None, days: int = 90, zone: ZoneInfo = ZONE, first: date = TODAY
     ) -> None:
         self.a_day, self.why, self.days, self.zone, self.first = a_day, why, days, zone, first
+
+    def plan(self, pack: Pack) -> Plan:
+        return plan_of(pack)
 
     def of_series(self, pack: Pack, name: str) -> Futures | Outlook:
         assert name == "shop/ai"
