@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards import auth_pages
 from dashboards.answers import error_answer
+from dashboards.asking import asked_by
 from dashboards.auth_memory import Attempts, Verified
 from dashboards.auth_rules import (
     LOOPBACK_HOSTS,
@@ -129,7 +130,8 @@ class Door:
         if by_cookie and principal.csrf and _cookie(headers, self._csrf_cookie) != principal.csrf:
             # Another server on this host (cookies know no ports) may have set its own word over ours: say ours again.
             send = self._with_cookie(send, self._csrf_cookie_text(scope, principal.csrf))
-        await self._app(_with_principal(scope, principal), receive, send)
+        with asked_by(principal):
+            await self._app(_with_principal(scope, principal), receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -146,7 +148,8 @@ class Door:
             status = error.status if isinstance(error, Refused) else 503
             await send({"type": "websocket.close", "code": 4000 + status, "reason": error.what[:120]})
             return
-        await self._app(_with_principal(scope, principal), receive, send)
+        with asked_by(principal):
+            await self._app(_with_principal(scope, principal), receive, send)
 
     # Who is it?
 

@@ -18,6 +18,8 @@ class Scope(StrEnum):
     """See every page and answer of the API."""
     RESPOND = "respond"
     """Acknowledge alerts and silence them."""
+    FINANCE = "finance"
+    """See what single users cost, and decide about money: budgets, credits, contracts, allocation, closed periods."""
     ADMIN = "admin"
     """Everything, the others included."""
 
@@ -25,27 +27,35 @@ class Scope(StrEnum):
 class Role(StrEnum):
     """What a person does here: decides their scopes and the page they land on."""
 
-    ADMIN = "admin"
-    SRE = "sre"
+    VIEWER = "viewer"
+    ONCALL = "oncall"
     FINANCE = "finance"
-    ON_CALL = "on_call"
-    READER = "reader"
+    ADMIN = "admin"
 
     @property
     def scopes(self) -> frozenset[Scope]:
         """What somebody in this role may do."""
-        if self is Role.ADMIN:
-            return frozenset({Scope.ADMIN})
-        return frozenset({Scope.READ, Scope.RESPOND}) if self in (Role.SRE, Role.ON_CALL) else frozenset({Scope.READ})
+        return SCOPES_OF[self]
+
+
+SCOPES_OF = {
+    Role.VIEWER: frozenset({Scope.READ}),
+    Role.ONCALL: frozenset({Scope.READ, Scope.RESPOND}),
+    Role.FINANCE: frozenset({Scope.READ, Scope.FINANCE}),
+    Role.ADMIN: frozenset({Scope.ADMIN}),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person or a token's bearer. `csrf` is the word a browser must repeat in `X-CSRFToken`; None for a token."""
+    """A signed-in person or a token's bearer. `csrf` is the word a browser must repeat in `X-CSRFToken`; None for a token. `role` is that of a
+    person who is known here; a token and whoever came by a link for no user in particular have none.
+    """
 
     name: str
     scopes: frozenset[Scope]
     csrf: str | None = None
+    role: Role | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether this principal has the scope; admin has all of them."""

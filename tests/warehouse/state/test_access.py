@@ -184,12 +184,12 @@ def test_a_person_who_is_removed_is_out(db: StateDb) -> None:
 
 
 def test_a_user_name_is_taken_once(db: StateDb) -> None:
-    Users(db).add("ada", Role.SRE)
+    Users(db).add("ada", Role.ONCALL)
     with pytest.raises(InputError, match="already a user 'ada'"):
         Users(db).add("ada", Role.ADMIN)
     with pytest.raises(InputError):
-        Users(db).add(" ", Role.SRE)
-    assert [(user.name, user.role) for user in Users(db).list()] == [("ada", Role.SRE)]
+        Users(db).add(" ", Role.ONCALL)
+    assert [(user.name, user.role) for user in Users(db).list()] == [("ada", Role.ONCALL)]
 
 
 def test_deeds_are_audited_newest_first(db: StateDb, clock: FixedClock) -> None:

@@ -45,7 +45,7 @@ def test_the_migrations_make_exactly_the_models(db: StateDb) -> None:
 
 
 def test_opening_again_keeps_what_is_there(open_db: Callable[[], StateDb]) -> None:
-    Users(open_db()).add("ada", Role.SRE)
+    Users(open_db()).add("ada", Role.ONCALL)
     assert [user.name for user in Users(open_db()).list()] == ["ada"]
 
 
@@ -182,17 +182,17 @@ def test_a_database_that_stays_locked(tmp_path: Path, clock: FixedClock, monkeyp
     other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreLocked):
-        Users(db).add("ada", Role.SRE)
+        Users(db).add("ada", Role.ONCALL)
     assert Users(db).list() == []  # readers go on while somebody writes
     other.execute("ROLLBACK")
     other.close()
-    Users(db).add("ada", Role.SRE)
+    Users(db).add("ada", Role.ONCALL)
     db.close()
 
 
 def test_only_the_owner_may_read_the_file(tmp_path: Path, clock: FixedClock) -> None:
     db = StateDb.open(f"sqlite:///{tmp_path / 'deep' / 'state.db'}", clock)
-    Users(db).add("ada", Role.SRE)
+    Users(db).add("ada", Role.ONCALL)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep").iterdir() if path.suffix != ".lock"}
     assert set(modes.values()) == {0o600}, modes
     db.close()
