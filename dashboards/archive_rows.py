@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboards.api_recipients import listed
+from dashboards.api.recipients import listed
 from dashboards.parts import Parts
 from dashboards.reports.shown import with_pictures
 from warehouse.state.archive import Archive, Report

@@ -5,9 +5,8 @@ from __future__ import annotations
 from analytics.allocation import rules_of
 from analytics.ledger import Books
 from analytics.self_hosted import served_items
+from dashboards.parts import Parts
 from warehouse.state.terms import Terms
-
-from .parts import Parts
 
 
 def books_of(parts: Parts) -> Books:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from analytics.reports.user_cost_read import cost_report
 from collectors.records.fields import nearest, shown
 from dashboards import report_cost
-from dashboards.answers import dumps
+from dashboards.api.answers import dumps
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from dashboards.report_cost_html import cost_html

@@ -13,9 +13,9 @@ from dash.exceptions import PreventUpdate
 from fastapi import APIRouter, Request, Response
 
 from collectors.standin.switch import faults_of, switch
-from dashboards.answers import answer
+from dashboards.api.answers import answer
+from dashboards.api.bodies import read_body
 from dashboards.block import Pages
-from dashboards.bodies import read_body
 from dashboards.components.marks import badge, link
 from dashboards.filters import parse
 from dashboards.parts import Parts

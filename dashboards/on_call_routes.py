@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from dashboards.alert_page import make_alert_pages
-from dashboards.api_alerts import make_alert_api
-from dashboards.api_status import make_status_api
+from dashboards.api.alerts import make_alert_api
+from dashboards.api.status import make_status_api
 from dashboards.parts import Parts
 from dashboards.runbook_pages import make_runbook_pages
 from dashboards.status_page import make_status_pages

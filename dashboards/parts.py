@@ -10,6 +10,9 @@ from typing import Protocol
 from alerts.alert import Alert
 from analytics.catalogue import Catalogue
 from analytics.forecasting.forecasts import Forecasts
+from dashboards.alert_rows import Firing
+from dashboards.mailer import Mailer, NoMailer
+from dashboards.readiness import Readiness
 from roomleft.alerting import Alerting
 from roomleft.clock import Pacer
 from roomleft.errors import InputError, RoomleftError
@@ -22,10 +25,6 @@ from roomleft.slos import Slo
 from warehouse.state import StateDb
 from warehouse.store import Store
 from warehouse.writer import Writer
-
-from .alert_rows import Firing
-from .mailer import Mailer, NoMailer
-from .readiness import Readiness
 
 SLACK = timedelta(seconds=30)
 """What reading, rolling up and measuring may take on the wall, together."""

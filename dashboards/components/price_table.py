@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from dash import html
 
 from dashboards import wording
-from dashboards.api_prices import Row, age_of_list
+from dashboards.api.prices import Row, age_of_list
 from dashboards.components.marks import badge, link
 from dashboards.filters import Filters
 from roomleft.units import IMAGE_KIND

@@ -17,7 +17,7 @@ from analytics.economics_answer import cents, token_calls, verdict
 from analytics.economics_periods import BY_DEFAULT, NAMES
 from analytics.economics_read import Told, wanted_share
 from dashboards import wording
-from dashboards.api_economics import read_economics
+from dashboards.api.economics import read_economics
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import chart_card, graph

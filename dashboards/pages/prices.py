@@ -11,7 +11,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboards import wording
-from dashboards.api_prices import ALL_CLASSES, CSV_PATH, STANDARD, Row, asked_instant, in_class, prices, unpriced
+from dashboards.api.prices import ALL_CLASSES, CSV_PATH, STANDARD, Row, asked_instant, in_class, prices, unpriced
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.marks import age, glyph, link

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlencode
 from dash import Dash, Input, Output, State, dcc, html
 
 from dashboards import wording
+from dashboards.api.quarantine import STREAMS
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.marks import age, glyph, link
 from dashboards.filters import Filters, parse
 from dashboards.parts import SourceStatus
-from dashboards.quarantine import STREAMS
 from dashboards.shell import Id as Shell
 from roomleft.packs import Pack
 from warehouse.quarantine import quarantine_counts

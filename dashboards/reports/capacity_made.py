@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.answers import dumps
+from dashboards.api.answers import dumps
 from dashboards.reports.capacity_facts import subject
 from dashboards.reports.capacity_html import attached, capacity_html
 from dashboards.reports.capacity_pictures import capacity_pictures

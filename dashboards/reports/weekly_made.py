@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.answers import dumps
+from dashboards.api.answers import dumps
 from dashboards.reports.weekly_charts import weekly_pictures
 from dashboards.reports.weekly_html import weekly_html
 from dashboards.reports.weekly_text import weekly_text

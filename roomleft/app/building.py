@@ -12,34 +12,34 @@ from starlette.types import ASGIApp
 from analytics.catalogue import Catalogue
 from collectors.platform_api.progress import progress
 from dashboards.alert_rows import firings_between
-from dashboards.api import close_api, install_errors, make_api
-from dashboards.api_acknowledge import make_acknowledge_api
-from dashboards.api_allocation import make_allocation_api
-from dashboards.api_anomalies import make_anomaly_api
-from dashboards.api_budgets import make_budget_api
-from dashboards.api_capacity import make_capacity_api
-from dashboards.api_economics import make_economics_api
-from dashboards.api_forecasts import make_forecast_api
-from dashboards.api_forget import make_forget_api
-from dashboards.api_ledger import make_ledger_api
-from dashboards.api_litellm import make_litellm
-from dashboards.api_otlp import make_otlp
-from dashboards.api_pagerduty import make_pagerduty_api
-from dashboards.api_prices import make_price_api
-from dashboards.api_recipients import make_recipient_api
-from dashboards.api_report_archive import make_report_archive_api
-from dashboards.api_reports import make_report_api
-from dashboards.api_reprice import make_reprice_api
-from dashboards.api_silences import make_silence_api
-from dashboards.api_slos import make_slo_api
-from dashboards.apidocs import make_apidocs
+from dashboards.api.acknowledge import make_acknowledge_api
+from dashboards.api.allocation import make_allocation_api
+from dashboards.api.anomalies import make_anomaly_api
+from dashboards.api.budgets import make_budget_api
+from dashboards.api.capacity import make_capacity_api
+from dashboards.api.docs import make_apidocs
+from dashboards.api.economics import make_economics_api
+from dashboards.api.forecasts import make_forecast_api
+from dashboards.api.forget import make_forget_api
+from dashboards.api.ledger import make_ledger_api
+from dashboards.api.litellm import make_litellm
+from dashboards.api.otlp import make_otlp
+from dashboards.api.pagerduty import make_pagerduty_api
+from dashboards.api.prices import make_price_api
+from dashboards.api.program import close_api, install_errors, make_api
+from dashboards.api.quarantine import make_quarantine
+from dashboards.api.recipients import make_recipient_api
+from dashboards.api.report_archive import make_report_archive_api
+from dashboards.api.reports import make_report_api
+from dashboards.api.reprice import make_reprice_api
+from dashboards.api.silences import make_silence_api
+from dashboards.api.slos import make_slo_api
 from dashboards.app import build_pages
-from dashboards.auth import Door
-from dashboards.auth_rules import hosts_for
+from dashboards.door.door import Door
+from dashboards.door.rules import hosts_for
 from dashboards.fault_tray import make_fault_routes
 from dashboards.on_call_routes import make_on_call
 from dashboards.parts import Parts, slack_of
-from dashboards.quarantine import make_quarantine
 from dashboards.readiness import Check, Readiness
 from jobs.alert import ALERT
 from jobs.anomaly import Anomalies, anomaly_job

@@ -69,7 +69,7 @@ def _public_url(settings: Settings, alerting: Alerting) -> Finding:
         return Finding("public URL", False, f"{url[:200]} is no http address", hint)
     if _is_this_machine(host):
         return Finding("public URL", False, f"{url[:200]} leads every reader to their own machine", hint)
-    from dashboards.auth_rules import hosts_for
+    from dashboards.door.rules import hosts_for
 
     known = hosts_for(settings.host, settings.allowed_hosts)
     if known is not None and host.lower() not in {name.lower() for name in known}:

@@ -145,12 +145,12 @@ class _Own:
         self._state, self._settings, self._platforms = state, settings, platforms
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
-        from dashboards.api_recipients import add, document
+        from dashboards.api.recipients import add, document
 
         return dict(document(add(self._state, body, self._platforms, WHO), self._mailer()))
 
     def listed(self) -> dict[str, Any]:
-        from dashboards.api_recipients import listed
+        from dashboards.api.recipients import listed
 
         return dict(listed(self._state, self._mailer()))
 

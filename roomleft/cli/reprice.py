@@ -71,7 +71,7 @@ def _asking() -> Iterator[Ask]:
         return
     from analytics.reprice import Asked, refuse_settled, reprice
     from analytics.reprice_rates import rates_known
-    from dashboards.api_reprice import note, told
+    from dashboards.api.reprice import note, told
     from roomleft.app.pricing import catalogue_of
     from roomleft.cli.packs_here import packs_in_force
     from roomleft.clock import Clock

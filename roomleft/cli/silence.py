@@ -190,13 +190,13 @@ class _Own:
         self._state = state
 
     def add(self, body: dict[str, Any]) -> str:
-        from dashboards.api_silences import change
+        from dashboards.api.silences import change
 
         return str(change(self._state, body, WHO, self._state.clock.now()))
 
     def listed(self) -> list[dict[str, Any]]:
         from alerts.book import Book
-        from dashboards.api_silences import listed
+        from dashboards.api.silences import listed
 
         now = self._state.clock.now()
         return listed(self._state, Book(self._state).active(now), (), now)
@@ -207,7 +207,7 @@ class _Own:
         Silences(self._state).end(number, who=WHO, now=self._state.clock.now())
 
     def take(self, episode: str, body: dict[str, Any]) -> dict[str, Any]:
-        from dashboards.api_acknowledge import acknowledge
+        from dashboards.api.acknowledge import acknowledge
 
         return acknowledge(self._state, episode, body, WHO, self._state.clock.now(), source="cli")
 

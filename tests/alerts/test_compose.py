@@ -20,8 +20,8 @@ from alerts.compose import Words, reading, room_left, runs_out
 from alerts.groups import Group, thread_of
 from alerts.notice import Kind, Notice, Why
 from alerts.notice_json import notice_of, notice_text
+from dashboards.api.reload_audit import note_reload
 from dashboards.parts import Reloaded
-from dashboards.reload_audit import note_reload
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreError
 from roomleft.findings import AlertState, Severity

@@ -59,7 +59,7 @@ def test_the_intended_imports_are_fine(tmp_path: Path) -> None:
         ("roomleft/limits.py", "import warehouse.store", "The vocabulary imports nothing else of ours"),
         ("roomleft/limits.py", "import roomleft.app", "The vocabulary imports nothing else of ours"),
         ("warehouse/writer.py", "import duckdb", "Only warehouse.store imports duckdb"),
-        ("dashboards/api.py", "def answer():\n    import duckdb", "Only warehouse.store imports duckdb"),
+        ("dashboards/answers.py", "def answer():\n    import duckdb", "Only warehouse.store imports duckdb"),
         ("analytics/report.py", "import plotly.graph_objects", "No Dash and no plotly below dashboards"),
         ("roomleft/limits.py", "from dash import html", "No Dash and no plotly below dashboards"),
         ("jobs/measure.py", "import pytest", "The product imports no test library"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from dashboards.api import install_errors
-from dashboards.api_budgets import make_budget_api
+from dashboards.api.budgets import make_budget_api
+from dashboards.api.program import install_errors
 from tests.browser.serving import serving
 from tests.dashboards.test_budget_meaning import EACH, PER
 from tests.dashboards.test_budgets import World

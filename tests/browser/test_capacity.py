@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from dashboards.api import install_errors
-from dashboards.api_recipients import make_recipient_api
-from dashboards.api_report_archive import make_report_archive_api
+from dashboards.api.program import install_errors
+from dashboards.api.recipients import make_recipient_api
+from dashboards.api.report_archive import make_report_archive_api
 from tests.browser.serving import serving
 from tests.dashboards.forecast_world import World, forecast_world
 from tests.fixtures.browser import OpenWindow

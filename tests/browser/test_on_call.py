@@ -11,9 +11,9 @@ from playwright.sync_api import Dialog, Page, expect
 
 from alerts.acknowledgements import Acknowledgements
 from alerts.silences import Silences
-from dashboards.api import install_errors
-from dashboards.api_acknowledge import make_acknowledge_api
-from dashboards.api_silences import make_silence_api
+from dashboards.api.acknowledge import make_acknowledge_api
+from dashboards.api.program import install_errors
+from dashboards.api.silences import make_silence_api
 from dashboards.on_call_routes import make_on_call
 from tests.browser.serving import serving
 from tests.dashboards.alert_world import AlertWorld, alert_world

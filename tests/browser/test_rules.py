@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Locator, Page, expect
 
-from dashboards.api import install_errors
-from dashboards.api_allocation import make_allocation_api
+from dashboards.api.allocation import make_allocation_api
+from dashboards.api.program import install_errors
 from roomleft.clock import FixedClock
 from tests.analytics.test_allocated_cost import PACKS
 from tests.browser.serving import serving

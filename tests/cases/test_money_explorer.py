@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from analytics.ledger import ADDED, DIMENSIONS, Books, Question
-from dashboards.api import install_errors
-from dashboards.api_ledger import make_ledger_api
+from dashboards.api.ledger import make_ledger_api
+from dashboards.api.program import install_errors
 from dashboards.cost_asked import kept
 from dashboards.filters import parse
 from roomleft.clock import FixedClock

@@ -22,9 +22,9 @@ from dashboards.alert_page import AlertPage, _gathered
 from dashboards.alert_page_chart import Asked, Point, chart, span_of, spread
 from dashboards.alert_page_html import alert_html
 from dashboards.alert_rows import is_held_untold
-from dashboards.api import install_errors
+from dashboards.api.program import install_errors
 from dashboards.app import build_pages
-from dashboards.auth import Door
+from dashboards.door.door import Door
 from dashboards.on_call_routes import make_on_call
 from dashboards.runbook_pages import FOLDER, html_of, make_runbook_pages, runbook_href
 from tests.dashboards.alert_world import RULES, SLOW, AlertWorld, alert_world, looked, withhold

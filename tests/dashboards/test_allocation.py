@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from analytics.allocated_cost import Allocation, Part
-from dashboards.api import install_errors
-from dashboards.api_allocation import make_allocation_api
-from dashboards.api_reprice import make_reprice_api
+from dashboards.api.allocation import make_allocation_api
+from dashboards.api.program import install_errors
+from dashboards.api.reprice import make_reprice_api
 from dashboards.filters import parse
 from dashboards.pages.allocation import _cents, _stack, open_list, shown_kinds, whole
 from dashboards.parts import Parts

@@ -17,8 +17,8 @@ import yaml
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dashboards.api import install_errors
-from dashboards.api_budgets import make_budget_api
+from dashboards.api.budgets import make_budget_api
+from dashboards.api.program import install_errors
 from dashboards.app import build_pages
 from dashboards.parts import Parts
 from jobs.measure import measure

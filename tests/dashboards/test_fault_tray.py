@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dashboards.api import install_errors
+from dashboards.api.program import install_errors
 from dashboards.fault_tray import make_fault_routes, tray_body
 from dashboards.parts import Parts
 from roomleft import demo

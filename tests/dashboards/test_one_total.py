@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 
 from analytics.ledger import Costs
 from dashboards import reads
-from dashboards.api import install_errors
-from dashboards.api_allocation import make_allocation_api
-from dashboards.api_ledger import make_ledger_api
+from dashboards.api.allocation import make_allocation_api
+from dashboards.api.ledger import make_ledger_api
+from dashboards.api.program import install_errors
 from dashboards.filters import Filters
 from roomleft.money import MINUS
 from tests.dashboards.conftest import Driven, texts

@@ -16,8 +16,8 @@ from plotly.utils import PlotlyJSONEncoder
 from starlette.testclient import TestClient
 
 from analytics.pricing import rates_table
-from dashboards.api import install_errors
-from dashboards.api_prices import CSV_PATH, make_price_api, prices, unpriced
+from dashboards.api.prices import CSV_PATH, make_price_api, prices, unpriced
+from dashboards.api.program import install_errors
 from dashboards.components.price_table import exact_usd, price_table, unit_name, unit_price
 from dashboards.filters import parse
 from dashboards.pages.prices import sentence, unpriced_table

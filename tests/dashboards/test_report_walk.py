@@ -25,8 +25,8 @@ from analytics.headroom import headroom
 from analytics.reports import capacity, weekly
 from analytics.reports import weekly_words as say
 from dashboards import capacity_words, wording
-from dashboards.answers import dumps
-from dashboards.api_forecasts import read_forecasts
+from dashboards.api.answers import dumps
+from dashboards.api.forecasts import read_forecasts
 from dashboards.headroom_rows import headroom_rows
 from dashboards.limit_rows import LimitRow
 from dashboards.parts import Parts

@@ -18,9 +18,9 @@ from analytics.meter_usage import usage_freshness
 from analytics.reports import capacity, weekly
 from analytics.reports.tiers import tier_rows
 from dashboards import record_words, wording
-from dashboards.answers import dumps
-from dashboards.api import install_errors
-from dashboards.api_ledger import make_ledger_api
+from dashboards.api.answers import dumps
+from dashboards.api.ledger import make_ledger_api
+from dashboards.api.program import install_errors
 from dashboards.reports.capacity_read import read_capacity
 from dashboards.reports.weekly_read import read_weekly
 from roomleft.limits import Kind

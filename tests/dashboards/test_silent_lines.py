@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.api_reports import read_health
+from dashboards.api.reports import read_health
 from dashboards.pages.platform_inside import layers_block
 from dashboards.parts import Parts
 from roomleft.clock import FixedClock

@@ -15,7 +15,7 @@ import pytest
 
 from alerts.alert import Event, Happened
 from alerts.book import Book
-from dashboards.api_slos import make_slo_api
+from dashboards.api.slos import make_slo_api
 from dashboards.parts import Parts
 from dashboards.slo_rows import incidents, recoveries, slo_rows
 from dashboards.slo_words import verdict

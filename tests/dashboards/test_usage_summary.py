@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dashboards.api import install_errors, make_api
+from dashboards.api.program import install_errors, make_api
 from tests.dashboards.sample_rows import NOW, sample_parts
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import usage_event

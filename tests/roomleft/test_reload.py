@@ -11,7 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.testclient import TestClient
 
-from dashboards.api_sources import add_source_routes
+from dashboards.api.sources import add_source_routes
 from dashboards.parts import Parts, Reloaded
 from roomleft.errors import PackError
 from tests.alerts.paging import quick_state

@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dashboards.api import install_errors
-from dashboards.api_reports import make_report_api
+from dashboards.api.program import install_errors
+from dashboards.api.reports import make_report_api
 from dashboards.parts import Parts
 from roomleft.cli import report as command
 from roomleft.errors import InputError, RoomleftError

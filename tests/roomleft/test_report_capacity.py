@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 import roomleft.cli.report_capacity as command
 from analytics.forecasting.futures import Futures
 from dashboards import reads
-from dashboards.api import install_errors
-from dashboards.api_capacity import make_capacity_api
+from dashboards.api.capacity import make_capacity_api
+from dashboards.api.program import install_errors
 from dashboards.parts import Parts
 from dashboards.reports import capacity_made, capacity_read
 from dashboards.reports.capacity_read import read_capacity

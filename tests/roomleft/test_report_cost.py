@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from openpyxl import load_workbook
 from starlette.testclient import TestClient
 
-from dashboards.api import install_errors
-from dashboards.api_economics import make_economics_api
+from dashboards.api.economics import make_economics_api
+from dashboards.api.program import install_errors
 from dashboards.parts import Parts
 from dashboards.readiness import Readiness
 from roomleft.cli import report as command

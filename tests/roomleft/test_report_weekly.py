@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import roomleft.cli.report_weekly as command
-from dashboards.api import install_errors
-from dashboards.api_recipients import make_recipient_api
-from dashboards.api_report_archive import make_report_archive_api
+from dashboards.api.program import install_errors
+from dashboards.api.recipients import make_recipient_api
+from dashboards.api.report_archive import make_report_archive_api
 from dashboards.parts import slack_of
 from roomleft.alerting import Alerting
 from roomleft.app.reporting import Reporting

@@ -15,7 +15,7 @@ from analytics.reports.user_cost import Asked, Given, content
 from analytics.reports.user_cost_peak import at_peak
 from analytics.reports.user_cost_projection import projection
 from analytics.reports.user_cost_read import cost_report
-from dashboards.answers import dumps
+from dashboards.api.answers import dumps
 from dashboards.report_cost import sentence, text
 from roomleft.packs import Pack
 from roomleft.packs_parts import PeakHours
