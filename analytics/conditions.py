@@ -211,7 +211,7 @@ class Looking:
             case SqlIs():
                 text = asked_at(sql_text(leaf, rule, view), at)
                 if text not in self._asked:
-                    self._asked[text] = view.store.ask(text, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S)
+                    self._asked[text] = view.store.ask(text, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S, see_users=True)
                 return sql_board(leaf, rule, view, self._asked[text])
             case OwnIs():
                 return own_board(leaf, rule, view, at)

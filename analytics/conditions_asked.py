@@ -61,7 +61,7 @@ class Snapshot:
 
     def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
         """As the store's, which asks in a transaction of its own."""
-        return self._store.ask(sql, row_limit=row_limit, time_limit_s=time_limit_s)
+        return self._store.ask(sql, row_limit=row_limit, time_limit_s=time_limit_s, see_users=True)
 
     def as_store(self) -> Store:
         """For those who only read."""

@@ -252,7 +252,9 @@ def chance_words(limit: Limit, line: Line, chance: float, *, holds: bool) -> str
 
 def facts_of(limit: Limit, row: Mapping[str, Any], at: datetime) -> dict[str, str]:
     """Words for templates and pages about a row of headroom."""
-    facts = {"limit_id": limit.limit_id, "title": limit.title, "state": str(row["state"]), "subject": str(row["subject"] or "")}
+    facts = {"limit_id": limit.limit_id, "title": limit.title, "state": str(row["state"])}
+    # Who reads a notice is not known, so nobody is told of one who used most of a limit for each user.
+    facts["subject"] = "one user" if limit.per_user and row["subject"] else str(row["subject"] or "")
     facts["amount"] = amount_text(row["amount"], limit.unit)
     if row["used"] is not None:
         facts["used"] = amount_text(row["used"], limit.unit)

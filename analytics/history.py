@@ -335,7 +335,7 @@ class Replaying(Looking):
         for i in places.tolist():
             question = asked_at(text, instant_of(int(instants.at[i])))
             try:
-                answer = self.scene.view.store.ask(question, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S)
+                answer = self.scene.view.store.ask(question, row_limit=MOST_ROWS + 1, time_limit_s=ASK_FOR_S, see_users=True)
                 boards.append(sql_board(leaf, rule, self.scene.view, answer))
             except RoomleftError as error:
                 boards.append(untold(Unknown.ERROR, str(error), 1))

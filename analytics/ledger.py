@@ -18,7 +18,7 @@ from analytics.allocation import ASSIGNABLE, Allocated, Rule, whose
 from analytics.infrastructure import NANO, InfrastructureRow, Served, infrastructure_spread, taken_by_usage
 from analytics.ledger_cost import ADDED, INFRASTRUCTURE, KEPT_BY_DAY, NOT_GIVEN, OTHERS, SHARED, ZERO, Cost, Kind, by_kind, summed
 from analytics.ledger_sql import COLUMNS, USER_COLUMNS, statement, user_statement, values_statement
-from roomleft.errors import InputError
+from roomleft.errors import InputError, UsersHidden
 from roomleft.packs import Pack
 from roomleft.timespan import midnight, utc
 from warehouse.store import Store
@@ -125,16 +125,21 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where the ledger reads: the warehouse, the packs in force, the mapping rules, and which items serve models."""
+    """Where the ledger reads: the warehouse, the packs in force, the mapping rules, and which items serve models. `see_users`: whether who asks
+    may see what single users cost.
+    """
 
     store: Store
     packs: Mapping[str, Pack]
     rules: Sequence[Rule] = ()
     served: Sequence[Served] = ()
+    see_users: bool = False
 
     def costs(self, question: Question, now: datetime) -> Costs:
-        """What it cost. Raises InputError for a question that cannot be answered, StoreError."""
+        """What it cost. Raises InputError for a question that cannot be answered, UsersHidden for one of users, StoreError."""
         asked = question.checked()
+        if asked.of_users and not self.see_users:
+            raise UsersHidden("cost by user")
         since, until = quarter_of(asked.since), quarter_after(asked.until)
         days: tuple[str, date, date] | None = None
         if asked.of_users:

@@ -10,6 +10,7 @@ from typing import Any
 
 from analytics.allocation import Rule
 from analytics.ledger_sql import raw_tests
+from roomleft.errors import UsersHidden
 from roomleft.units import BUCKETS
 from warehouse.ingest.quantities import UNITS, parent_of
 from warehouse.store import Store, as_rows
@@ -114,18 +115,29 @@ def usage_rows(
     *,
     count: int = 50,
     skip: int = 0,
+    see_users: bool = False,
 ) -> UsageRows:
-    """The usage behind a figure: `where` as in a Question, `span` what its answer covers. Raises InputError, StoreError."""
+    """The usage behind a figure: `where` as in a Question, `span` what its answer covers. Without `see_users` no row has a user, and none can
+    be asked for. Raises InputError, UsersHidden, StoreError.
+    """
+    if "user" in where and not see_users:
+        raise UsersHidden("the rows of a user")
     tests, params, shared = raw_tests(where, rules)
     condition = " AND ".join(tests) or "true"
     given = {"since": span[0], "until": span[1], **params}
-    page = as_rows(store.select(ROWS.format(tests=condition), {**given, "count": count, "skip": skip}))
+    rows = as_rows(store.select(ROWS.format(tests=condition), {**given, "count": count, "skip": skip}))
+    page = rows if see_users else [without_user(row) for row in rows]
     (told,) = as_rows(store.select(COUNT.format(tests=condition), given))
     return UsageRows(page, told["rows"], told["requests"], told["first_at"], shared)
 
 
-def explained(store: Store, source: str, event_id: str, at: datetime) -> Explained | None:
-    """A row and where its cost comes from; None if there is no such row."""
+def without_user(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of usage that does not say whose it is: it has no `user_id` at all."""
+    return {name: value for name, value in row.items() if name != "user_id"}
+
+
+def explained(store: Store, source: str, event_id: str, at: datetime, *, see_users: bool = False) -> Explained | None:
+    """A row and where its cost comes from; None if there is no such row. Without `see_users` not whose it is."""
     key = {"source": source, "event_id": event_id, "at": at}
     found = as_rows(store.select(ONE, key))
     if not found:
@@ -156,7 +168,7 @@ def explained(store: Store, source: str, event_id: str, at: datetime) -> Explain
                 so_far - came_to,
             )
         )
-    return Explained(found[0], revisions)
+    return Explained(found[0] if see_users else without_user(found[0]), revisions)
 
 
 def ids_of(price_id: str | None) -> list[str]:

@@ -224,7 +224,7 @@ class Meters:
             raise PackError(f"cannot be read: {error.strerror}", str(path), "the query file stands beside the pack") from error
         for name, instant in (("$window_start", start), ("$window_end", end)):
             text = text.replace(name, f"TIMESTAMPTZ '{instant:%Y-%m-%d %H:%M:%S.%f}+00'")
-        rows = as_rows(self.store.ask(text.strip().rstrip(";"), row_limit=2))
+        rows = as_rows(self.store.ask(text.strip().rstrip(";"), row_limit=2, see_users=True))
         if len(rows) != 1 or "value" not in rows[0]:
             raise PackError("the query must give one row with a column named value", str(path), f"it gave {len(rows)} rows")
         value, observed_at = rows[0]["value"], rows[0].get("observed_at") or self.now

@@ -193,7 +193,7 @@ def asked_value(store: Store, text: str, start: datetime, end: datetime, where: 
     """The `value` (and `observed_at`, where it tells) of a query over [start, end). Raises QueryRefused, QueryTimeout, StoreError."""
     for name, instant in (("$window_start", start), ("$window_end", end)):
         text = text.replace(name, f"TIMESTAMPTZ '{instant:%Y-%m-%d %H:%M:%S.%f}+00'")
-    rows = as_rows(store.ask(text.strip().rstrip(";"), row_limit=2))
+    rows = as_rows(store.ask(text.strip().rstrip(";"), row_limit=2, see_users=True))
     if len(rows) != 1 or "value" not in rows[0]:
         raise InputError(f"the query must give one row with a column named value, it gave {len(rows)} rows", where)
     value = rows[0]["value"]

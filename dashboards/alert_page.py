@@ -24,7 +24,7 @@ from dashboards.alert_page_html import alert_html
 from dashboards.alert_rows import Delivery
 from dashboards.alert_words import AlertLine, began_at
 from dashboards.parts import Parts
-from dashboards.plain_pages import NAV, html_answer, plain_page
+from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
 from roomleft.errors import RoomleftError
 from roomleft.findings import AlertState
 from roomleft.timespan import known_zones
@@ -69,14 +69,14 @@ def make_alert_pages(parts: Parts) -> APIRouter:
     async def page(request: Request, alert: Alert | None, named: str, trouble: str = "", status: int = 200) -> Response:
         if alert is None:
             body = f'<h1>There is no alert {escape(named[:200])}</h1><p>It may be long over. <a href="/on-call">On call</a> shows what fires now.</p>'
-            return html_answer(plain_page("No such alert", body, nav=NAV), 404)
+            return html_answer(keeping(plain_page("No such alert", body, nav=NAV), request.url.query), 404)
         found = await asyncio.to_thread(_gathered, parts, alert, _zone(request, parts, alert), _csrf(request))
         if found.line.rule is not None:
             rule = found.line.rule
             drawn = await asyncio.to_thread(asked.points, rule, alert.fingerprint, found.span)
             found = replace(found, points=drawn)
         found = replace(found, said=SAID.get(request.query_params.get("said", ""), ""), trouble=trouble)
-        return html_answer(alert_html(found), status)
+        return html_answer(keeping(alert_html(found), request.url.query), status)
 
     @router.get("/alerts/{episode}", include_in_schema=False)
     async def by_episode(episode: str, request: Request) -> Response:

@@ -154,7 +154,7 @@ def chart(
     for label in deploy_labels(deploys, span, zone, 0.3):
         side = {"left": "left", "right": "right", "center": ""}[label.anchor]
         labels.append(
-            f'<span class="d {side}" style="left:{label.place * 100:.1f}%" title="{_attr(label.hover)}">{escape(label.text)}</span>'
+            f'<span class="d {side}" style="left:{label.place * 100:.1f}%" title="{_attr(", ".join(label.told))}">{escape(label.text)}</span>'
         )
     if values:
         shapes += _curve(drawn, values, lines, words, x, labels)
@@ -254,4 +254,4 @@ def _hours(span: tuple[datetime, datetime], zone: ZoneInfo) -> list[str]:
 
 
 def _attr(text: str) -> str:
-    return escape(text.replace("<br>", ", "), quote=True)
+    return escape(text, quote=True)

@@ -15,6 +15,7 @@ import yaml
 from dashboards import alert_page_chart, alert_words, wording
 from dashboards.alert_rows import Delivery
 from dashboards.alert_words import AlertLine
+from dashboards.door.deeds import needs
 from dashboards.pages.on_call_deliveries import OUTCOMES
 from dashboards.plain_pages import NAV, glyph, plain_page
 from dashboards.runbook_pages import runbook_href
@@ -23,6 +24,7 @@ from roomleft.packs_write import span_text
 from roomleft.rules import Rule
 from roomleft.rules_when import LEADING, All, Any_, Leaf
 from roomleft.wording import said_once
+from warehouse.state import Scope
 
 if TYPE_CHECKING:
     from dashboards.alert_page import AlertPage
@@ -145,6 +147,8 @@ def _acts(page: AlertPage) -> str:
     )
     if alert.state is AlertState.RESOLVED or not alert.episode:
         return f'<div class="acts" id="act">{runbook}</div>'
+    if lacking := needs(Scope.RESPOND):
+        return f'<div class="acts" id="act"><span class="dim">{lacking}: to acknowledge or silence</span>{runbook}</div>'
     base = f"/alerts/{quote(alert.episode, safe='')}"
     tail = f"?tz={quote(page.zone.key, safe='')}"
     taken = line.taken is not None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.anomalies.finding import Anomaly, headline
+from analytics.anomalies.finding import Anomaly, headline, without_users
 from analytics.anomalies.marks import Form, one_in
 from analytics.anomalies.series import wholes
 from analytics.anomalies.storing import anomalies, mark_as_known
 from analytics.forecasting.targets import plan_of
 from collectors.records.fields import nearest
+from dashboards.door.asking import may_see_users
 from dashboards.parts import Parts
 from roomleft.errors import InputError, RoomleftError
 from roomleft.packs import Pack
@@ -30,11 +32,18 @@ def recent(
     parts: Parts, since: datetime, until: datetime, *, platform: str | None = None, form: str | None = "screen", most: int = 200
 ) -> list[Anomaly]:
     """The anomalies about [since, until), newest first. Raises StoreError."""
-    return anomalies(parts.store, since, until, platform=platform, form=form, most=most)
+    found = anomalies(parts.store, since, until, platform=platform, form=form, most=most)
+    return [as_asked(each) for each in found]
+
+
+def as_asked(found: Anomaly) -> Anomaly:
+    """The same as far as who asks may see it."""
+    return found if may_see_users() else replace(found, causes=without_users(found.causes))
 
 
 def document(found: Anomaly) -> dict[str, Any]:
-    """One of them as JSON."""
+    """One of them as JSON, as far as who asks may see it."""
+    found = as_asked(found)
     step = timedelta(seconds=found.step_s)
     return {
         "anomaly_id": found.anomaly_id,

@@ -11,12 +11,16 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse
 
-from dashboards import drawer, exports, exports_cost, exports_reports, fault_tray, notices
+from dashboards import drawer, exports, exports_chart, exports_cost, exports_reports, fault_tray, moved, notices, way
+from dashboards.account_menu import account_menu
 from dashboards.block import Pages
-from dashboards.components import states
+from dashboards.components.sheets import sheets
 from dashboards.filters import Filters, parse
+from dashboards.first_paint import Painted, filled
 from dashboards.pages import (
+    account,
     allocation,
+    audit,
     budgets,
     capacity,
     capacity_forecasts,
@@ -26,9 +30,11 @@ from dashboards.pages import (
     cost_rows,
     cost_tabs,
     economics,
+    glossary,
     on_call,
     on_call_tabs,
     overview,
+    people,
     platform_home,
     prices,
     reports,
@@ -36,7 +42,8 @@ from dashboards.pages import (
     sources,
 )
 from dashboards.parts import Parts
-from dashboards.shell import Id, bottom_links, controls, nav_links, shell
+from dashboards.shared import Shared
+from dashboards.shell import Id, bottom_links, brand_link, controls, gear_links, nav_links, shell, top_names
 from dashboards.snapshot import Snapshots
 from dashboards.transfer import Transfer
 
@@ -52,6 +59,7 @@ INDEX = """<!DOCTYPE html>
 {%favicon%}
 <link rel="preload" href="/assets/inter.woff2" as="font" type="font/woff2" crossorigin>
 <script src="/assets/theme.js"></script>
+<script src="/assets/first.js"></script>
 {%css%}
 </head>
 <body>
@@ -67,13 +75,14 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
     pages = Pages(parts, Snapshots())
     exports.add_routes(server, parts)
     exports_cost.add_routes(server, parts)
+    exports_chart.add_routes(server, parts)
     exports_reports.add_routes(server, parts)
     capacity_record.add_routes(server, parts)
-    app = Dash(
+    app = Painted(
         "roomleft",
         server=server,
         assets_folder=str(ASSETS),
-        assets_ignore=r"theme\.js|.*\.(txt|woff2)",
+        assets_ignore=r"theme\.js|first\.js|.*\.(txt|woff2)",
         index_string=INDEX,
         title="Roomleft",
         update_title="",
@@ -82,11 +91,25 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         serve_locally=True,
     )
     server.add_middleware(Transfer)
-    frame = shell(demo=parts.settings.demo)
-    app.layout = html.Div([frame, fault_tray.tray()]) if parts.settings.demo else frame
+    server.add_middleware(Shared, outputs=app.callback_map)
+
+    def lay_out(path: str | None, search: str) -> html.Div:
+        known: dict[str, Any] = {Id.ACCOUNT: account_menu()}
+        if path is not None:
+            filters = parse(path, search)
+            known |= dict(zip(AROUND, around(filters, parts), strict=True)) | {Id.PAGE: page_of(parse(path, ""), parts)}
+        whole = html.Div([shell(demo=parts.settings.demo, at=None if path is None else (path, search)), *sheets()])
+        if parts.settings.demo:
+            whole.children.append(fault_tray.tray())
+        return filled(whole, known)
+
+    app.lay_out = lay_out
+    app.layout = app.layout_asked
     _frame(app, pages)
     for page in (
         overview,
+        account,
+        audit,
         budgets,
         capacity,
         capacity_forecasts,
@@ -99,6 +122,7 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         economics,
         on_call,
         on_call_tabs,
+        people,
         platform_home,
         prices,
         reports,
@@ -125,6 +149,7 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
         finally:
             reset_current_request(token)
 
+    moved.add_redirects(server)
     for path in (
         "/budgets",
         "/capacity",
@@ -132,8 +157,12 @@ def _page_routes(server: FastAPI, app: Dash) -> None:
         "/cost",
         "/cost/{rest:path}",
         "/slos",
+        glossary.PATH,
         "/sources",
         "/prices",
+        people.PATH,
+        audit.PATH,
+        account.PATH,
         "/reports",
         "/platforms",
         "/platforms/{rest:path}",
@@ -172,34 +201,51 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
         return reports.layout()
     if path == slos.PATH:
         return slos.layout()
+    if path == glossary.PATH:
+        return glossary.layout()
     if path == sources.PATH:
         return sources.layout()
+    if path == people.PATH:
+        return people.layout()
+    if path == audit.PATH:
+        return audit.layout()
+    if path == account.PATH:
+        return account.layout()
     if path == platform_home.PATH or path.startswith(f"{platform_home.PATH}/"):
         found = platform_home.layout(path, parts.packs)
         if found is not None:
             return found
-    return [
-        states.empty(f"There is no page {filters.path}.", [html.A("Overview", href="/", className="button", **{"data-nav": "1"})])
-    ]
+    return way.not_found(filters, parts.packs, top_names())
+
+
+AROUND = (Id.NAV, Id.BOTTOM, Id.CONTROLS, Id.BRAND, Id.GEAR, Id.CRUMBS, Id.WAY)
+"""What of the frame the address decides."""
+
+
+def around(filters: Filters, parts: Parts) -> tuple[Any, ...]:
+    """The children of each of `AROUND`."""
+    packs = parts.packs
+    bars = nav_links(filters), bottom_links(filters), controls(filters, packs, parts.clock.now())
+    named = brand_link(filters), gear_links(filters), way.crumbs(filters, packs, top_names())
+    return *bars, *named, way.notes(filters, packs)
 
 
 def _frame(app: Dash, pages: Pages) -> None:
     parts = pages.parts
 
-    @app.callback(Output(Id.PAGE, "children"), Input(Id.URL, "pathname"))
+    # The first time, the layout holds both already.
+    @app.callback(Output(Id.PAGE, "children"), Input(Id.URL, "pathname"), prevent_initial_call=True)
     async def route(path: str | None) -> Any:
         return page_of(parse(path, ""), parts)
 
     @app.callback(
-        Output(Id.NAV, "children"),
-        Output(Id.BOTTOM, "children"),
-        Output(Id.CONTROLS, "children"),
+        *(Output(name, "children") for name in AROUND),
         Input(Id.URL, "pathname"),
         Input(Id.URL, "search"),
+        prevent_initial_call=True,
     )
     async def frame(path: str | None, search: str | None) -> Any:
-        filters = parse(path, search)
-        return nav_links(filters), bottom_links(filters), controls(filters, parts.packs, parts.clock.now())
+        return around(parse(path, search), parts)
 
     @app.callback(Output(Id.CLOCK, "data"), Input(Id.TICK, "data"))
     async def clock(_tick: int | None) -> dict[str, float]:

@@ -11,10 +11,12 @@ from dash import ctx
 from dash.exceptions import PreventUpdate
 
 from dashboards.components import states
+from dashboards.door.asking import may_see_users
+from dashboards.door.deeds import as_allowed
 from dashboards.parts import Parts
 from dashboards.shell import Id as Shell
 from dashboards.snapshot import Snapshots
-from roomleft.errors import RoomleftError
+from roomleft.errors import NEEDS_FINANCE, RoomleftError, UsersHidden
 
 log = logging.getLogger("roomleft.pages")
 
@@ -39,13 +41,13 @@ class Pages:
         self.snapshots = snapshots or Snapshots()
 
     async def read(self, key: Hashable, work: Callable[[], Any]) -> Any:
-        """`work` in a thread, its answer shared for a second under `key`."""
-        return await self.snapshots.get(key, work)
+        """`work` in a thread, its answer shared for a second under `key` among those who may see the same."""
+        return await self.snapshots.get((may_see_users(), key), work)
 
     async def guard(self, make: Callable[[], Awaitable[Any]]) -> Any:
         """What `make` builds; an error block in its place when it fails, with an id that is in the log too."""
         try:
-            return await make()
+            return as_allowed(await make())
         except PreventUpdate:
             raise
         except Exception as error:
@@ -54,6 +56,8 @@ class Pages:
 
 def failed_block(error: Exception) -> Any:
     """The error block for a fault, logged under the id it shows."""
+    if isinstance(error, UsersHidden):
+        return states.empty(f"{NEEDS_FINANCE}: what single users cost. An administrator gives roles.")
     error_id = secrets.token_hex(4)
     if isinstance(error, RoomleftError):
         log.warning("block failed (%s): %s", error_id, error)

@@ -10,8 +10,9 @@ from typing import Any
 
 from analytics.credits import Drawn, credit_rows
 from dashboards import reads
+from dashboards.door.asking import may_see_users
 from dashboards.headroom_rows import plain_row
-from dashboards.limit_rows import LimitRow
+from dashboards.limit_rows import ONE_USER, LimitRow
 from dashboards.parts import Parts
 from roomleft import contracts, credits, limit_terms
 from roomleft.credits import credits_of
@@ -136,8 +137,18 @@ def window_answer(window: Window | None) -> dict[str, Any] | None:
 
 
 def term_answer(term: Term) -> dict[str, Any]:
-    """A decision for programs: what, from when, by whom, when, and whether it was taken back."""
-    return asdict(term)
+    """A decision for programs: what, from when, by whom, when, and whether it was taken back. Users it speaks of are named to those who may
+    see what single users cost.
+    """
+    told = asdict(term)
+    return told if may_see_users() else {**told, "content": without_users(told["content"])}
+
+
+def without_users(told: Any) -> Any:
+    """A document of a decision or a pack without the users it counts: `user: [one user]`."""
+    if isinstance(told, Mapping):
+        return {key: [ONE_USER] if key == "user" and value else without_users(value) for key, value in told.items()}
+    return [without_users(each) for each in told] if isinstance(told, (list, tuple)) else told
 
 
 def credit_answer(each: Drawn) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dashboards.budget_rows import without_users
+from dashboards.door.asking import may_see_users
 from roomleft.credits import Credit
 from roomleft.packs import Pack
 from roomleft.packs_write import flow, span_text
@@ -40,7 +42,7 @@ def budgets_yaml(
         meters = {spec.meter: pack.meters[spec.meter] for spec in changed if known.get(spec.meter) != pack.meters[spec.meter]}
         lines = [f"# packs/{slug}.yaml"]
         if meters:
-            lines += ["meters:", *(f"  {name}: {flow(_data(meter))}" for name, meter in meters.items())]
+            lines += ["meters:", *(f"  {name}: {flow(_meter(meter))}" for name, meter in meters.items())]
         lines.append("limits:")
         for spec in changed:
             entries = [f"{key}: {flow(value)}" for key, value in _data(spec).items()]
@@ -49,11 +51,17 @@ def budgets_yaml(
     if credits and platform is None:
         lines = ["# Prepaid credits: packs have none, they are kept in the app.", "credits:"]
         for credit in credits:
-            told = {"id": credit.name, **({"platform": credit.platform} if credit.platform else {}), **_data(credit.spec)}
-            lines.append(f"  - {flow(told)}")
+            entry = {"id": credit.name, **({"platform": credit.platform} if credit.platform else {}), **_data(credit.spec)}
+            lines.append(f"  - {flow(entry)}")
         documents.append("\n".join(lines))
     head = "\n".join(HEAD).format(at=f"{now:%Y-%m-%d %H:%M:%S} UTC")
     return head + "\n" + ("\n---\n".join(documents) if documents else "# Nothing differs from the packs.") + "\n"
+
+
+def _meter(model: BaseModel) -> Any:
+    """A meter as a pack writes it; the users it counts are named to those who may see what single users cost."""
+    told = _data(model)
+    return told if may_see_users() else without_users(told)
 
 
 def _data(model: BaseModel) -> dict[str, Any]:

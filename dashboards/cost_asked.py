@@ -151,7 +151,9 @@ def answered(books: Books, filters: Filters, now: datetime) -> Answered:
     span, words = compared_with(filters, now)
     if span is None:
         return Answered(told, None, words)
-    earlier = Question(span[0], span[1], question.by, question.where, (), filters.zone)
+    # Only to be drawn beside is the earlier period asked by bucket.
+    edges = tuple(bucket_edges(*span, filters.zone)) if filters.compare else ()
+    earlier = Question(span[0], span[1], question.by, question.where, edges, filters.zone)
     return Answered(told, books.costs(earlier, now), words)
 
 

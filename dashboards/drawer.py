@@ -9,9 +9,11 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 
 from dashboards import capacity_words, limit_words, meter_words, reads, wording
+from dashboards.alert_marks import about_limit
+from dashboards.alert_rows import Firing
 from dashboards.block import Pages
 from dashboards.components import states
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.headroom_bar import headroom_bar
 from dashboards.components.limit_table import KIND_WORDS
 from dashboards.components.marks import age, badge, glyph, link
@@ -24,6 +26,8 @@ from roomleft.limits import Freshness, Kind, Limit
 from roomleft.timespan import Period
 
 HISTORY = timedelta(days=7)
+SHORT_OF = timedelta(hours=12)
+"""As much may lack at the beginning of a week that counts as whole."""
 KIND_ONE = {Kind.BUDGET: "budget", Kind.SLO: "SLO", Kind.CAPACITY: "capacity", Kind.QUOTA: "quota", Kind.RATIO: "ratio"}
 FRESHNESS_WORDS = {
     Freshness.PROVISIONAL: "provisional: late data may still change it",
@@ -96,16 +100,28 @@ def details(row: LimitRow, filters: Filters, now: datetime, meter: str = "") -> 
 
 
 def drawer(
-    row: LimitRow, history: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones, meter: str = ""
+    row: LimitRow,
+    history: Sequence[Mapping[str, Any]],
+    filters: Filters,
+    now: datetime,
+    tone: Tones,
+    meter: str = "",
+    deploys: Sequence[Mapping[str, Any]] = (),
+    firings: Sequence[Firing] = (),
 ) -> html.Aside:
     """The open drawer of one limit."""
     limit = row.limit
-    span = (now - HISTORY, now)
     if len(history) >= 2:
-        figure = room_line(history, span, filters.zone, tone)
+        # What was measured before this server began was not kept: the axis begins where the readings do, and says so.
+        begun = max(history[0]["bucket_start"], now - HISTORY)
+        whole = begun - (now - HISTORY) < SHORT_OF
+        over = "last 7 days" if whole else f"since {wording.moment(begun, now, filters.zone)}, when it was first measured here"
+        figure = room_line(
+            history, (now - HISTORY if whole else begun, now), filters.zone, tone, deploys=deploys, firings=firings
+        )
         past: Any = [
-            html.H2("Room left, last 7 days"),
-            graph(figure, "drawer-chart", f"Room left of {limit.title} over the last seven days"),
+            html.H2(f"Room left, {over}"),
+            graph(figure, "drawer-chart", f"Room left of {limit.title}, {over}", query=behind("room", filters, limit=row.key)),
         ]
     else:
         past = html.Div("The line of the last days appears after two hours of readings.", className="dim")
@@ -164,6 +180,9 @@ def register(app: Dash, pages: Pages) -> None:
                 return html.Aside([states.empty(f"No pack has a limit {key}.", [closed])], className="drawer")
             history = await pages.read(("history", key), lambda: reads.limit_history(parts.store, key, now, HISTORY))
             meter = meter_words.said(parts.packs[row.limit.platform], row.limit.meter_id)
-            return drawer(row, history, filters, now, tones(theme), meter)
+            span, platform = (now - HISTORY, now), row.limit.platform
+            deploys = await pages.read(("deploys", platform, "7d"), lambda: reads.deploys(parts.store, platform, span))
+            fired = await pages.read(("firings", platform, "7d"), lambda: parts.firings(platform, *span))
+            return drawer(row, history, filters, now, tones(theme), meter, deploys, about_limit(fired, row.limit))
 
         return await pages.guard(make)

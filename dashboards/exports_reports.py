@@ -15,6 +15,7 @@ from analytics.reports.user_cost_read import cost_report
 from collectors.records.fields import nearest, shown
 from dashboards import report_cost
 from dashboards.api.answers import dumps
+from dashboards.door.asking import may_see_users
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from dashboards.report_cost_html import cost_html
@@ -73,7 +74,7 @@ def _json(parts: Parts, kind: str, packs: Sequence[Pack], now: datetime) -> Cont
 
 
 def _cost(parts: Parts, pack: Pack, now: datetime) -> Any:
-    return cost_report(parts.store, pack, None, None, now)
+    return cost_report(parts.store, pack, None, None, now, see_users=may_see_users())
 
 
 READ: Mapping[str, Callable[[Parts, Pack, datetime], Any]] = {"cost": _cost}

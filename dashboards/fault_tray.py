@@ -17,6 +17,7 @@ from dashboards.api.answers import answer
 from dashboards.api.bodies import read_body
 from dashboards.block import Pages
 from dashboards.components.marks import badge, link
+from dashboards.door.asking import asking
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from dashboards.shell import Id as Shell
@@ -24,6 +25,7 @@ from roomleft.datadir import RunningServer, running
 from roomleft.demo import STAND_IN_FILE
 from roomleft.errors import InputError, RoomleftError
 from roomleft.packs import Pack
+from warehouse.state import Audit
 
 ROUTE = "/api/v1/demo/faults"
 
@@ -75,6 +77,8 @@ def make_fault_routes(parts: Parts) -> APIRouter:
         if platform not in known or fault not in known[platform].faults:
             raise InputError(f"{platform} has no fault {fault!r}", f"{ROUTE}/{platform}/{fault}", f"GET {ROUTE} lists them")
         await asyncio.to_thread(switch, _stand_in(parts), platform, fault, on)
+        deed = {"platform": platform, "fault": fault, "on": on}
+        await asyncio.to_thread(Audit(parts.state).add, asking().name, "switch fault", deed)
         return answer({"platform": platform, "fault": fault, "on": on})
 
     return router

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
+from dashboards import ranges
+from dashboards.ranges import BadRange
 from roomleft.packs_yaml import nearest
 from roomleft.timespan import Period, Window, known_zones, midnight
 
-RANGES = {
-    "1h": "Last hour",
-    "24h": "Last 24 h",
-    "7d": "Last 7 d",
-    "30d": "Last 30 d",
-    "90d": "Last 90 d",
-    "month": "This month",
-    "last-month": "Last month",
-}
-SPANS = {
-    "1h": timedelta(hours=1),
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-}
 DEFAULT_RANGE = "24h"
 MONTHLY = ("/cost", "/export/cost")
 """Pages whose range is this month unless asked for another: finance thinks in months."""
 BETWEEN = "\x1f"
 """Between the values of a filter that has several."""
-SHARED = ("range", "platform", "tz")
-LONGEST = timedelta(days=800)
+SHARED = ("range", "platform", "tz", "compare")
+"""What every page understands, and every link keeps."""
+PREVIOUS = "previous"
+MOST_TEXT, MOST_VALUE, MOST_FIELDS, MOST_SAID = 8000, 1000, 60, 60
+"""Letters of an address, letters of one value, parameters, and letters of a value that is said back."""
 FUTURE = "This range lies in the future: there is nothing to show yet"
 
 
@@ -41,8 +30,9 @@ FUTURE = "This range lies in the future: there is nothing to show yet"
 class Filters:
     """What an address asks for: a page, a time range in a zone, a platform, and the page's own filters.
 
-    `range` is a key of RANGES or `YYYY-MM-DD..YYYY-MM-DD` (both days included). `problems` names what in the address was not understood
-    and therefore left out.
+    `range` is as `ranges.read_range` keeps it: a key of RANGES, a length as `3h`, days `YYYY-MM-DD..YYYY-MM-DD` (both included) or minutes
+    `YYYY-MM-DDTHH:MM..YYYY-MM-DDTHH:MM` in the zone (half-open). `problems` names what in the address was not understood and therefore
+    left out. `compare`: whether the period before is drawn beside.
     """
 
     path: str = "/"
@@ -51,28 +41,30 @@ class Filters:
     zone: ZoneInfo = ZoneInfo("UTC")
     page: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    compare: bool = False
+
+    @property
+    def when(self) -> tuple[str, str]:
+        """Range and zone: what tells two spans apart, for the keys of shared answers."""
+        return self.range, self.zone.key
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
         """The asked range as UTC instants [since, until); `until` is never after `now`."""
-        if self.range in SPANS:
-            return now - SPANS[self.range], now
-        month = Window(Period.MONTH, self.zone)
-        if self.range == "month":
-            return month.bounds(now)[0], now
-        if self.range == "last-month":
-            return month.previous(now)
-        first, last = _days(self.range)
-        since, until = midnight(first, self.zone), min(midnight(last + timedelta(days=1), self.zone), now)
+        since, until = ranges.bounds(self.range, self.zone, now)
+        until = min(until, now)
         return (since, until) if since < until else (until - timedelta(days=1), until)
 
     def told(self, now: datetime) -> list[str]:
-        """What to say beside the page's figures: what was not understood, and a range that has not begun, of which nothing is shown."""
-        return [*self.problems, *([FUTURE] if self.ahead(now) else [])]
+        """What to say beside the page's figures: a range that has not begun, of which nothing is shown. `problems` stand above every page."""
+        return [FUTURE] if self.ahead(now) else []
 
     def ahead(self, now: datetime) -> bool:
         """Whether the range lies in the future. `span` takes the last day in its place; a page that tells sums asks here first."""
-        named = self.range in SPANS or self.range in {"month", "last-month"}
-        return not named and midnight(_days(self.range)[0], self.zone) >= now
+        return ranges.is_absolute(self.range) and ranges.bounds(self.range, self.zone, now)[0] >= now
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the range ended before `now`: nothing new can come into it but late rows."""
+        return ranges.bounds(self.range, self.zone, now)[1] < now
 
     def wrong(self, key: str, allowed: Iterable[str], shown: str) -> list[str]:
         """What to say of a page filter that is none of `allowed`, in whose place `shown` is taken; nothing where it is one or absent."""
@@ -89,20 +81,19 @@ class Filters:
         if self.range in {"month", "last-month"}:
             start, end = Window(Period.MONTH, self.zone).previous(since)
             return start, end if self.range == "last-month" else min(end, start + (until - since))
-        if self.range not in SPANS:
-            first, last = _days(self.range)
-            start, end = midnight(first - (last - first) - timedelta(days=1), self.zone), midnight(first, self.zone)
-            if end <= since:
-                return start, min(end, start + (until - since)) if until == now else end
+        if ranges.is_absolute(self.range):
+            begun, ended = ranges.bounds(self.range, self.zone, now)
+            start = begun - (ended - begun)
+            if (days := ranges.whole_days(self.range)) is not None:
+                start = midnight(days[0] - (days[1] - days[0]) - timedelta(days=1), self.zone)
+            if begun <= since:
+                return start, min(begun, start + (until - since)) if until == now else begun
         return since - (until - since), since
 
     @property
     def range_words(self) -> str:
-        """What the range control shows: `Last 24 h`, `1–14 Nov`."""
-        if self.range in RANGES:
-            return RANGES[self.range]
-        first, last = _days(self.range)
-        return f"{first:%-d %b}–{last:%-d %b %Y}"
+        """What the range control shows: `Last 24 h`, `1 Nov–14 Nov 2026`, `20 Nov 2026, 14:05–15:35`."""
+        return ranges.words_of(self.range)
 
     def get(self, key: str, default: str = "") -> str:
         """A filter of the page; of several values the first."""
@@ -133,6 +124,7 @@ class Filters:
             "range": self.range if self.range != default_range(self.path) else None,
             "platform": self.platform,
             "tz": self.zone.key if self.zone.key != "UTC" else None,
+            "compare": PREVIOUS if self.compare else None,
         }
         if path is None or path == self.path:
             values |= self.page
@@ -151,54 +143,86 @@ class Filters:
 
 def default_range(path: str) -> str:
     """The range that a page shows unless asked for another."""
-    return "month" if path.startswith(MONTHLY) else DEFAULT_RANGE
+    return "month" if path.startswith(MONTHLY) else "30d" if path in ("/audit", "/export/audit.csv") else DEFAULT_RANGE
 
 
 def span_of(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime] | None:
-    """The instants that `YYYY-MM-DD..YYYY-MM-DD` means (both days included, none after `now`); None for another text."""
+    """The instants that days or times `from..to` mean (none after `now`); None for another text."""
     try:
-        first, last = _days(text)
-        since, until = midnight(first, zone), midnight(last + timedelta(days=1), zone)
-    except (ValueError, OverflowError):
+        kept = ranges.read_range(text, zone)
+    except BadRange:
         return None
-    return (since, min(until, now)) if since < min(until, now) and last - first <= LONGEST else None
+    if not ranges.is_absolute(kept):
+        return None
+    since, until = ranges.bounds(kept, zone, now)
+    return (since, min(until, now)) if since < min(until, now) else None
 
 
 def parse(path: str | None, search: str | None) -> Filters:
     """Filters from an address. Never raises: what is not understood is left out and named in `problems`."""
-    asked: dict[str, str] = {}
-    for key, value in parse_qsl((search or "").lstrip("?")):
-        value = value.replace(BETWEEN, " ")
-        asked[key] = f"{asked[key]}{BETWEEN}{value}" if key in asked and key not in SHARED else value
+    path = _path(path)
+    asked, problems = _fields(search or "")
     for between in (BETWEEN, ","):
         # The API names two dimensions in one word, the pages in two.
         if between in asked.get("by", "") and "then" not in asked:
             first_by, _, then = asked["by"].partition(between)
             asked |= {"by": first_by.strip(), "then": then.strip()}
-    problems = []
-    usual = default_range(path or "/")
+    zone_name = asked.pop("tz", "UTC")
+    if zone_name not in known_zones():
+        problems.append(f"{_said(zone_name)} is not a time zone; showing UTC")
+        zone_name = "UTC"
+    zone, usual = ZoneInfo(zone_name), default_range(path)
     span = asked.pop("range", usual)
-    if span not in RANGES:
-        try:
-            first, last = _days(span)
-            if not first <= last or last - first > LONGEST:
-                raise ValueError
-        except ValueError:
-            problems.append(f"{span!r} is not a range; showing {RANGES[usual].lower()}")
-            span = usual
-    zone = asked.pop("tz", "UTC")
-    if zone not in known_zones():
-        problems.append(f"{zone!r} is not a time zone; showing UTC")
-        zone = "UTC"
+    try:
+        span = ranges.read_range(span, zone)
+    except BadRange as error:
+        problems.append(f"{_said(span)} is not a range: {error.why}; showing {ranges.words_of(usual).lower()}")
+        span = usual
+    compare = asked.pop("compare", "")
+    if compare not in ("", PREVIOUS):
+        problems.append(f"compare={_said(compare)} is not known (previous); comparing with nothing")
     platform = asked.pop("platform", None)
-    return Filters(path or "/", span, platform, ZoneInfo(zone), asked, tuple(problems))
+    kept = {key: value for key, value in asked.items() if value}
+    return Filters(path, span, platform, zone, kept, tuple(problems), compare == PREVIOUS)
 
 
-def _days(text: str) -> tuple[date, date]:
-    first, separator, last = text.partition("..")
-    if not separator:
-        raise ValueError(text)
-    return date.fromisoformat(first), date.fromisoformat(last)
+def _path(path: str | None) -> str:
+    """A path that is one of this server: two slashes at its head would lead to another."""
+    return "/" + _plain(path or "").replace("\\", "/").partition("?")[0].strip("/")
+
+
+def _fields(search: str) -> tuple[dict[str, str], list[str]]:
+    """The parameters, several values of one between BETWEEN, and what was wrong with them."""
+    problems = []
+    text = search.encode("utf-8", "replace").decode().lstrip("?")
+    if len(text) > MOST_TEXT:
+        problems.append(f"The address is longer than {MOST_TEXT:,} letters; what comes after was left out")
+        text = text[:MOST_TEXT].rpartition("&")[0]
+    pairs = parse_qsl(text)
+    if len(pairs) > MOST_FIELDS:
+        problems.append(f"The address has more than {MOST_FIELDS} parameters; the others were left out")
+    asked: dict[str, str] = {}
+    for key, value in pairs[:MOST_FIELDS]:
+        key, value = _plain(key).strip(), _plain(value).strip()
+        if len(value) > MOST_VALUE:
+            problems.append(f"{key[:MOST_SAID]} is longer than {MOST_VALUE:,} letters and was left out")
+            continue
+        if not key or not value or len(key) > MOST_VALUE:
+            continue
+        if key in asked and key in SHARED and asked[key] != value:
+            problems.append(f"{key} is given twice; the last counts")
+        asked[key] = f"{asked[key]}{BETWEEN}{value}" if key in asked and key not in SHARED else value
+    return asked, list(dict.fromkeys(problems))
+
+
+def _plain(text: str) -> str:
+    """Text without control characters and halves of characters, which no address can carry."""
+    whole = text.encode("utf-8", "replace").decode()
+    return "".join(letter for letter in whole if letter.isprintable() or (ord(letter) >= 0xA0 and letter not in "\u2028\u2029"))
+
+
+def _said(text: str) -> str:
+    return repr(text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…")
 
 
 def bucket_edges(since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:

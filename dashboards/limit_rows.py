@@ -129,6 +129,17 @@ def never_measured(limit: Limit, now: datetime) -> Headroom:
     )  # fmt: skip
 
 
+ONE_USER = "one user"
+"""Stands for the user who used most of a limit for each user, where who asks may not know them."""
+
+
+def unnamed(headroom: Headroom, limit: Limit, see_users: bool) -> Headroom:
+    """The same; of a limit for each user without the worst user's pseudonym, unless `see_users`."""
+    if see_users or not limit.per_user or not headroom.subject:
+        return headroom
+    return replace(headroom, subject=ONE_USER)
+
+
 def headroom_of(row: Mapping[str, Any]) -> Headroom:
     """The vocabulary's Headroom from a stored row."""
     values = {name: row[name] for name in Headroom.__dataclass_fields__}
@@ -155,17 +166,19 @@ def limit_rows(
     slack: timedelta = timedelta(0),
     begun: Mapping[str, datetime] | None = None,
     began_before: Collection[str] = (),
+    see_users: bool = False,
 ) -> list[LimitRow]:
     """Every limit of the packs with its newest headroom, worst first. Stored rows of limits no longer in a pack are left out.
 
     `slack` is how much older than three minutes a row may be: a clock that runs fast leaves less time to measure in. `begun` is since
-    when each limit's stored state has held; of those in `began_before` it is only known that it held then.
+    when each limit's stored state has held; of those in `began_before` it is only known that it held then. Without `see_users`
+    the user who used most of a limit for each user is not named.
     """
     kept = {row["limit_id"]: headroom_of(row) for row in stored}
     rows = []
     for limit in limits:
         found = kept.get(limit.limit_id)
-        headroom = believed(found, now, slack) if found else never_measured(limit, now)
+        headroom = unnamed(believed(found, now, slack), limit, see_users) if found else never_measured(limit, now)
         since = None
         if found is not None and headroom.state is not State.OK:
             # A row too old to believe has been unknown since it was last measured.

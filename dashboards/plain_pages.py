@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from html import escape
 
 from fastapi.responses import HTMLResponse
+
+from dashboards.filters import parse
 
 STYLE = """
 :root{color-scheme:light dark;--page:#F4F5F7;--surface:#FFFFFF;--text:#15181E;--dim:#565F6D;--line:#DFE3E8;--track:#E9ECF0;--accent:#0A62A8;
@@ -69,3 +73,11 @@ def glyph(state: str) -> str:
 
 NAV = '<a href="/">Roomleft</a><a href="/on-call">On call</a>'
 """The head of pages for those who are signed in."""
+_PAGE_LINK = re.compile(r'href="(/(?!/|api/|assets/|s/|export/)[^"?#]*)"')
+
+
+def keeping(text: str, query: str) -> str:
+    """The page with its links to other pages carrying what the address asks for: range, platform, zone, comparison."""
+    asked = parse("/", query)
+    kept = replace(asked, page={}).href("/").partition("?")[2]
+    return _PAGE_LINK.sub(lambda link: f'href="{link[1]}?{escape(kept)}"', text) if kept else text

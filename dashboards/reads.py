@@ -17,6 +17,7 @@ from analytics.reports.golden import CALLS_OVER, AiCalls
 from analytics.scores import Scored, scores
 from dashboards.cost_asked import Answered, CostRows, answered, question_of
 from dashboards.cost_books import books_of
+from dashboards.door.asking import may_see_users
 from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow, limit_rows
 from dashboards.parts import Parts
@@ -39,7 +40,7 @@ HOPS_OVER = timedelta(hours=1)
 
 
 def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timedelta = timedelta(0)) -> list[LimitRow]:
-    """Every limit with its newest headroom and since when it has been so, worst first. `slack` as in `limit_rows`."""
+    """Every limit with its newest headroom and since when it has been so, worst first. `slack` as in `limit_rows`. Who asks decides whether users are named."""
     known = [limit for pack in packs.values() for limit in pack.limit_list()]
     begun = {row["limit_id"]: row for row in store.rows("page_limits_since", since=now - SINCE_SPAN)}
     rows = limit_rows(
@@ -49,6 +50,7 @@ def limits(store: Store, packs: Mapping[str, Pack], now: datetime, slack: timede
         slack,
         {limit_id: row["begun_at"] for limit_id, row in begun.items()},
         {limit_id for limit_id, row in begun.items() if row["began_before"]},
+        may_see_users(),
     )
     return with_ran_out(store, packs, rows, now)
 
@@ -102,7 +104,15 @@ def cost_rows(parts: Parts, filters: Filters, now: datetime, page: int) -> CostR
     calls = None
     if "ai" in kinds:
         span = (told.since, told.until)
-        calls = usage_rows(parts.store, ledger.rules, question.where, span, count=ROWS_A_PAGE, skip=page * ROWS_A_PAGE)
+        calls = usage_rows(
+            parts.store,
+            ledger.rules,
+            question.where,
+            span,
+            count=ROWS_A_PAGE,
+            skip=page * ROWS_A_PAGE,
+            see_users=ledger.see_users,
+        )
     return CostRows(told, calls, items)
 
 
@@ -140,12 +150,14 @@ def health_since(store: Store, platform: str | None, now: datetime) -> dict[str,
     return found
 
 
-def samples(store: Store, platform: str, names: Sequence[str], span: tuple[datetime, datetime]) -> tuple[list[Row], int]:
-    """Readings by series and step over a span, and the step in seconds: minutes up to five days, hours beyond."""
+def samples(
+    store: Store, platform: str, names: Sequence[str], span: tuple[datetime, datetime], step_s: int | None = None
+) -> tuple[list[Row], int]:
+    """Readings by series and step over a span, and the step in seconds: minutes up to five days, hours beyond; or those of `step_s`."""
     since, until = span
     seconds = (until - since).total_seconds()
     table, grain = ("page_samples_1m", 60) if seconds <= 5 * 86_400 else ("page_samples_1h", 3600)
-    step_s = max(grain, round(seconds / CHART_POINTS / grain) * grain)
+    step_s = step_s or max(grain, round(seconds / CHART_POINTS / grain) * grain)
     # From the start of a step: the first one would otherwise be the mean of a few readings only.
     whole = datetime.fromtimestamp(since.timestamp() // step_s * step_s, UTC)
     return store.rows(table, platform=platform, names=list(names), since=whole, until=until, step_s=step_s), step_s

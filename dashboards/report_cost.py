@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from dashboards import wording
+from roomleft.errors import NEEDS_FINANCE
 from roomleft.money import usd
 from roomleft.timespan import parse_instant
 
@@ -123,7 +124,9 @@ def tables(report: Report) -> list[Table]:
         )
     made.append(_efficiency(report["efficiency"]))
     made.append(_advice(report["advice"]))
-    if report["top_users"]:
+    if report["top_users"] is None:
+        made.append(Table("Users who cost most", ("",), [(f"{NEEDS_FINANCE}.",)]))
+    elif report["top_users"]:
         made.append(_users(report["top_users"]))
     return made
 

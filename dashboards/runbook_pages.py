@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from dashboards.plain_pages import NAV, html_answer, plain_page
+from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
 from roomleft.settings import ROOT
 
 FOLDER = ROOT / "docs" / "runbooks"
@@ -33,14 +33,15 @@ def make_runbook_pages(folder: Path = FOLDER) -> APIRouter:
     router = APIRouter()
 
     @router.get("/runbooks/{path:path}", include_in_schema=False)
-    def runbook(path: str) -> Response:
+    def runbook(path: str, request: Request) -> Response:
         found = _file(folder, path)
         if found is None:
             body = f"<h1>There is no runbook {escape(path[:200])}</h1><p>Runbooks are the Markdown files below docs/runbooks.</p>"
-            return html_answer(plain_page("No such runbook", body, nav=NAV), 404)
+            return html_answer(keeping(plain_page("No such runbook", body, nav=NAV), request.url.query), 404)
         text = found.read_text(encoding="utf-8", errors="replace")[:MOST_BYTES]
         title = next((line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")), found.stem)
-        return html_answer(plain_page(title, f'<article class="card">{html_of(text)}</article>', nav=NAV, end="Runbook"))
+        page = plain_page(title, f'<article class="card">{html_of(text)}</article>', nav=NAV, end="Runbook")
+        return html_answer(keeping(page, request.url.query))
 
     return router
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dash import dcc, html
 
-from dashboards import wording
+from dashboards import way
+from dashboards.account_menu import ACCOUNT_PAGE, FOR_ADMINS, for_admins
 from dashboards.components.marks import badge, link
-from dashboards.filters import RANGES, Filters
+from dashboards.components.menus import menu
+from dashboards.components.sheets import buttons
+from dashboards.filters import Filters
+from dashboards.time_controls import has_range, share_menu, time_controls
 from roomleft.packs import Pack
+
+__all__ = ["Id", "bottom_links", "controls", "gear", "has_range", "menu", "nav_links", "page_title", "shell"]
 
 NAVIGATION = (
     ("/", "Overview"),
@@ -46,25 +51,34 @@ class Id(StrEnum):
     DRAWER = "drawer"
     FOOT = "nav-foot"
     FIRING = "nav-firing"
+    BRAND = "brand"
+    GEAR = "gear-links"
+    CRUMBS = "crumbs"
+    WAY = "address-notes"
+    REFRESH = "refresh"
+    ACCOUNT = "account-slot"
 
 
-def shell(*, demo: bool) -> html.Div:
-    """The whole frame, before any data."""
+def shell(*, demo: bool, at: tuple[str, str] | None = None) -> html.Div:
+    """The whole frame, before any data. `at`: path and query of the page, where they are known already."""
+    here = {"pathname": at[0], "search": at[1]} if at else {}
     header = html.Header(
         [
-            link("Roomleft", "/", "brand"),
+            html.Span(link("Roomleft", "/", "brand"), id=Id.BRAND, className="brand-slot"),
             badge("Demo data", "demo", "Every figure here comes from stand-in platforms") if demo else None,
             html.Div(id=Id.CONTROLS, className="controls"),
             html.Div(
                 [
+                    *buttons(),
                     gear(),
-                    html.Button("Copy link", className="button wide-only", **{"data-act": "copy-link"}),
+                    share_menu(),
                     html.Button(
                         html.Span(className="theme-icon", **{"aria-hidden": "true"}),
-                        className="button icon",
+                        className="button icon wide-only",
                         title="Light or dark",
                         **{"data-act": "theme", "aria-label": "Switch between light and dark"},
                     ),
+                    html.Div(id=Id.ACCOUNT, className="account-slot"),
                 ],
                 className="header-right",
             ),
@@ -73,16 +87,27 @@ def shell(*, demo: bool) -> html.Div:
     )
     return html.Div(
         [
-            dcc.Location(id=Id.URL, refresh=False),
+            dcc.Location(id=Id.URL, refresh=False, **here),
             dcc.Store(id=Id.TICK),
             dcc.Store(id=Id.THEME),
             dcc.Store(id=Id.CLOCK),
+            dcc.Store(id=Id.REFRESH),
             html.A("Skip to the content", href="#main", className="skip"),
             header,
             html.Nav(
                 [html.Div(id=Id.NAV), html.Div(id=Id.FOOT, className="nav-foot")], className="nav", **{"aria-label": "Pages"}
             ),
-            html.Main([html.Div(id=Id.NOTICES), html.Div(id=Id.PAGE)], id="main", className="main", tabIndex=-1),
+            html.Main(
+                [
+                    html.Nav(id=Id.CRUMBS, className="crumbs", **{"aria-label": "Breadcrumbs"}),
+                    html.Div(id=Id.WAY),
+                    html.Div(id=Id.NOTICES),
+                    html.Div(id=Id.PAGE),
+                ],
+                id="main",
+                className="main",
+                tabIndex=-1,
+            ),
             html.Nav(id=Id.BOTTOM, className="bottom", **{"aria-label": "Pages"}),
             html.Div(id=Id.DRAWER),
             html.Div(id="toast", className="toast", role="status", **{"aria-live": "polite"}),
@@ -99,11 +124,24 @@ def gear() -> html.Details:
     return html.Details(
         [
             html.Summary("⚙\ufe0e", className="button icon", title="Behind the figures", **{"aria-label": "Behind the figures"}),
-            html.Div([link(name, path, "menu-item") for path, name in BEHIND_THE_GEAR], className="menu right"),
+            html.Div(id=Id.GEAR, className="menu right"),
         ],
         className="menu-holder gear",
         **{"data-menu": "gear"},
     )
+
+
+def brand_link(filters: Filters) -> html.A:
+    """The product's name, which leads home with the filters."""
+    return link("Roomleft", filters.href("/"), "brand")
+
+
+def gear_links(filters: Filters) -> list[html.A]:
+    """The pages behind the gear, with the filters kept."""
+    return [
+        link(name, filters.href(path), "menu-item", current="page" if _within(filters.path, path) else False)
+        for path, name in (*BEHIND_THE_GEAR, *for_admins())
+    ]
 
 
 def nav_links(filters: Filters) -> list[html.A]:
@@ -126,11 +164,12 @@ def bottom_links(filters: Filters) -> list[Any]:
         link(names[path], filters.href(path), "nav-link", current="page" if _within(filters.path, path) else False)
         for path in AT_THE_THUMB
     ]
-    rest = [(path, name) for path, name in (*NAVIGATION, *BEHIND_THE_GEAR) if path not in AT_THE_THUMB]
+    rest = [(path, name) for path, name in (*NAVIGATION, *BEHIND_THE_GEAR, *for_admins()) if path not in AT_THE_THUMB]
     items = [
         link(name, filters.href(path), "menu-item", current="page" if _within(filters.path, path) else False)
         for path, name in rest
     ]
+    items.append(html.Button("Light or dark", className="menu-item", **{"data-act": "theme"}))
     here = any(_within(filters.path, path) for path, _ in rest)
     more = html.Details(
         [
@@ -147,24 +186,6 @@ def _within(path: str, entry: str) -> bool:
     return path == entry if entry == "/" else path == entry or path.startswith(f"{entry}/")
 
 
-def menu(label: str, value: Any, options: Sequence[Any], name: str) -> html.Details:
-    """A button that opens a list of links: works without scripts, by keyboard, and leaves the choice in the address."""
-    return html.Details(
-        [
-            html.Summary(
-                [
-                    html.Span(f"{label}\u00a0", className="dim menu-label") if label else None,
-                    *(value if isinstance(value, list) else [value]),
-                ],
-                className="button",
-            ),
-            html.Div(list(options), className="menu"),
-        ],
-        className=f"menu-holder {name}",
-        **{"data-menu": name},
-    )
-
-
 def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list[Any]:
     """The header's platform and range menus, and how live the page is."""
     on_home = filters.path.startswith("/platforms")
@@ -173,67 +194,21 @@ def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list
     shown = filters.platform or f"All {len(packs)}"
     named = html.Span(className="sr", **{"data-page-title": page_title(filters, packs)})
     parts: list[Any] = [named] if on_home else [named, menu("Platform", shown, known, "platform")]
-    parts += [range_menu(filters, packs, now) if has_range(filters.path) else zone_menu(filters, packs, now)]
-    parts.append(
-        html.Span(
-            [html.Span("Live", className="live-word"), html.Span(className="live-age")],
-            className="live",
-            id="live",
-            role="status",
-        )
-    )
-    return parts
+    return [*parts, *time_controls(filters, packs, now)]
+
+
+def top_names() -> dict[str, str]:
+    """The names of all pages that have no page above them, by path."""
+    return {path: name for path, name in (*NAVIGATION, *BEHIND_THE_GEAR, *FOR_ADMINS, ACCOUNT_PAGE) if path != "/"}
 
 
 def page_title(filters: Filters, packs: Mapping[str, Pack]) -> str:
     """What the browser's tab says before the product's name: `Overview`, `Scribe · Limits`."""
     parts = [part for part in filters.path.split("/") if part]
-    name = next((words for path, words in reversed(NAVIGATION) if _within(filters.path, path)), "")
     if len(parts) > 1 and parts[1] in packs:
         return f"{packs[parts[1]].title} · {parts[2].capitalize() if len(parts) > 2 else 'Health'}"
+    if found := way.trail(filters, packs, top_names()):
+        return " · ".join(name for name, _ in found)
+    name = next((words for path, words in (*NAVIGATION, *BEHIND_THE_GEAR) if _within(filters.path, path) and path != "/"), "")
     tail = [part.replace("-", " ").capitalize() for part in parts[1:]]
     return " · ".join([name or (parts[0].capitalize() if parts else "Overview"), *tail])
-
-
-def range_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:
-    """The range and the zone its days begin in."""
-    zone = wording.zone_name(filters.zone, now)
-    items: list[Any] = [
-        link(words, filters.href(range=key), "menu-item", current=filters.range == key) for key, words in RANGES.items()
-    ]
-    items.append(
-        html.Div(
-            [
-                html.Label(["From", html.Span(**{"data-date": "from"}, className="date-slot")], className="date-label"),
-                html.Label(["To", html.Span(**{"data-date": "to"}, className="date-slot")], className="date-label"),
-                html.Button("Show", className="button", **{"data-act": "dates"}),
-            ],
-            className="menu-dates",
-        )
-    )
-    items.append(html.Div("Days begin in", className="menu-heading"))
-    return menu(
-        "", [filters.range_words, " ", html.Span(zone, className="dim zone")], [*items, *_zones(filters, packs, now)], "range"
-    )
-
-
-def has_range(path: str) -> bool:
-    """Whether the page at `path` shows a range of time; the others show how things are now."""
-    return (path.startswith("/cost") and not path.startswith("/cost/economics")) or (
-        path.startswith("/platforms/") and not path.endswith(("/live", "/limits"))
-    )
-
-
-def zone_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> html.Details:
-    """The zone alone, for pages that show how things are now."""
-    heading = html.Div("Times are in", className="menu-heading first")
-    return menu("", wording.zone_name(filters.zone, now), [heading, *_zones(filters, packs, now)], "range")
-
-
-def _zones(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list[Any]:
-    zones = dict.fromkeys(["UTC", *(pack.zone for pack in packs.values()), filters.zone.key])
-    links = [
-        link(wording.zone_name(ZoneInfo(key), now), filters.href(tz=key), "menu-item", current=filters.zone.key == key)
-        for key in zones
-    ]
-    return [*links, html.Span(**{"data-own-zone": "1"})]

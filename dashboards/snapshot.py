@@ -42,6 +42,8 @@ class Snapshots:
                 now = self._timer()
                 self._answers = {k: v for k, v in self._answers.items() if not v[1].done() or now - v[0] < self._keep_s}
             answer: Future[Any] = Future()
+            # Running futures cannot be cancelled: a tab that goes away would else cancel the answer for all who wait for it too.
+            answer.set_running_or_notify_cancel()
             self._answers[key] = (self._timer(), answer)
             return answer, True
 

@@ -22,7 +22,7 @@ from dashboards import reads
 from dashboards.alert_lines import alert_lines
 from dashboards.alert_words import AlertLine
 from dashboards.parts import Parts
-from dashboards.plain_pages import NAV, html_answer, plain_page
+from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
 from dashboards.snapshot import Snapshots
 from dashboards.status_links import StatusLinks
 from dashboards.status_page_html import status_html
@@ -100,11 +100,12 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
     async def answer_for(request: Request, platform: str, made: str = "", trouble: str = "", status: int = 200) -> Response:
         if platform not in parts.packs:
             body = f'<h1>There is no platform {escape(platform[:60])}</h1><p><a href="/platforms">Platforms</a></p>'
-            return html_answer(plain_page("No such platform", body, nav=NAV), 404)
+            return html_answer(keeping(plain_page("No such platform", body, nav=NAV), request.url.query), 404)
         shown = await asyncio.to_thread(status_of, parts, platform, parts.clock.now())
         published = await asyncio.to_thread(links.of, platform)
         address = f"{(parts.settings.public_url or str(request.base_url)).rstrip('/')}/s/{made}" if made else ""
-        return html_answer(status_html(shown, links=published, csrf=_csrf(request), made=address, trouble=trouble), status)
+        text = status_html(shown, links=published, csrf=_csrf(request), made=address, trouble=trouble)
+        return html_answer(keeping(text, request.url.query), status)
 
     @router.get("/status/{platform}", include_in_schema=False)
     async def private(platform: str, request: Request) -> Response:

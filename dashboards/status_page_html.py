@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from analytics.health import STATUS_WORDS, ComponentHealth
 from dashboards import wording
 from dashboards.alert_words import AlertLine
+from dashboards.door.deeds import needs
 from dashboards.health_words import STATUS_STATE
 from dashboards.plain_pages import NAV, glyph, plain_page
 from dashboards.status_links import StatusLink
 from roomleft.findings import Severity
 from roomleft.rules_when import BurnIs, HeadroomIs, HealthIs, MeterIs, OwnIs, SqlIs, leaves
+from warehouse.state import Scope
 
 if TYPE_CHECKING:
     from dashboards.status_page import Day, Status
@@ -179,6 +181,8 @@ def _publishing(slug: str, links: Sequence[StatusLink], csrf: str, shown: Status
                 f'<li>{name}<form class="row" method="post" action="/status/{slug}/revoke">{word}<input type="hidden" name="prefix" value="{escape(link.prefix, quote=True)}"><button>Revoke</button></form></li>'
             )
     listed = f'<ul class="plain card">{"".join(rows)}</ul>' if rows else '<p class="dim">No link publishes this page.</p>'
+    if lacking := needs(Scope.ADMIN):
+        return f'<h2>Publish</h2><p class="dim">{lacking}.</p>'
     return (
         f'<h2>Publish</h2><p class="dim">A link shows this page, without alerts about money, to whoever has it; no sign-in is needed.</p>{listed}'
         f'<form class="row" method="post" action="/status/{slug}/publish">{word}<input type="text" name="note" maxlength="200" placeholder="For whom, for example customers" aria-label="For whom"><button class="first">Make a link</button></form>'

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import brotli
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,13 +22,20 @@ FOR_A_YEAR = "public, max-age=31536000, immutable"
 TEXT = ("text/", "application/javascript", "application/json")
 
 
+PACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    "br": lambda body: bytes(brotli.compress(body, quality=6)),
+    "gzip": lambda body: gzip.compress(body, 6),
+}
+"""How a file is compressed, best first."""
+
+
 class Transfer:
     """ASGI middleware. Scripts and styles are compressed once and kept, not at every page load; other answers as they come."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._others = GZipMiddleware(app, minimum_size=SMALLEST, compresslevel=4)
-        self._kept: dict[tuple[str, bytes], _Kept] = {}
+        self._kept: dict[tuple[str, bytes, str], _Kept] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(FIXED_PREFIXES):
@@ -35,10 +44,11 @@ class Transfer:
         asked = Headers(scope=scope)
         # A file asked for without its version may change under that address: it is asked after again, by its ETag.
         lasting = bool(scope["query_string"]) or bool(VERSIONED.search(scope["path"])) or scope["path"].endswith(".woff2")
-        if "gzip" not in asked.get("accept-encoding", "") or "range" in asked or "if-none-match" in asked:
+        encoding = _encoding(asked.get("accept-encoding", ""))
+        if not encoding or "range" in asked or "if-none-match" in asked:
             await self.app(scope, receive, self._marked(send, lasting))
             return
-        key = (scope["path"], scope["query_string"])
+        key = (scope["path"], scope["query_string"], encoding)
         if key not in self._kept or not lasting:
             collected = _Collected()
             await self.app(scope, receive, collected.receive)
@@ -53,9 +63,9 @@ class Transfer:
             if key not in self._kept or self._kept[key].etag != etag or not etag:
                 if len(self._kept) >= MOST_KEPT:
                     self._kept.clear()
-                body = await asyncio.to_thread(gzip.compress, body, 6)
+                body = await asyncio.to_thread(PACKED[encoding], body)
                 headers["content-encoding"], headers["content-length"], headers["vary"] = (
-                    "gzip",
+                    encoding,
                     str(len(body)),
                     "Accept-Encoding",
                 )
@@ -73,6 +83,12 @@ class Transfer:
             await send(message)
 
         return marked
+
+
+def _encoding(accepted: str) -> str:
+    """The best encoding that an Accept-Encoding header allows; empty for none."""
+    offered = {name.strip(): rest.replace(" ", "") for name, _, rest in (each.partition(";") for each in accepted.split(","))}
+    return next((name for name in PACKED if name in offered and offered[name] not in ("q=0", "q=0.0")), "")
 
 
 class _Kept(NamedTuple):

@@ -17,6 +17,7 @@ RoomleftError                what went wrong, where, and what to do about it
 │  └─ QueryTimeout           a question took longer than its limit
 ├─ QueueFull                 the write queue is full: try again after `retry_after_s`
 ├─ Refused                   not signed in, or not allowed
+│  └─ UsersHidden            what single users cost, asked for without the finance role
 └─ PortInUse                 something else listens there
 """
 
@@ -121,6 +122,22 @@ class Refused(RoomleftError):
     def __init__(self, what: str, where: str = "", hint: str = "", *, status: int = 401) -> None:
         super().__init__(what, where, hint)
         self.status = status
+
+
+class UsersHidden(Refused):
+    """What single users cost or use was asked for by somebody without the finance role."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{NEEDS_FINANCE[:1].lower()}{NEEDS_FINANCE[1:]}: what single users cost",
+            where,
+            "ask somebody of the finance role, or an administrator for it; a program needs a token of the scope finance",
+            status=403,
+        )
+
+
+NEEDS_FINANCE = "Needs the finance role"
+"""What stands in the place of what somebody may not see."""
 
 
 class PortInUse(RoomleftError):

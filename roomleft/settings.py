@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from roomleft.errors import SettingsError
+from roomleft.settings_sign_in import OidcProvider, TrustedProxies, oidc_providers, trusted_proxies
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout or image this program runs from."""
@@ -65,6 +66,15 @@ SETTINGS = (
     Setting("alerting_file", "alerting.yaml", "Receivers, routes and windows of alerts; it need not exist"),
     Setting("rules_dir", "", "Folder of alert rules and SLOs of your own; DATA_DIR/rules when empty"),
     Setting("session_hours", 168.0, "How long a browser stays signed in", 0.1, 8760),
+    Setting(
+        "trusted_proxies", (), "Addresses or networks of the proxies in front of the server that are believed; none by default"
+    ),
+    Setting("proxy_user_header", "", "The header in which a trusted proxy names who comes; empty: proxies sign nobody in"),
+    Setting("proxy_groups_header", "", "The header with that person's groups, comma between"),
+    Setting("proxy_email_header", "", "The header with that person's e-mail address"),
+    Setting("proxy_name_header", "", "The header with the name that person wants to be called by"),
+    Setting("proxy_roles", (), "Which group has which role: `staff=viewer`, `sre=oncall`; of several the highest counts"),
+    Setting("proxy_default_role", "", "The role of whoever has none of those groups; empty: they are refused"),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 SOURCE_KEYS = ("url", "token", "token_env")
@@ -106,8 +116,17 @@ class Settings:
     alerting_file: Path = Path("alerting.yaml")
     rules_dir: Path = Path("rules")
     session_hours: float = 168.0
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_user_header: str = ""
+    proxy_groups_header: str = ""
+    proxy_email_header: str = ""
+    proxy_name_header: str = ""
+    proxy_roles: tuple[str, ...] = ()
+    proxy_default_role: str = ""
     sources: tuple[Source, ...] = ()
     demo: bool = False
+    oidc: tuple[OidcProvider, ...] = ()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
 
 def load_settings(
@@ -124,8 +143,9 @@ def load_settings(
     path = file or Path(env.get("ROOMLEFT_SETTINGS", "roomleft.toml"))
     values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
     sources: dict[str, dict[str, str]] = {}
+    oidc: list[OidcProvider] = []
     if path.exists():
-        _read_file(path, values, sources, env)
+        _read_file(path, values, sources, env, oidc)
     elif file is not None or "ROOMLEFT_SETTINGS" in env:
         raise SettingsError("no such settings file", str(path), "create it, or leave ROOMLEFT_SETTINGS unset")
     _read_environment(env, values, sources)
@@ -139,10 +159,22 @@ def load_settings(
     values["rules_dir"] = Path(values["rules_dir"] or data_dir / "rules").resolve()
     values["warehouse_url"] = values["warehouse_url"] or f"duckdb:///{data_dir / 'warehouse.duckdb'}"
     values["state_url"] = values["state_url"] or f"sqlite:///{data_dir / 'state.db'}"
-    return Settings(**values, sources=tuple(_source(slug, keys) for slug, keys in sorted(sources.items())), demo=demo)
+    return Settings(
+        **values,
+        sources=tuple(_source(slug, keys) for slug, keys in sorted(sources.items())),
+        demo=demo,
+        oidc=tuple(oidc),
+        proxies=trusted_proxies(values),
+    )
 
 
-def _read_file(path: Path, values: dict[str, Any], sources: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:
+def _read_file(
+    path: Path,
+    values: dict[str, Any],
+    sources: dict[str, dict[str, str]],
+    env: Mapping[str, str],
+    oidc: list[OidcProvider],
+) -> None:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -156,10 +188,12 @@ def _read_file(path: Path, values: dict[str, Any], sources: dict[str, dict[str, 
     for name, value in document.items():
         if name == "sources":
             _read_sources(path, value, sources, env)
+        elif name == "oidc":
+            oidc += oidc_providers(value, f"{path}: oidc", env)
         elif name in BY_NAME:
             values[name] = _typed(BY_NAME[name], value, f"{path}: {name}")
         else:
-            raise _unknown(name, f"{path}: {name}", [*BY_NAME, "sources"])
+            raise _unknown(name, f"{path}: {name}", [*BY_NAME, "sources", "oidc"])
 
 
 def _read_sources(path: Path, table: Any, sources: dict[str, dict[str, str]], env: Mapping[str, str]) -> None:

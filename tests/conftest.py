@@ -13,6 +13,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 pytest_plugins = [
+    "tests.fixtures.asked",
     "tests.fixtures.browser",
     "tests.fixtures.clock",
     "tests.fixtures.hook",

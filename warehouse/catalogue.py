@@ -39,6 +39,12 @@ TABLES = {
 }
 
 
+WITHOUT_USERS = frozenset(TABLES) - {"ai_usage", "usage_user_1d"}
+"""What may be asked by those who may not see what single users cost. A table that nobody described above is not among them."""
+UNSEEN_COLUMNS = {"headroom": ("subject",), "anomalies": ("causes",)}
+"""Columns that may name a user: these tables are read without them then."""
+
+
 def show_tables(tables: Collection[str]) -> str:
     """SQL whose rows are (name, meaning) of those tables, sorted by name."""
     rows = ", ".join(f"({_literal(name)}, {_literal(TABLES.get(name, ''))})" for name in sorted(tables))

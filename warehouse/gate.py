@@ -3,6 +3,7 @@
 The engine's own parser turns the text into a tree, and the tree is checked against lists of what is allowed; whatever is not
 listed is refused, also what later versions of the engine add. What runs afterwards is written anew from the checked tree, never the text.
 `SHOW TABLES`, and `DESCRIBE` or `SUMMARIZE` of a table or of such a SELECT, are asked through the same checks.
+Who may not see what single users cost is asked back for tables that tell it, and reads others without the columns that do.
 Behind the gate stand a read-only transaction, a time limit, and an engine that can reach no file, no network and no setting.
 """
 
@@ -14,8 +15,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from roomleft.errors import QueryRefused
-from warehouse.catalogue import show_tables
+from roomleft.errors import QueryRefused, UsersHidden
+from warehouse.catalogue import UNSEEN_COLUMNS, WITHOUT_USERS, show_tables
 
 LONGEST = 20_000
 """Characters of the longest question."""
@@ -92,40 +93,57 @@ class Question:
         return f"SELECT * FROM (SUMMARIZE {of})" if self.verb == "SUMMARIZE" else select
 
 
-def check(sql: str, parse: Parse, tables: Collection[str]) -> Question:
-    """A question that may be asked. `parse` is the engine's `json_serialize_sql`; `tables` may be read.
+def check(sql: str, parse: Parse, tables: Collection[str], see_users: bool = False) -> Question:
+    """A question that may be asked. `parse` is the engine's `json_serialize_sql`; `tables` may be read, of those that tell what single users
+    cost only with `see_users`.
 
-    Raises QueryRefused saying what is not allowed.
+    Raises QueryRefused saying what is not allowed, UsersHidden for a table of users.
     """
+    ask = _Asked(parse, frozenset(name.lower() for name in tables), see_users)
     if len(sql) > LONGEST:
         raise QueryRefused(f"it is {len(sql)} characters long", WHERE, f"at most {LONGEST}")
     if SHOW.fullmatch(sql):
-        return Question(_checked(show_tables(tables), parse, tables))
+        return Question(ask.checked(show_tables([name for name in tables if see_users or name.lower() in WITHOUT_USERS])))
     about = ABOUT.fullmatch(sql)
     if about is None:
-        return Question(_checked(sql, parse, tables))
+        return Question(ask.checked(sql))
     verb = "SUMMARIZE" if about[1].upper() == "SUMMARIZE" else "DESCRIBE"
     named = NAME.fullmatch(about[2])
     if named is None:
-        return Question(_checked(about[2], parse, tables), verb)
+        return Question(ask.checked(about[2]), verb)
     table = next((name for name in tables if name.lower() == named[1].lower()), None)
     if table is None:
         raise QueryRefused(f"there is no table {named[1]!r} to ask", WHERE, HINT)
-    return Question(_checked(f'SELECT * FROM "{table}"', parse, tables), verb, table)
+    whole = see_users or table.lower() not in UNSEEN_COLUMNS
+    return Question(ask.checked(f'SELECT * FROM "{table}"'), verb, table if whole else "")
 
 
-def _checked(sql: str, parse: Parse, tables: Collection[str]) -> str:
-    text = parse(sql)
-    try:
-        tree = json.loads(text)
-        if tree.get("error"):
-            raise QueryRefused(_first_line(tree), WHERE, HINT)
-        if len(tree["statements"]) != 1:
-            raise QueryRefused(f"it holds {len(tree['statements'])} statements", WHERE, HINT)
-        _Check(frozenset(name.lower() for name in tables)).visit(tree["statements"][0], frozenset())
-    except RecursionError as error:
-        raise QueryRefused("it is nested too deeply", WHERE, HINT) from error
-    return text
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    parse: Parse
+    tables: frozenset[str]
+    see_users: bool
+
+    def checked(self, sql: str) -> str:
+        """The tree of one SELECT that may be asked, as JSON."""
+        text = self.parse(sql)
+        try:
+            tree = json.loads(text)
+            if tree.get("error"):
+                raise QueryRefused(_first_line(tree), WHERE, HINT)
+            if len(tree["statements"]) != 1:
+                raise QueryRefused(f"it holds {len(tree['statements'])} statements", WHERE, HINT)
+            _Check(self).visit(tree["statements"][0], frozenset())
+        except RecursionError as error:
+            raise QueryRefused("it is nested too deeply", WHERE, HINT) from error
+        return text if self.see_users else json.dumps(tree)
+
+    def unnamed(self, table: str) -> dict[str, Any]:
+        """A table without the columns that may name a user, as a part of a tree."""
+        columns = ", ".join(UNSEEN_COLUMNS[table])
+        tree = json.loads(self.parse(f"SELECT * FROM (SELECT * EXCLUDE ({columns}) FROM {table}) AS {table}"))
+        part: dict[str, Any] = tree["statements"][0]["node"]["from_table"]
+        return part
 
 
 def _first_line(tree: Mapping[str, Any]) -> str:
@@ -134,8 +152,8 @@ def _first_line(tree: Mapping[str, Any]) -> str:
 
 
 class _Check:
-    def __init__(self, tables: frozenset[str]) -> None:
-        self._tables = tables
+    def __init__(self, asked: _Asked) -> None:
+        self._asked = asked
 
     def visit(self, part: Any, names: frozenset[str]) -> None:
         """Checks a part of the tree and all below it. `names` are the common table expressions it may read."""
@@ -152,6 +170,8 @@ class _Check:
                 return
         elif isinstance(kind, str):
             self._part(part, kind, names)
+            if part.get("type") != kind:
+                return  # replaced by what is known to be allowed
         if part.get("cte_map"):
             names = self._common_tables(part["cte_map"].get("map", []), names)
         for key, below in part.items():
@@ -159,15 +179,22 @@ class _Check:
                 continue
             if key == "right" and kind == "RECURSIVE_CTE_NODE":
                 # Only the repeated half reads the table being built; in the first half its name would mean something else.
-                self.visit(below, names | {str(part["cte_name"]).lower()})
+                self.visit(below, names | {self._own_name(part["cte_name"])})
             else:
                 self.visit(below, names)
 
     def _common_tables(self, entries: list[dict[str, Any]], names: frozenset[str]) -> frozenset[str]:
         for entry in entries:
             self.visit(entry["value"], names)
-            names |= {str(entry["key"]).lower()}
+            names |= {self._own_name(entry["key"])}
         return names
+
+    def _own_name(self, given: object) -> str:
+        """The name of a common table expression, in lower case."""
+        name = str(given).lower()
+        if not self._asked.see_users and (name in UNSEEN_COLUMNS or name in self._asked.tables - WITHOUT_USERS):
+            raise QueryRefused(f"a WITH may not be called {name!r}", WHERE, "give it another name")
+        return name
 
     def _part(self, part: dict[str, Any], kind: str, names: frozenset[str]) -> None:
         if kind not in PARTS:
@@ -186,8 +213,19 @@ class _Check:
             raise QueryRefused(f"table {name!r} is named with its schema or database", WHERE, "write the table's name alone")
         if part.get("at_clause"):
             raise QueryRefused("reading a past version is not allowed", WHERE, HINT)
-        if name not in names and name not in self._tables:
+        if name in names:
+            return
+        if name not in self._asked.tables:
             raise QueryRefused(f"there is no table {name!r} to ask", WHERE, HINT)
+        if self._asked.see_users:
+            return
+        if name not in WITHOUT_USERS:
+            raise UsersHidden(f"table {name}")
+        if name in UNSEEN_COLUMNS:
+            own = {key: part[key] for key in ("column_name_alias", "sample") if part.get(key)}
+            alias = part.get("alias") or name
+            part.clear()
+            part.update({**self._asked.unnamed(name), **own, "alias": alias})
 
     def _expression(self, part: dict[str, Any]) -> bool:
         """Checks one expression; False when nothing below it needs a look."""

@@ -147,16 +147,17 @@ class Store:
         with self._turns.together():
             return _fetch(self._cursor(), sql, params, self.where)
 
-    def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
+    def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0, see_users: bool = False) -> pa.Table:
         """A person's question (see `warehouse.gate`) over the warehouse's tables, read-only, at most `row_limit` rows and `time_limit_s` seconds.
 
-        Raises QueryRefused for anything else and for what the engine refuses, QueryTimeout when it takes longer.
+        Raises QueryRefused for anything else and for what the engine refuses, UsersHidden without `see_users` for tables that tell what single
+        users cost, QueryTimeout when it takes longer.
         """
         with self._turns.together():
-            return self._ask(sql, row_limit, time_limit_s)
+            return self._ask(sql, row_limit, time_limit_s, see_users)
 
-    def _ask(self, sql: str, row_limit: int, time_limit_s: float) -> pa.Table:
-        question = gate.check(sql, self._parse, self._tables())
+    def _ask(self, sql: str, row_limit: int, time_limit_s: float, see_users: bool) -> pa.Table:
+        question = gate.check(sql, self._parse, self._tables(), see_users)
         cursor = self._new_cursor()
         timed_out = threading.Event()
 

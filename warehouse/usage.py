@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from roomleft.errors import InputError
+from roomleft.errors import InputError, UsersHidden
 from roomleft.timespan import utc
 from warehouse.store import Store
 
@@ -34,15 +34,18 @@ class UsageSummary:
 
 
 def usage_summary(
-    store: Store, since: datetime, until: datetime, *, by: str, platform: str | None = None, most_users: int = MOST_USERS
-) -> UsageSummary:
-    """Usage and cost between two instants by one of DIMENSIONS; of one platform if given. Raises InputError.
+    store: Store, since: datetime, until: datetime, *, by: str, platform: str | None = None, most_users: int = MOST_USERS,
+    see_users: bool = False,
+) -> UsageSummary:  # fmt: skip
+    """Usage and cost between two instants by one of DIMENSIONS; of one platform if given. Raises InputError; UsersHidden by user without `see_users`.
 
     Counted in whole quarter hours; by user in whole UTC days, since users' use is kept by the day. Of more than `most_users` users the
     rest is one row, `(others)`. The label of a user is a pseudonym.
     """
     if by not in DIMENSIONS:
         raise InputError(f"usage is not kept by {by!r}", "usage", f"one of {', '.join(DIMENSIONS)}")
+    if by == "user" and not see_users:
+        raise UsersHidden("usage by user")
     step, grain = (DAY, "UTC day") if by == "user" else (QUARTER, "15 minutes")
     since, until = _floor(since, step), _ceiling(until, step)
     if by == "user":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -130,8 +131,24 @@ def _of_cost(store: Store, platform: str, family: Family, watched: Watched, mark
         document["by"]["user"] = [part_document(part) for part in parts]
         first = parts[0] if parts else None
         if first is not None and first.value != OTHERS and _stands_out(first, made):
-            document["words"] += f"; {min(100 * (first.share or 0.0), 999):.0f} % of it is user {first.value}"
+            share = f"{min(100 * (first.share or 0.0), 999):.0f} % of it is"
+            # The words go into notices, whose readers are not known: whose it is stands apart.
+            document["words"] += f"; {share} one user's"
+            document["user_words"] = f"{share} user {first.value}"
     return document
+
+
+OF_A_USER = re.compile(r" is user [^;]*")
+
+
+def without_users(causes: Mapping[str, Any]) -> dict[str, Any]:
+    """Causes as they are told to who may not see what single users cost."""
+    kept = {name: value for name, value in causes.items() if name not in ("user_words", "by", "words")}
+    if "words" in causes:
+        kept["words"] = OF_A_USER.sub(" is one user's", str(causes["words"]))
+    if "by" in causes:
+        kept["by"] = {name: parts for name, parts in causes["by"].items() if name != "user"}
+    return kept
 
 
 def _stands_out(part: Part, made: Causes) -> bool:

@@ -51,7 +51,8 @@ class Given:
     seen: Row
     read_to: datetime | None
     known_from: datetime | None
-    top_users: Sequence[Row] = ()
+    top_users: Sequence[Row] | None = ()
+    """Who cost most; None: who asks may not see it."""
 
 
 def content(asked: Asked, given: Given) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def content(asked: Asked, given: Given) -> dict[str, Any]:
         "efficiency": efficiency(rows, pack),
         "advice": advice(given.calls, pack, zone),
         "source_hint": {"calls": given.seen["hints"], "middle": given.seen["middle_hint"]} if given.seen["hints"] else None,
-        "top_users": [dict(row) for row in given.top_users],
+        "top_users": None if given.top_users is None else [dict(row) for row in given.top_users],
     }
 
 

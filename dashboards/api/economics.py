@@ -14,8 +14,9 @@ from analytics.reports.user_cost_read import cost_report
 from collectors.records.fields import nearest, shown
 from dashboards.api.answers import answer
 from dashboards.cost_books import books_of
+from dashboards.door.asking import may_see_users
 from dashboards.parts import Parts
-from roomleft.errors import InputError
+from roomleft.errors import InputError, UsersHidden
 from roomleft.packs import Pack
 from roomleft.timespan import parse_span
 from warehouse.state.pseudonyms import Pseudonyms
@@ -38,9 +39,16 @@ def make_economics_api(parts: Parts) -> APIRouter:
         span = _span(period)
         packs = _asked(parts, platform)
         if user is not None:
+            if not may_see_users():  # before it is looked up: whether somebody is known is told to nobody else
+                raise UsersHidden("the cost report of a user")
             packs, user = await asyncio.to_thread(_platforms_of, parts, packs, user)
         now = parts.clock.now()
-        return answer([await asyncio.to_thread(cost_report, parts.store, pack, user, span, now) for pack in packs])
+        return answer(
+            [
+                await asyncio.to_thread(cost_report, parts.store, pack, user, span, now, see_users=may_see_users())
+                for pack in packs
+            ]
+        )
 
     return router
 

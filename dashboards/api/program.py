@@ -24,13 +24,14 @@ from collectors.records.usage_rows import usage_table
 from dashboards.api.answers import answer, error_answer
 from dashboards.api.bodies import read_body
 from dashboards.api.sources import add_source_routes
+from dashboards.door.asking import asking, may_see_users
 from dashboards.headroom_rows import headroom_rows
 from dashboards.parts import Parts
 from roomleft.errors import InputError, QueueFull, RoomleftError
 from roomleft.limits import State
 from roomleft.metrics import REGISTRY
 from roomleft.timespan import parse_instant
-from warehouse.state import SignIn
+from warehouse.state import Audit, SignIn
 from warehouse.usage import DIMENSIONS, usage_summary
 from warehouse.writer import Batch
 
@@ -238,7 +239,9 @@ def _read(router: APIRouter, parts: Parts) -> None:
     ) -> Response:
         _known_platform(parts.packs, platform)
         start, end = _range(since, until, parts.clock.now())
-        found = await asyncio.to_thread(usage_summary, parts.store, start, end, by=by, platform=platform)
+        found = await asyncio.to_thread(
+            usage_summary, parts.store, start, end, by=by, platform=platform, see_users=may_see_users()
+        )
         covers = {"since": found.since, "until": found.until, "grain": found.grain}
         about = {"since": start, "until": end, "by": by, "platform": platform, "covers": covers}
         return answer({**about, "rows": found.rows, "total": found.total})
@@ -252,7 +255,11 @@ def _read(router: APIRouter, parts: Parts) -> None:
             raise InputError('the body must be {"query": "SELECT …"}', "/api/v1/sql", "send JSON") from error
         limits = parts.settings
         table = await asyncio.to_thread(
-            parts.store.ask, str(query), row_limit=limits.query_row_limit, time_limit_s=limits.query_time_limit_s
+            parts.store.ask,
+            str(query),
+            row_limit=limits.query_row_limit,
+            time_limit_s=limits.query_time_limit_s,
+            see_users=may_see_users(),
         )
         return answer({"columns": table.column_names, "rows": table.to_pylist()})
 
@@ -285,11 +292,13 @@ def _self(router: APIRouter, parts: Parts) -> None:
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise InputError('the body must be {"platform": "…", "stream": "…"}', "/api/v1/start-over", "send JSON") from error
         await asyncio.to_thread(start_over, parts.writer, platform, stream, tuple(parts.packs))
+        await asyncio.to_thread(Audit(parts.state).add, asking().name, "start over", {"platform": platform, "stream": stream})
         return answer({"platform": platform, "stream": stream})
 
     @router.post("/api/v1/sign-in-link", summary="A new one-time sign-in link (admin)", tags=["self"])
     async def sign_in_link(request: Request) -> Response:
-        secret = await asyncio.to_thread(SignIn(parts.state).issue)
+        who = asking().name
+        secret = await asyncio.to_thread(lambda: SignIn(parts.state).issue(by=who))
         return answer({"url": f"{request.base_url}sign-in?link={secret}"})
 
     @router.get("/healthz", summary="Whether the process answers", tags=["self"])

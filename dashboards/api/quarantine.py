@@ -13,9 +13,11 @@ from collectors.records.refused import Normalised
 from dashboards.api.answers import answer, error_answer
 from dashboards.api.bodies import read_body
 from dashboards.api.program import READERS, store_judged
+from dashboards.door.asking import asking
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from warehouse.quarantine import quarantine_counts, quarantined, release
+from warehouse.state import Audit
 
 MOST_ROWS = 10_000
 MARK = "_quarantine"
@@ -73,6 +75,7 @@ def make_quarantine(parts: Parts) -> APIRouter:
             if full is not None:
                 return error_answer(full, **total, rejected=told)
             total["released"] += await asyncio.to_thread(release, parts.store, row_ids)
+        await asyncio.to_thread(Audit(parts.state).add, asking().name, "resubmit", total)
         return answer({**total, "rejected": told})
 
     return router

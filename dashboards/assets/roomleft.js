@@ -54,13 +54,16 @@
       if (el.firstChild && el.firstChild.nodeType === 3) { if (el.firstChild.data !== words) el.firstChild.data = words; }
       el.classList.toggle("old", old > Number(el.dataset.old));
     });
-    var stale = silent > 15;
+    var every = window.refresh.every() / 1000;
+    var stale = every > 0 && silent > every + 10;
     document.body.classList.toggle("stale", stale);
     var live = document.getElementById("live");
     if (live) {
-      var word = live.querySelector(".live-word"), tail = live.querySelector(".live-age");
-      if (word) word.textContent = stale ? "Stale " + age(silent) + ", reconnecting" : "Live";
-      if (tail) tail.textContent = stale ? "" : age(silent) + " ago";
+      var said = stale ? ["Stale " + age(silent) + ", reconnecting", ""] : window.refresh.words(silent, age);
+      [".live-word", ".live-age"].forEach(function (part, n) {
+        var el = live.querySelector(part);
+        if (el && el.textContent !== said[n]) el.textContent = said[n];
+      });
     }
   }
 
@@ -85,11 +88,15 @@
   function tick() {
     var since = performance.now() - asked;
     if (document.hidden || !laidOut() || since < TICK_MS || (asking > 0 && since < PATIENCE_MS)) return;
-    asked = performance.now();
     // What is still a grey field was never drawn: a round that was given up, or came just as Dash drew, drops the answer. Most blocks
-    // skip most rounds, so then all are asked, as when a person asks.
+    // skip most rounds, so then all are asked, as when a person asks. That is owed to somebody who paused, too.
     var empty = asking > 0 || document.querySelector("#page .skeleton");
-    window.dash_clientside.set_props("tick", { data: empty ? Date.now() : ++ticks });
+    var every = window.refresh.every();
+    if (!empty && (every === 0 || since < every)) return;
+    asked = performance.now();
+    // Blocks that are drawn in one round of six count on rounds of five seconds.
+    ticks = every >= 6 * TICK_MS ? (Math.floor(ticks / 6) + 1) * 6 : ticks + 1;
+    window.dash_clientside.set_props("tick", { data: empty ? Date.now() : ticks });
   }
 
   function toast(words) {
@@ -123,16 +130,38 @@
     document.querySelectorAll("details.menu-holder[open]").forEach(function (el) { if (el !== except) el.removeAttribute("open"); });
   }
 
+  function edgeField(kind, end) {
+    var input = document.createElement("input");
+    var asked = (new URLSearchParams(location.search).get("range") || "").split("..");
+    input.type = kind;
+    input.className = "date-field";
+    input.setAttribute("aria-label", (end === "from" ? "From, " : "To, ") + (kind === "date" ? "day" : "time, if not the whole day"));
+    if (asked.length === 2) input.value = asked[end === "from" ? 0 : 1].split("T")[kind === "date" ? 0 : 1] || "";
+    return input;
+  }
+
   // Fields that Dash has no component for are made here, in the slots the page leaves.
   function fillSlots(holder) {
     holder.querySelectorAll("[data-date]").forEach(function (slot) {
       if (slot.firstChild) return;
-      var input = document.createElement("input");
-      input.type = "date";
-      input.className = "date-field";
-      var asked = (new URLSearchParams(location.search).get("range") || "").split("..");
-      if (asked.length === 2) input.value = slot.dataset.date === "from" ? asked[0] : asked[1];
-      slot.appendChild(input);
+      slot.appendChild(edgeField("date", slot.dataset.date));
+    });
+    holder.querySelectorAll("[data-time]").forEach(function (slot) {
+      if (slot.firstChild) return;
+      slot.appendChild(edgeField("time", slot.dataset.time));
+    });
+    holder.querySelectorAll("[data-slot=last]").forEach(function (slot) {
+      if (slot.firstChild) return;
+      var number = document.createElement("input"), unit = document.createElement("select");
+      var said = /^(\d+)([mhdw])$/.exec(new URLSearchParams(location.search).get("range") || "");
+      Object.assign(number, { type: "number", min: 1, value: said ? said[1] : 3, className: "date-field number" });
+      number.setAttribute("aria-label", "How many");
+      unit.className = "date-field";
+      unit.setAttribute("aria-label", "Of what");
+      [["m", "minutes"], ["h", "hours"], ["d", "days"], ["w", "weeks"]].forEach(function (each) {
+        unit.add(new Option(each[1], each[0], false, each[0] === (said ? said[2] : "h")));
+      });
+      slot.append(number, unit);
     });
     holder.querySelectorAll("[data-own-zone]").forEach(function (slot) {
       var own = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -166,17 +195,24 @@
         var next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
         try { localStorage.setItem("roomleft-theme", next); } catch (e) { /* not remembered */ }
         setTheme(next);
-      } else if (what === "copy-link") copy(location.href, "Link copied");
-      else if (what === "copy") copy(act.dataset.copy, "Copied");
+      } else if (what === "copy") copy(act.dataset.copy, "Copied");
       else if (what === "again") window.dash_clientside.set_props("tick", { data: Date.now() });
       else if (what === "close-drawer") go(withQuery({ limit: null }));
       else if (what === "dates") {
-        var fields = act.closest("details").querySelectorAll("input[type=date]");
-        var from = fields[0].value, to = fields[1].value || fields[0].value;
+        var field = function (kind, end) { return act.closest("details").querySelector("[data-" + kind + "=" + end + "] input").value; };
+        var times = field("time", "from") || field("time", "to");
+        var from = field("date", "from"), to = field("date", "to") || from;
         if (!from) { toast("Choose the first day"); return; }
-        if (from > to) { toast("The first day comes after the last"); return; }
+        if (times) from += "T" + (field("time", "from") || "00:00");
+        if (field("time", "to")) to += "T" + field("time", "to");
+        if (from > to + (times && to.length === 10 ? "T24" : "")) { toast("It ends before it begins"); return; }
         closeMenus(null);
         go(withQuery({ range: from + ".." + to }));
+      } else if (what === "last") {
+        var number = act.closest("details").querySelector("[data-slot=last] input"), unit = act.closest("details").querySelector("[data-slot=last] select");
+        if (!number.value || Number(number.value) < 1) { toast("How many?"); return; }
+        closeMenus(null);
+        go(withQuery({ range: Math.round(Number(number.value)) + unit.value }));
       }
       return;
     }
@@ -212,6 +248,8 @@
     if (document.title !== title) document.title = title;
   }
 
+  window.pages = { go: go, withQuery: withQuery, toast: toast, copy: copy, closeMenus: closeMenus, laidOut: laidOut, count: count,
+    now: function () { return contact ? contact.server + (performance.now() - contact.at) / 1000 * contact.speed : Date.now() / 1000; } };
   setInterval(function () { count(); tick(); name(); }, 1000);
   document.addEventListener("visibilitychange", tick);
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from dash import html
 
@@ -22,9 +21,8 @@ OLD = timedelta(minutes=3)
 
 
 def alert_href(line: AlertLine, filters: Filters) -> str:
-    """The alert's own page, its times in the reader's zone."""
-    zone = f"?tz={quote(filters.zone.key, safe='')}" if filters.zone.key != "UTC" else ""
-    return f"{line.path}{zone}"
+    """The alert's own page, its times in the reader's zone; the way back keeps what the page here asks for."""
+    return filters.href(line.path)
 
 
 def alert_list(title: str, lines: Sequence[AlertLine], filters: Filters, now: datetime) -> html.Section:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from dashboards import capacity_words, limit_words, wording
 from dashboards.budget_amounts import amount_said, one_of
 from dashboards.budget_rows import BudgetRow
 from dashboards.components.headroom_bar import headroom_bar
+from dashboards.components.limit_sort import sort_values
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow
@@ -24,6 +25,8 @@ from roomleft.timespan import Period, Window
 
 HEADS = ("", "Budget", "Room left", "Used", "Left", "Period", "Runs out", "Chance", "Owner", "Age")
 CLASSES = ("c-state", "c-limit", "c-bar", "b-used", "b-left", "b-period", "b-out", "b-pace", "b-owner", "c-age")
+OF_LIST = {"c-left": "b-left", "c-out": "b-out", "c-pace": "b-pace"}
+"""The columns that the list of limits has too, under another name."""
 FEW = Decimal("0.1")
 PERIOD_WORDS = {
     Period.DAY: "a day",
@@ -92,12 +95,14 @@ def _budget(each: BudgetRow, filters: Filters, now: datetime, rule: str) -> html
         owner=limit.owner,
         observed=age(headroom.observed_at, now),
         rule=rule,
+        by={**sort_values(row), "b-used": "" if headroom.used is None else f"{headroom.used:f}"},
+        key=row.key,
     )
 
 
 def _row(
     *, state: State, said: str, name: Any, marks: list[Any], bar: Any, used: Any, left: Any, period: Any, out: Any, pace: Any, owner: str,
-    observed: Any, rule: str = "",
+    observed: Any, rule: str = "", by: Mapping[str, str] | None = None, key: str = "",
 ) -> html.Div:  # fmt: skip
     cells = (
         glyph(state, said=said),
@@ -113,13 +118,20 @@ def _row(
     )
     dim = {"b-owner", "c-age"}
     labels = dict(zip(CLASSES, HEADS, strict=True))
+    sorts = {OF_LIST.get(name, name): {"data-sort": value} for name, value in (by or {}).items()}
     return html.Div(
         [
-            html.Div(cell, className=f"{kind} dim" if kind in dim else kind, role="cell", **{"data-label": labels[kind]})
+            html.Div(
+                cell,
+                className=f"{kind} dim" if kind in dim else kind,
+                role="cell",
+                **{"data-label": labels[kind], **sorts.get(kind, {})},
+            )
             for kind, cell in zip(CLASSES, cells, strict=True)
         ],
         className=f"budget-row {state.value}{rule}",
         role="row",
+        **({"data-key": key} if key else {}),
     )
 
 

@@ -17,7 +17,9 @@ from dashboards.components.budget_forms import credit_button, edit_button, end_b
 from dashboards.components.budget_list import decision_words, exact, period_words, reset_words
 from dashboards.components.headroom_bar import headroom_bar
 from dashboards.components.marks import age, badge, glyph, link
+from dashboards.door.asking import may_see_users
 from dashboards.filters import Filters
+from dashboards.limit_rows import ONE_USER
 from roomleft.packs import Pack
 from warehouse.state.terms import Term
 
@@ -81,6 +83,7 @@ def budget_panel(each: BudgetRow, past: Sequence[PastPeriod], pack: Pack, filter
 def _where(pack: Pack, meter_id: str) -> str:
     where = getattr(pack.meters.get(meter_id), "where", None)
     given = where.given() if where is not None else {}
+    given |= {} if may_see_users() or "user" not in given else {"user": [ONE_USER]}
     return "".join(f"; {name.replace('_', ' ')} {' or '.join(values)}" for name, values in given.items())
 
 

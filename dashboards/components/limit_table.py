@@ -12,6 +12,7 @@ from dash import html
 from analytics.ahead import LIKELY
 from dashboards import capacity_words, limit_words, wording
 from dashboards.components.headroom_bar import headroom_bar
+from dashboards.components.limit_sort import sort_values
 from dashboards.components.marks import age, glyph, link
 from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow
@@ -162,7 +163,12 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
             role="cell",
         ),
     ]
-    return html.Div(cells, className=f"limit-row {row.state.value}{rule}", role="row")
+    # What a column is sorted by is its value, not its words.
+    by = sort_values(row)
+    for cell in cells:
+        if cell.className.partition(" ")[0] in by:
+            setattr(cell, "data-sort", by[cell.className.partition(" ")[0]])
+    return html.Div(cells, className=f"limit-row {row.state.value}{rule}", role="row", **{"data-key": row.key})
 
 
 def _chance_title(row: LimitRow, now: datetime) -> str | None:

@@ -11,6 +11,7 @@ from dash import html
 from analytics.ahead import LIKELY
 from dashboards import capacity_words, limit_words
 from dashboards.components.headroom_bar import headroom_bar
+from dashboards.components.limit_sort import sort_values
 from dashboards.components.limit_table import KIND_WORDS
 from dashboards.components.marks import age, glyph, link
 from dashboards.filters import Filters
@@ -19,6 +20,8 @@ from roomleft.limits import State
 
 HEADS = ("", "Limit", "Room left", "Chance", "Runs out", "Order by", "Next step", "Age")
 CLASSES = ("c-state", "r-limit", "c-bar", "r-chance", "r-out", "r-order", "r-step", "c-age")
+OF_LIST = {"c-limit": "r-limit", "c-out": "r-out", "c-pace": "r-chance", "c-order": "r-order", "c-step": "r-step"}
+"""The columns that the list of limits has too, under another name."""
 TITLES = {
     "Chance": "Chance that it runs out before it refills; of what never refills, within 30 days",
     "Runs out": "Most likely date, then its 80 % range",
@@ -68,14 +71,20 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str) -> html.Div:
         [html.Div(step.plain() or "–"), html.Div(lead, className="dim small")],
         age(row.headroom.observed_at, now),
     ]
+    by = {OF_LIST.get(name, name): {"data-sort": value} for name, value in sort_values(row).items()}
     return html.Div(
         [
-            html.Div(cell, className=f"{kind} dim" if kind == "c-age" else kind, role="cell", **{"data-label": head})
+            html.Div(
+                cell,
+                className=f"{kind} dim" if kind == "c-age" else kind,
+                role="cell",
+                **{"data-label": head, **by.get(kind, {})},
+            )
             for cell, kind, head in zip(cells, CLASSES, HEADS, strict=True)
         ],
         className=f"room-row {row.state.value}{rule}" + (" opened" if opened else ""),
         role="row",
-        **{"data-limit": row.key},
+        **{"data-limit": row.key, "data-key": row.key},
     )
 
 

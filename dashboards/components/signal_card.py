@@ -12,16 +12,21 @@ from analytics import signals
 from analytics.health import silent_after
 from dashboards import wording
 from dashboards.alert_rows import Firing
+from dashboards.charts.readings import signal_key
 from dashboards.components import states
-from dashboards.components.chart_card import chart_card, graph
-from dashboards.figures.chart import SIDE_CHARS, Mark
-from dashboards.figures.series import coloured, line_chart
+from dashboards.components.chart_card import behind, chart_card, graph
+from dashboards.figures.chart import SIDE_CHARS, Mark, leads_to
+from dashboards.figures.earlier import Points, add_earlier, mean_of
+from dashboards.figures.series import coloured, hover_value, line_chart
 from dashboards.filters import Filters
 from dashboards.theme import Tones
+from roomleft.money import MINUS
 from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
 from roomleft.wording import COUNTED
 
+BESIDE = 4
+"""How many lines of the period before are drawn beside at most."""
 COUNTED_OVER_S = {"ratio": 300, "rate_per_second": 60}
 """The least time a counter's rise is taken over."""
 
@@ -36,12 +41,14 @@ def signal_card(
     now: datetime,
     tone: Tones,
     firings: Sequence[Firing] = (),
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> html.Div:
-    """One signal: newest value, its threshold or limit in words, and the chart over the filters' range."""
+    """One signal: newest value, its threshold or limit in words, and the chart over the filters' range. `earlier`: the readings of the period
+    before in the same steps, drawn beside."""
     if signal.show != "value" and step_s < COUNTED_OVER_S[signal.show]:
         # A counter that rises now and then is nothing and much by turns from reading to reading.
         step_s = COUNTED_OVER_S[signal.show]
-        rows = signals.coarser(rows, step_s)
+        rows, earlier = signals.coarser(rows, step_s), signals.coarser(earlier, step_s)
     drawn = signals.draw(signal, rows, step_s)
     lead, newest = leading(signal, pack, drawn)
     unit = "" if signal.unit in wording.MONEY_UNITS | wording.RATIO_UNITS else _unit_title(signal.unit)
@@ -80,15 +87,39 @@ def signal_card(
         context += f" · {signal.across} of {len(drawn.lines)}"
     context += f" · {step_words(step_s, pack)}"
     figure = line_chart(
-        coloured(drawn.lines, tone, lowest=lowest), filters.span(now), filters.zone, tone,
+        coloured(drawn.lines, tone, lowest=lowest, filling=now - timedelta(seconds=step_s)), filters.span(now), filters.zone, tone,
         unit=signal.unit, thresholds=lines, deploys=deploys, firings=own_firings(signal, pack, firings), key=f"{pack.slug}{signal.series}{filters.range}",
     )  # fmt: skip
+    if filters.compare:
+        before = signals.draw(signal, earlier, step_s)
+        context += f" · {compared(before.lines, drawn.lines, lead)}"
+        named = {line: points for line, points in before.lines.items() if line == lead or len(before.lines) == 1 or not lead}
+        shown = named if len(named) <= BESIDE else {}
+        moved = filters.span(now)[0] - filters.previous(now)[0]
+        add_earlier(figure, shown, moved, filters.zone, tone, hover=hover_value(signal.unit))
     value = f"{lead} {_said(newest, signal.unit)}".strip() if newest is not None else "–"
     name = f"signal-{pack.slug}-{signal.component}-{signal.title.lower().replace(' ', '-')}"
     label = f"{signal.title} of {pack.title}: {value} now, {context}"
-    return chart_card(
-        signal.title, unit, value, context, graph(figure, name, label), drawn.newest_at, now, old=silent_after(pack)
-    )
+    leads_to(figure, filters.zone, "readings", step_s=step_s)
+    query = behind("signal", filters, platform=pack.slug, signal=signal_key(signal), range=filters.range)
+    chart = graph(figure, name, label, query=query, ranged=True)
+    return chart_card(signal.title, unit, value, context, chart, drawn.newest_at, now, old=silent_after(pack))
+
+
+def compared(before: Mapping[str, Points], lines: Mapping[str, Points], lead: str) -> str:
+    """`mean +12 % against the period before`: of the leading line, else of all lines there are in both periods."""
+    names = [lead] if lead else [name for name in lines if name in before]
+    means = [(mean_of(before.get(name, ())), mean_of(lines.get(name, ()))) for name in names]
+    known = [(then, now) for then, now in means if then is not None and now is not None]
+    if not known:
+        return "nothing known of the period before"
+    then, now = sum(each for each, _ in known), sum(each for _, each in known)
+    if then == 0:
+        return "same mean as the period before" if now == 0 else "mean 0 in the period before"
+    share = (now - then) / abs(then)
+    sign = "+" if share > 0 else MINUS
+    size = wording.percent(abs(share))
+    return f"mean {sign if size != wording.percent(0) else ''}{size} against the period before"
 
 
 def own_firings(signal: Signal, pack: Pack, firings: Sequence[Firing]) -> list[Firing]:

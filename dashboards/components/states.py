@@ -15,6 +15,11 @@ def skeleton(height: int, className: str = "") -> html.Div:
     )
 
 
+def coming() -> html.Div:
+    """Where something may come that mostly does not: takes no room, but what stands below waits for the answer."""
+    return html.Div(className="skeleton coming", **{"aria-hidden": "true"})
+
+
 def empty(what: str, actions: Sequence[Any] = ()) -> html.Div:
     """Nothing to show, why, and what to do about it."""
     return html.Div(

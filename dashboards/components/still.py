@@ -45,6 +45,15 @@ def markup(node: Any) -> str:
     return f"<{tag}{attributes}>" + ("" if tag in VOID else f"{markup(children)}</{tag}>")
 
 
+def only_html(node: Any) -> bool:
+    """Whether a tree can be still."""
+    try:
+        markup(node)
+    except TypeError:
+        return False
+    return True
+
+
 def _attribute(name: str, value: Any) -> str:
     if value is None or value is False:
         return ""

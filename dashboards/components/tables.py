@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from dash import html
 
-from dashboards.components.still import still
+from dashboards.components.still import only_html, still
+
+MANY = 60
+"""Rows above which the renderer would be slow to look at every cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sortable:
+    """A cell that is sorted by something else than its words: `by` is a number or a text, empty for what nobody knows."""
+
+    shown: Any
+    by: str
+
+
+def sortable(shown: Any, value: datetime | Decimal | float | int | str | None) -> Sortable:
+    """A cell that shows `shown` and is sorted by `value`; None, which nobody knows, comes last either way."""
+    if value is None:
+        return Sortable(shown, "")
+    return Sortable(shown, f"{value.timestamp() * 1000:.0f}" if isinstance(value, datetime) else str(value))
 
 
 def table_card(
@@ -21,10 +42,11 @@ def table_card(
     marked: Collection[int] = (),
     name: str = "",
     cards: bool = False,
-    long: bool = False,
+    long: bool | None = None,
 ) -> html.Div:
     """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table. With `cards` each row is a card
-    on a phone, each cell beside its head. A `long` one is sent as one still block: its cells are nothing but HTML."""
+    on a phone, each cell beside its head. A `long` one is sent as one still block: its cells are nothing but HTML; one of more than MANY rows is
+    sent so unasked. The browser sorts, filters, pages and exports it; a cell made by `sortable` is sorted by its value, others by what they show."""
 
     def kind(column: int) -> str:
         return "num" if column in numbers else ""
@@ -35,7 +57,12 @@ def table_card(
     head = html.Tr([html.Th(each, scope="col", className=kind(n)) for n, each in enumerate(heads)])
     body = [
         html.Tr(
-            [html.Td(cell, className=kind(n), **label(n)) for n, cell in enumerate(row)],
+            [
+                html.Td(cell.shown, className=kind(n), **label(n), **{"data-sort": cell.by})
+                if isinstance(cell, Sortable)
+                else html.Td(cell, className=kind(n), **label(n))
+                for n, cell in enumerate(row)
+            ],
             className="marked" if number in marked else None,
         )
         for number, row in enumerate(rows)
@@ -46,7 +73,9 @@ def table_card(
             html.Div(
                 [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
             ),
-            still(table, "table-scroll") if long else html.Div(table, className="table-scroll"),
+            still(table, "table-scroll")
+            if long or (long is None and len(rows) > MANY and only_html(table))
+            else html.Div(table, className="table-scroll"),
             html.Div(under, className="card-context table-under") if under else None,
         ],
         className="card flush",

@@ -7,20 +7,26 @@ the scope that the route asks for. The rules are in `rules`, what is remembered 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards.api.answers import error_answer
 from dashboards.door import pages as door_pages
+from dashboards.door.answering import refusal
 from dashboards.door.asking import asked_by
+from dashboards.door.cookies import CSRF_COOKIE, address_of, body_of, cookie, fields, neighbourhood, replayed, session_cookie
+from dashboards.door.entrance import SIGN_IN, SIGN_OUT, Entrance, method_not_understood, sign_in_href, understood
 from dashboards.door.memory import Attempts, Verified
+from dashboards.door.oidc import PATH as OIDC_PATH
+from dashboards.door.oidc import Oidc
+from dashboards.door.oidc_routes import OidcRoutes
+from dashboards.door.proxy import VOUCHED, Arrivals
+from dashboards.door.refusals import SIGN_IN_HINT, TooManyTries, check_csrf
 from dashboards.door.rules import (
     LOOPBACK_HOSTS,
     PUBLIC,
@@ -29,37 +35,28 @@ from dashboards.door.rules import (
     SAFE_METHODS,
     Rule,
     host_name,
-    host_port,
     local_path,
     needed_scope,
     same_origin,
     script_hash,
     security_headers,
 )
-from roomleft.errors import Refused, RoomleftError, TooLarge
+from dashboards.door.watching import EVERY_S, watched
+from roomleft.errors import Refused, RoomleftError
 from warehouse.state import Principal, Sessions, SignIn, Tokens
 
 CSRF_HEADER = "x-csrftoken"
-FORM_LIMIT_BYTES = 8192
 FORM_TYPE = "application/x-www-form-urlencoded"
+FIXED = ("/assets/", "/_dash-component-suites/", "/_favicon.ico")
 PROBES = frozenset({"/healthz", "/readyz"})
-NEW_TOKEN_HINT = "make another: bin/roomleft token add NAME --scope read"
-SIGN_IN_HINT = "open the sign-in link Roomleft printed, or send a token: Authorization: Bearer TOKEN (bin/roomleft token add)"
-
-
-class TooManyTries(Refused):
-    """Too many wrong secrets from one address; try again after `retry_after_s`."""
-
-    def __init__(self, where: str, retry_after_s: float) -> None:
-        super().__init__("too many wrong links or tokens from this address", where, f"wait {retry_after_s:.0f} s", status=429)
-        self.retry_after_s = retry_after_s
 
 
 class Door:
     """Pure ASGI middleware over HTTP and WebSocket. Sets `scope["state"]["principal"]`.
 
     `hosts` are the names a browser may call this server by, against DNS rebinding; None accepts any, for a server that is
-    meant to be reached from elsewhere. `script_hashes` are those of Dash's inline scripts (`Dash.csp_hashes()`).
+    meant to be reached from elsewhere. `script_hashes` are those of Dash's inline scripts (`Dash.csp_hashes()`). `arrivals` turns a trusted
+    proxy's word into a person.
     """
 
     def __init__(
@@ -73,24 +70,32 @@ class Door:
         hosts: Collection[str] | None = LOOPBACK_HOSTS,
         rules: Sequence[Rule] = RULES,
         script_hashes: Collection[str] = (),
-        csrf_cookie: str = "_csrf_token",
+        csrf_cookie: str = CSRF_COOKIE,
         monotonic: Callable[[], float] = time.monotonic,
+        entrance: Entrance | None = None,
+        arrivals: Arrivals | None = None,
+        oidc: Oidc | None = None,
+        watch_every_s: float = EVERY_S,
     ) -> None:
         self._app = app
         self._tokens = tokens
-        self._sign_in = sign_in
         self._sessions = sessions
+        offered = oidc.offered if oidc is not None else ()
+        self.entrance = entrance or Entrance(sign_in, sessions, providers=offered, csrf_cookie=csrf_cookie, monotonic=monotonic)
+        self._arrivals = arrivals
+        self._oidc = OidcRoutes(oidc, self.entrance, monotonic) if oidc is not None else None
+        self._watch_every_s = watch_every_s
         self._public = frozenset(public)
         self._hosts = None if hosts is None else frozenset(name.lower() for name in hosts)
         self._rules = rules
         self._csrf_cookie = csrf_cookie
         self._headers = security_headers({*(_quoted(word) for word in script_hashes), script_hash(door_pages.SUBMIT)})
-        self._verified = Verified(monotonic)
+        self._verified = Verified(monotonic, lambda: sessions.turn)
         self._attempts = Attempts(monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, self._protected(send))
+            await self._http(scope, receive, self._protected(send, scope["path"]))
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -102,9 +107,11 @@ class Door:
         try:
             if path not in PROBES:
                 self._check_host(headers)
-            if path == "/sign-in" and path in self._public:
-                response = await self._sign_in_page(scope, headers, receive)
-                await response(scope, receive, send)
+            if path == SIGN_IN and path in self._public:
+                await (await self._at_the_entrance(scope, headers, receive))(scope, receive, send)
+                return
+            if path.startswith(OIDC_PATH) and self._oidc is not None:
+                await (await self._oidc.answer(scope, headers))(scope, receive, send)
                 return
             if path in self._public or path.startswith(PUBLIC_BELOW):
                 await self._app(scope, receive, send)
@@ -113,23 +120,23 @@ class Door:
             if principal is None:
                 await self._turn_away(scope, headers)(scope, receive, send)
                 return
-            if path == "/sign-out" and method == "POST":
-                await (await self._sign_out(scope, headers, receive, principal))(scope, receive, send)
+            if path == SIGN_OUT and method == "POST":
+                await (await self.entrance.leave(scope, headers, receive, principal))(scope, receive, send)
                 return
             self._check_allowed(principal, method, path)
             if by_cookie and method not in SAFE_METHODS:
                 given = headers.get(CSRF_HEADER, "")
                 if not given and headers.get("content-type", "").startswith(FORM_TYPE):
                     # A page without scripts says its word in the form itself.
-                    form = await _body(receive, path)
-                    given, receive = _fields(form).get("_csrf_token", ""), _replayed(form, receive)
-                _check_csrf(headers, given, principal, path)
+                    form = await body_of(receive, path)
+                    given, receive = fields(form).get("_csrf_token", ""), replayed(form, receive)
+                check_csrf(headers, given, principal, path)
         except RoomleftError as error:
-            await _refusal(error)(scope, receive, send)
+            await refusal(error)(scope, receive, send)
             return
-        if by_cookie and principal.csrf and _cookie(headers, self._csrf_cookie) != principal.csrf:
+        if by_cookie and principal.csrf and cookie(headers, self._csrf_cookie) != principal.csrf:
             # Another server on this host (cookies know no ports) may have set its own word over ours: say ours again.
-            send = self._with_cookie(send, self._csrf_cookie_text(scope, principal.csrf))
+            send = self._with_cookie(send, self.entrance.csrf_cookie_text(scope, principal.csrf))
         with asked_by(principal):
             await self._app(_with_principal(scope, principal), receive, send)
 
@@ -148,8 +155,13 @@ class Door:
             status = error.status if isinstance(error, Refused) else 503
             await send({"type": "websocket.close", "code": 4000 + status, "reason": error.what[:120]})
             return
+
+        async def still() -> bool:
+            now = await self.still(scope)
+            return now is not None and (now.name, now.scopes) == (principal.name, principal.scopes)
+
         with asked_by(principal):
-            await self._app(_with_principal(scope, principal), receive, send)
+            await watched(self._app, _with_principal(scope, principal), receive, send, still, self._watch_every_s)
 
     # Who is it?
 
@@ -167,9 +179,22 @@ class Door:
                     "make another: bin/roomleft token add NAME --scope read",
                 )
             return principal, False
-        secret = _cookie(headers, self._session_cookie(scope, headers))
-        principal = await self._verify(scope, secret, self._sessions.verify, counted=False) if secret else None
-        return principal, True
+        vouched = scope.get("state", {}).get(VOUCHED)
+        if vouched is not None and self._arrivals is not None:
+            return await self._arrivals.principal(vouched), True
+        return await self._by_session(scope, headers), True
+
+    async def _by_session(self, scope: Scope, headers: Headers) -> Principal | None:
+        secret = cookie(headers, session_cookie(scope, headers))
+        return await self._verify(scope, secret, self._sessions.verify, counted=False) if secret else None
+
+    async def still(self, scope: Scope) -> Principal | None:
+        """Who holds the proof with which a request or WebSocket came, asked again: None once it is over, or its bearer may not be here any more.
+        Cheap enough for every few seconds; at once after a change on this server, within seconds of one elsewhere."""
+        try:
+            return (await self._principal(scope, Headers(scope=scope)))[0]
+        except Refused:
+            return None
 
     async def _verify(
         self, scope: Scope, secret: str, verify: Callable[[str], Principal | None], *, counted: bool = True
@@ -177,11 +202,11 @@ class Door:
         principal = self._verified.principal(secret)
         if principal is not None:
             return principal
-        who = f"{_address(scope)} {'token' if counted else 'session'}"
+        who, turn = f"{neighbourhood(address_of(scope))} token", self._verified.turn()
         if counted and not self._verified.is_known(secret):
             self._check_tries(who, scope["path"])
         principal = await asyncio.to_thread(verify, secret)
-        self._verified.remember(secret, principal)
+        self._verified.remember(secret, principal, turn)
         if principal is None and counted:
             self._attempts.failed(who)
         return principal
@@ -221,78 +246,28 @@ class Door:
         if scope["method"] in SAFE_METHODS and "text/html" in headers.get("accept", "") and not program:
             query = scope.get("query_string", b"").decode("latin-1")
             target = local_path(f"{quote(path)}?{query}" if query else quote(path))
-            return RedirectResponse("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}", 303)
-        return _refusal(Refused("not signed in", path, SIGN_IN_HINT))
+            return RedirectResponse(sign_in_href(target), 303)
+        return refusal(Refused("not signed in", path, SIGN_IN_HINT))
 
-    # Signing in and out
+    async def _at_the_entrance(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+        if not understood(scope["method"]):
+            return method_not_understood()
+        if scope["method"] not in SAFE_METHODS:
+            return await self.entrance.enter(scope, headers, receive)
+        vouched = scope.get("state", {}).get(VOUCHED) is not None
+        principal = (await self._principal(scope, headers))[0] if vouched else await self._by_session(scope, headers)
+        return await self.entrance.show(scope, headers, principal)
 
-    async def _sign_in_page(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
-        if scope["method"] in SAFE_METHODS:
-            query = _fields(scope.get("query_string", b""))
-            target = local_path(query.get("next", "/"))
-            if query.get("link"):
-                return _page(door_pages.link_page(query["link"], target))
-            secret = _cookie(headers, self._session_cookie(scope, headers))
-            principal = await self._verify(scope, secret, self._sessions.verify, counted=False) if secret else None
-            if principal is not None:
-                return _page(door_pages.signed_in_page(principal.name, principal.csrf or "", target))
-            return _page(door_pages.ask_page(target))
-        if scope["method"] != "POST":
-            return _refusal(
-                Refused("only GET and POST are understood here", "/sign-in", "open /sign-in in a browser", status=405)
-            )
-        _check_origin(headers, "/sign-in")
-        who = f"{_address(scope)} link"
-        self._check_tries(who, "/sign-in")
-        form = _fields(await _body(receive))
-        target = local_path(form.get("next", "/"))
-        session = await asyncio.to_thread(self._sign_in.redeem, _link_in(form.get("link", "")))
-        if session is None:
-            self._attempts.failed(who)
-            return _page(door_pages.ask_page(target, door_pages.SPENT), 403)
-        principal = await asyncio.to_thread(self._sessions.verify, session)
-        response = RedirectResponse(target, 303, {"cache-control": "no-store"})
-        response.headers.append("set-cookie", self._session_cookie_text(scope, headers, session))
-        if principal is not None and principal.csrf:
-            response.headers.append("set-cookie", self._csrf_cookie_text(scope, principal.csrf))
-        return response
+    # Headers
 
-    async def _sign_out(self, scope: Scope, headers: Headers, receive: Receive, principal: Principal) -> Response:
-        name = self._session_cookie(scope, headers)
-        secret = _cookie(headers, name)
-        if principal.csrf is None or not secret:
-            raise Refused(
-                "there is no session to end", "/sign-out", "a token is ended by bin/roomleft token revoke NAME", status=403
-            )
-        given = headers.get(CSRF_HEADER) or _fields(await _body(receive)).get("_csrf_token", "")
-        _check_csrf(headers, given, principal, "/sign-out")
-        await asyncio.to_thread(self._sessions.revoke, secret)
-        self._verified.remember(secret, None)
-        response = RedirectResponse("/sign-in", 303, {"cache-control": "no-store"})
-        for cookie in (name, self._csrf_cookie):
-            response.headers.append("set-cookie", f"{cookie}=; Path=/; Max-Age=0; SameSite=Lax")
-        return response
+    def _protected(self, send: Send, path: str) -> Send:
+        # What one may see is not for the next at the same browser. The page's own files say themselves how long they keep.
+        own = self._headers if path.startswith(FIXED) else [*self._headers, (b"cache-control", b"no-store")]
 
-    # Cookies and headers
-
-    def _session_cookie(self, scope: Scope, headers: Headers) -> str:
-        """Browsers send a host's cookies to all its ports, so the port the browser sees is part of the name."""
-        return f"roomleft_session_{host_port(headers.get('host', ''), scope.get('scheme', 'http'))}"
-
-    def _session_cookie_text(self, scope: Scope, headers: Headers, secret: str) -> str:
-        lifetime_s = int(self._sign_in.session_lifetime.total_seconds())
-        name = self._session_cookie(scope, headers)
-        return f"{name}={secret}; Path=/; Max-Age={lifetime_s}; HttpOnly; SameSite=Lax{_secure(scope)}"
-
-    def _csrf_cookie_text(self, scope: Scope, csrf: str) -> str:
-        lifetime_s = int(self._sign_in.session_lifetime.total_seconds())
-        return f"{self._csrf_cookie}={csrf}; Path=/; Max-Age={lifetime_s}; SameSite=Lax{_secure(scope)}"
-
-    def _protected(self, send: Send) -> Send:
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 said = {name.lower() for name, _ in message.get("headers", ())}
-                message = {**message, "headers": [*message.get("headers", ()), *(h for h in self._headers if h[0] not in said)]}
+                message = {**message, "headers": [*message.get("headers", ()), *(h for h in own if h[0] not in said)]}
             await send(message)
 
         return protected
@@ -307,92 +282,9 @@ class Door:
         return with_cookie
 
 
-def _check_origin(headers: Headers, where: str) -> None:
-    origin = headers.get("origin")
-    if origin is not None and not same_origin(origin, headers.get("host", "")):
-        raise Refused("a page of another site may not do this", where, "do it from Roomleft's own pages", status=403)
-
-
-def _check_csrf(headers: Headers, given: str, principal: Principal, where: str) -> None:
-    _check_origin(headers, where)
-    if principal.csrf is not None and not hmac.compare_digest(given.encode(), principal.csrf.encode()):
-        raise Refused(
-            "the X-CSRFToken header is missing or wrong", where, "reload the page; a program sends a token instead", status=403
-        )
-
-
-def _refusal(error: RoomleftError) -> Response:
-    response = error_answer(error)
-    if response.status_code == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="roomleft"'
-    if isinstance(error, TooManyTries):
-        response.headers["Retry-After"] = str(max(1, int(error.retry_after_s + 0.999)))
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _page(html: str, status: int = 200) -> Response:
-    return HTMLResponse(html, status, {"cache-control": "no-store"})
-
-
 def _with_principal(scope: Scope, principal: Principal) -> dict[str, Any]:
     return {**scope, "state": {**scope.get("state", {}), "principal": principal}}
 
 
-def _cookie(headers: Headers, name: str) -> str:
-    """The cookie's value, or nothing."""
-    for part in "; ".join(headers.getlist("cookie")).split(";"):
-        key, _, value = part.strip().partition("=")
-        if key == name:
-            return value
-    return ""
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "unknown"
-
-
-def _secure(scope: Scope) -> str:
-    return "; Secure" if scope.get("scheme") == "https" else ""
-
-
 def _quoted(word: str) -> str:
     return word if word.startswith("'") else f"'{word}'"
-
-
-def _fields(form: bytes) -> dict[str, str]:
-    """The first value of each field of a query or form; nothing if it is not one."""
-    try:
-        return {name: values[0] for name, values in parse_qs(form.decode("latin-1"), max_num_fields=20).items()}
-    except ValueError:
-        return {}
-
-
-def _link_in(pasted: str) -> str:
-    """The secret in what somebody pasted: the whole link, or just its code."""
-    text = pasted.strip()
-    return _fields(urlsplit(text).query.encode()).get("link", "") if "link=" in text else text
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """`receive` as it was before `body` was read from it."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return left.pop() if left else await receive()
-
-    return again
-
-
-async def _body(receive: Receive, where: str = "/sign-in") -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b""
-        body += message.get("body", b"")
-        if len(body) > FORM_LIMIT_BYTES:
-            raise TooLarge("this form is too large", where, f"at most {FORM_LIMIT_BYTES} bytes")
-        if not message.get("more_body", False):
-            return body

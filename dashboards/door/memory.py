@@ -19,25 +19,27 @@ REMEMBERED = 4096
 class Verified:
     """Secrets verified lately, by hash, so that a live page does not ask the database at every callback."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], turn: Callable[[], int] = lambda: 0) -> None:
         self._monotonic = monotonic
-        self._seen: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self.turn = turn
+        self._seen: OrderedDict[bytes, tuple[Principal, float, int]] = OrderedDict()
 
     def principal(self, secret: str) -> Principal | None:
-        """Who it was, if verified within the last seconds."""
+        """Who it was, if verified within the last seconds, and nothing about who may do what has been changed here since."""
         found = self._seen.get(_key(secret))
-        return found[0] if found and self._monotonic() - found[1] < VERIFIED_FOR_S else None
+        fresh = found and self._monotonic() - found[1] < VERIFIED_FOR_S and found[2] == self.turn()
+        return found[0] if found and fresh else None
 
     def is_known(self, secret: str) -> bool:
         """Whether it was good within the hour: such a bearer is not held back by a neighbour who fails."""
         found = self._seen.get(_key(secret))
         return found is not None and self._monotonic() - found[1] < KNOWN_FOR_S
 
-    def remember(self, secret: str, principal: Principal | None) -> None:
-        """Keep the answer; a refusal (None) forgets the secret."""
+    def remember(self, secret: str, principal: Principal | None, turn: int | None = None) -> None:
+        """Keep the answer; a refusal (None) forgets the secret. `turn` is the one at which it was asked for: an answer that was overtaken is none."""
         self._seen.pop(_key(secret), None)
         if principal is not None:
-            self._seen[_key(secret)] = (principal, self._monotonic())
+            self._seen[_key(secret)] = (principal, self._monotonic(), self.turn() if turn is None else turn)
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
 
@@ -64,6 +66,11 @@ class Attempts:
         self._failures.move_to_end(who)
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
+
+    def taken_back(self, who: str) -> None:
+        """The newest failure was none."""
+        if times := self._failures.get(who):
+            times.pop()
 
 
 def _key(secret: str) -> bytes:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from warehouse.state import Scope
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+READING = SAFE_METHODS | {"WEBSOCKET"}
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 PUBLIC = frozenset({"/healthz", "/readyz", "/sign-in", "/api/v1/pagerduty", "/unsubscribe"})
 """The last two check a signature of their own."""
@@ -50,6 +51,29 @@ RULES: Sequence[Rule] = (
     Rule(frozenset({"DELETE"}), "/api/v1/expected-events/*", Scope.RESPOND),
     Rule(frozenset({"POST"}), "/api/v1/silences", Scope.RESPOND),
     Rule(frozenset({"DELETE"}), "/api/v1/silences/*", Scope.RESPOND),
+    Rule(frozenset({"POST", "PUT"}), "/api/v1/budgets", Scope.FINANCE),
+    Rule(frozenset({"POST", "PUT"}), "/api/v1/budgets/*", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/credits", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/contracts", Scope.FINANCE),
+    Rule(frozenset({"DELETE"}), "/api/v1/decisions/*", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/allocation/*", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/closed-periods", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/closed-periods/*", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/reprice", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/api/v1/reprice/allowed", Scope.FINANCE),
+    Rule(frozenset({"POST"}), "/account", Scope.READ),  # of one's own alone
+    Rule(frozenset({"POST", "DELETE"}), "/account/*", Scope.READ),
+    Rule(frozenset({"POST", "DELETE"}), "/api/v1/account/*", Scope.READ),
+    Rule(READING, "/people", Scope.ADMIN),
+    Rule(READING, "/people/*", Scope.ADMIN),
+    Rule(READING, "/audit", Scope.ADMIN),
+    Rule(READING, "/audit/*", Scope.ADMIN),
+    Rule(READING, "/export/audit*", Scope.ADMIN),
+    Rule(READING, "/export/people*", Scope.ADMIN),
+    Rule(READING, "/api/v1/people*", Scope.ADMIN),
+    Rule(READING, "/api/v1/users*", Scope.ADMIN),
+    Rule(READING, "/api/v1/sessions*", Scope.ADMIN),
+    Rule(READING, "/api/v1/audit*", Scope.ADMIN),
     Rule(frozenset({"GET", "HEAD", "POST", "WEBSOCKET"}), "/_dash-*", Scope.READ),
     Rule(frozenset({"GET", "HEAD", "WEBSOCKET"}), "/*", Scope.READ),
 )

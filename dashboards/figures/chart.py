@@ -9,7 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboards.alert_rows import Firing, worth_telling
-from dashboards.figures.deploy_marks import APART, deploy_labels
+from dashboards.figures.deploy_marks import APART, WORDS_CHARS, deploy_labels
+from dashboards.figures.text import plain
+from dashboards.figures.thinning import thinned
 from dashboards.theme import Tones
 
 Figure = dict[str, Any]
@@ -61,8 +63,9 @@ def layout(
     height: int = HEIGHT,
     key: str = "",
     y: Mapping[str, Any] | None = None,
+    unit: str = "",
 ) -> Figure:
-    """The frame of a chart over [since, until). `key` keeps a zoom while only the data changes."""
+    """The frame of a chart over [since, until). `key` keeps a zoom while only the data changes. Of its axes only the one of time can be zoomed; `meta` tells that side the unit, the zone and the instants drawn."""
     font = {"family": "Inter, system-ui, sans-serif", "size": 11, "color": tones.dim}
     return {
         "height": height,
@@ -72,12 +75,16 @@ def layout(
         "font": font,
         "showlegend": False,
         "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": tones.surface, "bordercolor": tones.line, "font": {**font, "color": tones.text}},
-        "dragmode": False,
+        "hoverlabel": {
+            "bgcolor": tones.surface, "bordercolor": tones.line, "font": {**font, "color": tones.text}, "namelength": -1, "align": "left",
+        },
+        "dragmode": "zoom",
         "uirevision": key,
+        "meta": {"unit": unit, "zone": zone.key, "since": minute(span[0], zone), "until": minute(span[1], zone)},
         "xaxis": {
             "type": "date", "range": [local(span[0], zone), local(span[1], zone)], "showgrid": False, "zeroline": False, "nticks": 6,
-            "linecolor": tones.line, "showspikes": False, "tickformatstops": _date_steps(), "hoverformat": "%-d %b %H:%M", "fixedrange": True,
+            "linecolor": tones.line, "showspikes": False, "tickformatstops": _date_steps(), "hoverformat": "%-d %b %H:%M", "fixedrange": False,
+            "unifiedhovertitle": {"text": hover_title(zone)},
         },
         "yaxis": {
             "gridcolor": tones.line, "zeroline": False, "nticks": 5, "tickformat": ",~f", "rangemode": "tozero", "fixedrange": True,
@@ -86,6 +93,27 @@ def layout(
         "shapes": [],
         "annotations": [],
     }  # fmt: skip
+
+
+def minute(at: datetime, zone: ZoneInfo) -> str:
+    """An instant as an address writes it: `2026-11-20T14:05` on the reader's clock."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def hover_title(zone: ZoneInfo, click: str = "") -> str:
+    """The first line of a hover box: the instant with its zone, and what a click leads to."""
+    named = zone.key.rsplit("/", 1)[-1].replace("_", " ")
+    return f"%{{x|%-d %b %H:%M}} {named}" + (f" · click: {click}" if click else "")
+
+
+def leads_to(
+    figure: Figure, zone: ZoneInfo, what: str, href: str = "", *, ends: Mapping[datetime, datetime] | None = None, step_s: int = 0
+) -> None:
+    """A click on a point opens `href` over that point's bucket, which ends where `ends` says or after `step_s`; a trace may name an address of its
+    own in `meta.href`. Without an address the chart's own table opens at that bucket. `what`: what is found there, in a word."""
+    figure["layout"]["xaxis"]["unifiedhovertitle"] = {"text": hover_title(zone, what)}
+    told = {local(start, zone): local(end, zone) for start, end in (ends or {}).items()}
+    figure["layout"]["meta"] |= {"click": what, "href": href, "ends": told, "step_s": step_s}
 
 
 def _date_steps() -> list[dict[str, Any]]:
@@ -97,14 +125,15 @@ def _date_steps() -> list[dict[str, Any]]:
 
 
 def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> list[dict[str, Any]]:
-    """The traces of a line: solid, and dotted to a hollow point where the last bucket is still filling."""
-    xs = [local(at, zone) for at, _ in line.points]
-    ys = [value for _, value in line.points]
+    """The traces of a line: solid, and dotted to a hollow point where the last bucket is still filling. `hover`: the value's template."""
+    points = thinned(line.points)
+    xs = [local(at, zone) for at, _ in points]
+    ys = [value for _, value in points]
     base: dict[str, Any] = {
         "type": "scatter",
-        "name": line.name,
+        "name": plain(line.name),
         "line": {"color": line.colour, "width": width},
-        "hovertemplate": f"%{{y:{hover}}}",
+        "hovertemplate": hover,
         "connectgaps": False,
     }
     if not line.partial or len(xs) < 2:
@@ -113,8 +142,8 @@ def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> lis
         **base,
         "line": {**base["line"], "dash": "dot"},
         "mode": "lines+markers",
-        "hoverinfo": "skip",
-        "hovertemplate": None,
+        "name": f"{base['name']}, so far",
+        "hovertemplate": [None, hover],
     }
     hollow = {"size": [0, 6], "color": "rgba(0,0,0,0)", "line": {"color": line.colour, "width": 1.5}}
     return [{**base, **_drawn(ys[:-1]), "x": xs[:-1], "y": ys[:-1]}, {**dotted, "x": xs[-2:], "y": ys[-2:], "marker": hollow}]
@@ -156,12 +185,12 @@ def side_labels(
     scale = inner / (top - bottom) if top > bottom else 0.0
     heights = spread([(value - bottom) * scale for _, value, _ in labels], high=float(inner))
     for (name, _, colour), height in zip(labels, heights, strict=True):
-        short = name if len(name) <= chars else f"{name[: chars - 1]}…"
+        short, full = plain(name, chars), plain(name, 200)
         figure["layout"]["annotations"].append(
             {
                 "xref": "paper", "yref": "paper", "x": 1, "y": height / inner, "xanchor": "left", "yanchor": "middle", "xshift": 3,
                 "showarrow": False, "align": "left", "text": f'<span style="color:{colour}"><b>–</b></span> {short}',
-                "font": {"color": tones.text, "size": 11}, "hovertext": name if short != name else "",
+                "font": {"color": tones.text, "size": 11}, "hovertext": full if short != full else "",
             }
         )  # fmt: skip
 
@@ -190,8 +219,10 @@ def deploy_marks(
     tones: Tones,
     *,
     apart: float = APART,
+    named: bool = True,
 ) -> None:
-    """Dotted verticals for all; labels on top, near ones as one. `apart` is how much of the chart's width a label takes."""
+    """Dotted verticals for all; labels on top, near ones as one. `apart` is how much of the chart's width a label takes; without `named` a dot
+    stands for it and tells on hover."""
     start, end = (datetime.fromisoformat(edge).replace(tzinfo=zone) for edge in figure["layout"]["xaxis"]["range"])
     for deploy in deploys:
         if not start <= deploy["deployed_at"] <= end:
@@ -203,12 +234,13 @@ def deploy_marks(
         figure["layout"]["annotations"].append(
             {
                 "x": local(label.at, zone), "yref": "paper", "y": 1, "xanchor": label.anchor, "yanchor": "bottom", "showarrow": False,
-                "text": label.text, "font": {"size": 11, "color": tones.dim}, "hovertext": label.hover, "captureevents": True,
+                "text": plain(label.text) if named else "·", "font": {"size": 11, "color": tones.dim}, "hovertext": "<br>".join(plain(each, WORDS_CHARS) for each in label.told),
+                "captureevents": True,
             }
         )  # fmt: skip
 
 
-def firing_bands(figure: Figure, firings: Sequence[Firing], zone: ZoneInfo, tones: Tones) -> None:
+def firing_bands(figure: Figure, firings: Sequence[Firing], zone: ZoneInfo, tones: Tones, *, named: bool = True) -> None:
     """A light band over each stretch in which an alert fired, with its name on top; a paler one where nobody knew. Where several overlap, one band of
     the gravest kind is drawn."""
     start, end = (datetime.fromisoformat(edge).replace(tzinfo=zone) for edge in figure["layout"]["xaxis"]["range"])
@@ -235,13 +267,13 @@ def firing_bands(figure: Figure, firings: Sequence[Firing], zone: ZoneInfo, tone
         for each in own
     )
     names = dict(reversed(told))
-    for number, words in enumerate(list(dict.fromkeys(words for words, _ in told))[:BAND_NAMES]):
+    for number, words in enumerate(list(dict.fromkeys(words for words, _ in told))[: BAND_NAMES if named else 0]):
         left = (names[words] - start) / (end - start) < 0.5
         figure["layout"]["annotations"].append(
             {
                 "x": local(names[words] if left else end, zone), "yref": "paper", "y": 1, "yshift": -12 * number, "xanchor": "left" if left else "right",
-                "yanchor": "top", "showarrow": False, "text": words if len(words) <= BAND_CHARS else f"{words[: BAND_CHARS - 1]}…",
-                "font": {"size": 11, "color": tones.dim}, "hovertext": words, "captureevents": True,
+                "yanchor": "top", "showarrow": False, "text": plain(words, BAND_CHARS),
+                "font": {"size": 11, "color": tones.dim}, "hovertext": plain(words, 200), "captureevents": True,
             }
         )  # fmt: skip
 
@@ -277,3 +309,9 @@ def without(spans: Sequence[Stretch], covered: Sequence[Stretch]) -> list[Stretc
 def nice_top(value: float) -> float:
     """The end of an axis from zero: a little above the largest value."""
     return value * 1.08 if value > 0 else 1.0
+
+
+def paled(colour: str, opacity: float) -> str:
+    """A colour of the theme as it shows through."""
+    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

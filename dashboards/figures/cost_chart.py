@@ -1,4 +1,4 @@
-"""Cost over time as stacked bars: the dearest groups by name, the rest as Other, buckets that are not whole pale."""
+"""Cost over time as stacked bars: the dearest groups by name, the rest as Other, buckets that are not whole hollow."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.figures.chart import RIGHT, SIDE_CHARS, Figure, deploy_marks, layout, local, nice_top, side_labels
+from dashboards.alert_rows import Firing
+from dashboards.figures.chart import (
+    RIGHT,
+    SIDE_CHARS,
+    Figure,
+    deploy_marks,
+    firing_bands,
+    layout,
+    local,
+    nice_top,
+    paled,
+    side_labels,
+)
+from dashboards.figures.text import plain
 from dashboards.theme import Tones
 
 TALL = 280
-PALE = 0.4
+HOLLOW = 0.14
+"""How much of its colour is left inside a bar that is not whole: its outline says how high it is so far."""
 NAMED = 4
 SIDE = 22
 """Letters of a name beside the chart; the margin is as wide as the longest needs."""
@@ -53,9 +67,12 @@ def cost_chart(
     *,
     partial: tuple[bool, bool],
     deploys: Sequence[Mapping[str, Any]] = (),
+    firings: Sequence[Firing] = (),
     key: str = "",
+    addresses: Mapping[str, str] | None = None,
 ) -> Figure:
-    """The bars. `partial`: whether the first bucket began before the range, and whether the last is still filling."""
+    """The bars. `partial`: whether the first bucket began before the range, and whether the last is still filling. `addresses`: where a click on a
+    group leads."""
     stacked = groups(rows)
     tone = colours(list(stacked), tones)
     until = span[1]
@@ -76,23 +93,27 @@ def cost_chart(
     figure: Figure = {
         "data": [],
         "layout": {
-            **layout(tones, (first, max(end, until)), zone, height=TALL, key=key, y=axis),
+            **layout(tones, (first, max(end, until)), zone, height=TALL, key=key, y=axis, unit="usd"),
             "barmode": "stack",
             "bargap": 0,
         },
     }
-    opacity = [1.0] * len(edges)
-    for place, pale in zip((0, -1), partial, strict=True):
-        if pale and opacity:
-            opacity[place] = PALE
+    whole = [True] * len(edges)
+    for place, cut in zip((0, -1), partial, strict=True):
+        if cut and whole:
+            whole[place] = False
+    outlines = [0 if each else 1.25 for each in whole]
     for name, buckets in stacked.items():
+        fills = [tone[name] if each else paled(tone[name], HOLLOW) for each in whole]
         figure["data"].append(
             {
-                "type": "bar", "name": name, "x": xs, "y": [float(buckets.get(edge, Decimal(0))) for edge in edges], "width": widths, "offset": 0,
-                "marker": {"color": tone[name], "opacity": opacity, "line": {"width": 0}}, "hovertemplate": "$%{y:,.4~f}",
+                "type": "bar", "name": plain(name), "x": xs, "y": [float(buckets.get(edge, Decimal(0))) for edge in edges], "width": widths, "offset": 0,
+                "marker": {"color": fills, "line": {"width": outlines, "color": tone[name]}}, "hovertemplate": "$%{y:,.4~f}",
+                "meta": {"href": (addresses or {}).get(name, "")},
             }
         )  # fmt: skip
     _label(figure, stacked, edges, tone, top, tones, whole_from=1 if partial[1] else 0)
+    firing_bands(figure, firings, zone, tones)
     deploy_marks(figure, deploys, zone, tones, apart=0.1)
     return figure
 

@@ -8,19 +8,22 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards.figures.text import shortened
+
 LABEL_CHARS = 14
+WORDS_CHARS, MOST_TOLD = 90, 12
 APART = 0.26
 """How much of a chart's width a label takes where three charts stand in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployLabel:
-    """One label: where it stands (0 to 1 of the span), its text, and every deploy it speaks of, newest first."""
+    """One label: where it stands (0 to 1 of the span), its text, and the words of every deploy it speaks of, newest first; none of them escaped."""
 
     at: datetime
     place: float
     text: str
-    hover: str
+    told: tuple[str, ...]
 
     @property
     def anchor(self) -> str:
@@ -47,12 +50,11 @@ def deploy_labels(
     labels = []
     for group in reversed(groups):
         newest = group[0]
-        name = str(newest["version"] or newest["title"])
-        name = name if len(name) <= LABEL_CHARS else f"{name[: LABEL_CHARS - 1]}…"
+        name = shortened(str(newest["version"] or newest["title"]), LABEL_CHARS)
         text = name if len(group) == 1 else f"{name} +{len(group) - 1}"
-        hover = "<br>".join(deploy_words(each, zone) for each in group[:12])
         at = newest["deployed_at"]
-        labels.append(DeployLabel(at, (at - span[0]).total_seconds() / length, text, hover))
+        told = tuple(shortened(deploy_words(each, zone), WORDS_CHARS) for each in group[:MOST_TOLD])
+        labels.append(DeployLabel(at, (at - span[0]).total_seconds() / length, text, told))
     return labels
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.figures.chart import HEIGHT, Figure, Line, Mark, layout, local, marks, nice_top, side_labels, trace
-from dashboards.figures.series import hover, y_axis
+from dashboards.alert_rows import Firing
+from dashboards.figures.chart import (
+    HEIGHT,
+    Figure,
+    Line,
+    Mark,
+    deploy_marks,
+    firing_bands,
+    layout,
+    local,
+    marks,
+    nice_top,
+    side_labels,
+    trace,
+)
+from dashboards.figures.series import hover_value, y_axis
+from dashboards.figures.text import plain
 from dashboards.theme import Tones
-from dashboards.wording import MONTHS
+from dashboards.wording import MONTHS, THIN
 
 SMALL = 150
 SMALL_RIGHT = 62
@@ -72,8 +87,10 @@ def fan_chart(
     height: int = HEIGHT,
     key: str = "",
     odd: Sequence[tuple[datetime, float, str]] = (),
+    deploys: Sequence[Mapping[str, Any]] = (),
+    firings: Sequence[Firing] = (),
 ) -> Figure:
-    """The chart. `odd` are readings to mark, with words."""
+    """The chart. `odd` are readings to mark, with words. Deploys are dotted, named on hover alone: the room on top is for what is ahead."""
     small = height < HEIGHT
     bottom, top = _ends(fan)
     since, until = fan.span
@@ -85,16 +102,16 @@ def fan_chart(
             zone,
             height=height,
             key=key,
+            unit=fan.unit,
             y={**y_axis(fan.unit, top - bottom), "range": [bottom, top], "rangemode": "normal"},
         ),
     }
-    figure["layout"]["xaxis"]["hoverformat"] = "%-d %b %H:%M"
     if small:
         figure["layout"]["margin"]["r"] = SMALL_RIGHT
         figure["layout"]["xaxis"]["nticks"] = 4
         figure["layout"]["yaxis"]["nticks"] = 4
     figure["data"] += _band(fan, zone, tones)
-    figure["data"] += trace(Line("was", fan.past, tones.accent), zone, hover(fan.unit))
+    figure["data"] += trace(Line("was", fan.past, tones.accent), zone, hover_value(fan.unit))
     if odd:
         figure["data"].append(_odd(odd, zone, tones))
     labels: list[tuple[str, float, str]] = []
@@ -104,6 +121,8 @@ def fan_chart(
         marks(figure, [Mark(limit_name, fan.amount, tones.exhausted)])
         labels.append((limit_name, fan.amount, tones.exhausted))
     side_labels(figure, labels, top, tones, bottom=bottom, chars=9 if small else 13)
+    firing_bands(figure, firings, zone, tones, named=not small)
+    deploy_marks(figure, deploys, zone, tones, named=False)
     uprights = [*uprights, *([Upright(now, "now")] if since < now < until else [])]
     _uprights(
         figure,
@@ -141,14 +160,13 @@ def _band(fan: Fan, zone: ZoneInfo, tones: Tones) -> list[dict[str, Any]]:
     xs = [local(at, zone) for at, *_ in fan.ahead]
     low, middle, high = ([each[n] for each in fan.ahead] for n in (1, 2, 3))
     edge: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": xs, "line": {"width": 0}, "hoverinfo": "skip"}
-    form = hover(fan.unit)
     return [
         {**edge, "y": low},
         {**edge, "y": high, "fill": "tonexty", "fillcolor": f"{tones.accent}{SHADE}"},
         {
             "type": "scatter", "mode": "lines", "name": "middle", "x": xs, "y": middle, "line": {"color": tones.accent, "width": 1.75, "dash": "dot"},
             "customdata": [[a, b] for a, b in zip(low, high, strict=True)],
-            "hovertemplate": f"%{{y:{form}}} (%{{customdata[0]:{form}}}–%{{customdata[1]:{form}}})",
+            "hovertemplate": f"{hover_value(fan.unit)} ({hover_value(fan.unit, 'customdata[0]')} to {hover_value(fan.unit, 'customdata[1]')}, 80{THIN}%)",
         },
     ]  # fmt: skip
 
@@ -156,7 +174,7 @@ def _band(fan: Fan, zone: ZoneInfo, tones: Tones) -> list[dict[str, Any]]:
 def _odd(odd: Sequence[tuple[datetime, float, str]], zone: ZoneInfo, tones: Tones) -> dict[str, Any]:
     return {
         "type": "scatter", "mode": "markers", "name": "odd", "x": [local(at, zone) for at, _, _ in odd], "y": [value for _, value, _ in odd],
-        "text": [words for *_, words in odd], "hovertemplate": "%{text}",
+        "text": [plain(words, 90) for *_, words in odd], "hovertemplate": "%{text}",
         "marker": {"symbol": "diamond-open", "size": 9, "color": tones.text, "line": {"width": 1.5}},
     }  # fmt: skip
 
@@ -193,7 +211,7 @@ def _uprights(
         figure["layout"]["annotations"].append(
             {
                 "x": x, "yref": "paper", "y": 1, "xanchor": "left" if share < 0.06 else "right" if share > 0.94 else "center", "yanchor": "bottom",
-                "showarrow": False, "text": each.words if free else "·", "hovertext": f"{each.words}, {day_of(each.at, zone)}", "captureevents": True,
+                "showarrow": False, "text": plain(each.words, 16) if free else "·", "hovertext": f"{plain(each.words, 90)}, {day_of(each.at, zone)}", "captureevents": True,
                 "font": {"size": 11, "color": each.colour or tones.dim},
             }
         )  # fmt: skip

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.figures.chart import Figure, deploy_marks, layout, local, nice_top, side_labels
+from dashboards.figures.chart import Figure, deploy_marks, layout, local, nice_top, paled, side_labels
+from dashboards.figures.text import plain
 from dashboards.theme import Tones
 
 TALL = 280
@@ -33,14 +34,14 @@ def hops_chart(
     whole = dict(total)
     top = nice_top(max([*sums, *(value or 0.0 for value in whole.values())], default=0.0))
     axis = {"tickformat": ",~f", "range": [0, top], "rangemode": "normal"}
-    figure: Figure = {"data": [], "layout": layout(tones, span, zone, height=TALL, key=key, y=axis)}
+    figure: Figure = {"data": [], "layout": layout(tones, span, zone, height=TALL, key=key, y=axis, unit="ms")}
     base, labels = 0.0, []
     for n, (name, own) in enumerate(values.items()):
         colour = tones.series[n % len(tones.series)]
         figure["data"].append(
             {
-                "type": "scatter", "mode": "lines", "name": name, "x": xs, "y": [own.get(at) for at in steps], "stackgroup": "hops",
-                "line": {"color": colour, "width": 0.75}, "opacity": 1, "fillcolor": _pale(colour, 0.62 if n < len(tones.series) else 0.3),
+                "type": "scatter", "mode": "lines", "name": plain(name), "x": xs, "y": [own.get(at) for at in steps], "stackgroup": "hops",
+                "line": {"color": colour, "width": 0.75}, "opacity": 1, "fillcolor": paled(colour, 0.62 if n < len(tones.series) else 0.3),
                 "hovertemplate": "%{y:,.4~g} ms",
             }
         )  # fmt: skip
@@ -60,8 +61,3 @@ def hops_chart(
     side_labels(figure, labels, top, tones, chars=WIDE_CHARS)
     deploy_marks(figure, deploys, zone, tones, apart=0.1)
     return figure
-
-
-def _pale(colour: str, opacity: float) -> str:
-    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"

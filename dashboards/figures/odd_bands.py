@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.anomalies.finding import Anomaly
 from dashboards.figures.chart import Figure, local
+from dashboards.figures.text import plain
 from dashboards.theme import Tones
 
 LEAST_SHARE = 0.004
@@ -31,6 +32,6 @@ def odd_bands(figure: Figure, found: Sequence[Anomaly], zone: ZoneInfo, tones: T
         figure["layout"]["annotations"].append(
             {
                 "x": local(first + (last - first) / 2, zone), "yref": "paper", "y": 1, "yanchor": "top", "showarrow": False, "text": "!",
-                "font": {"size": 11, "color": tones.unknown if each.known_as else tones.tight}, "hovertext": each.causes.get("words", ""), "captureevents": True,
+                "font": {"size": 11, "color": tones.unknown if each.known_as else tones.tight}, "hovertext": plain(each.causes.get("words", ""), 200), "captureevents": True,
             }
         )  # fmt: skip

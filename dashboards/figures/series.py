@@ -21,8 +21,19 @@ from dashboards.figures.chart import (
     side_labels,
     trace,
 )
+from dashboards.figures.text import plain
 from dashboards.theme import Tones
-from dashboards.wording import BYTE_RATE, BYTE_UNITS, MONEY_UNITS, RATIO_UNITS
+from dashboards.wording import (
+    BYTE_RATE,
+    BYTE_UNITS,
+    MONEY_UNITS,
+    PERCENT_UNITS,
+    RATIO_UNITS,
+    SECOND_UNITS,
+    THIN,
+    UNIT_NAMES,
+    unit_word,
+)
 
 NAMED = 4
 PERCENTILES = ("p50", "p95", "p99")
@@ -34,8 +45,8 @@ def y_axis(unit: str, height: float) -> dict[str, Any]:
     """Tick words of a unit, over an axis that spans `height`."""
     if unit in RATIO_UNITS:
         return {"tickformat": next(form for least, form in SHARE_TICKS if height > least)}
-    if unit in MONEY_UNITS:
-        return {"tickprefix": "$", "tickformat": ",~f"}
+    if unit in MONEY_UNITS or unit.startswith("usd"):
+        return {"tickprefix": "$", "tickformat": ",~f" if height >= 4 else ",.2~f" if height >= 0.04 else ",.4~f"}
     if unit in BYTE_UNITS or unit == BYTE_RATE:
         return {"tickformat": "~s"}
     # Long numbers would be cut at the edge: 2 000 000 is 2M there.
@@ -48,11 +59,26 @@ def hover(unit: str) -> str:
         ",.1%"
         if unit in RATIO_UNITS
         else "$,.2f"
-        if unit in MONEY_UNITS
+        if unit in MONEY_UNITS or unit.startswith("usd")
         else ".3s"
         if unit in BYTE_UNITS or unit == BYTE_RATE
         else ",.4~g"
     )
+
+
+def hover_value(unit: str, place: str = "y") -> str:
+    """A value and its unit in the hover box, as a template: `%{y:,.4~g} ms`."""
+    suffix = unit_suffix(unit)
+    return f"%{{{place}:{hover(unit)}}}" + (f"{THIN}{plain(suffix, 30)}" if suffix else "")
+
+
+def unit_suffix(unit: str) -> str:
+    """What stands behind a bare value: `ms`, `%`, `worlds`; nothing where the number says it."""
+    if unit in MONEY_UNITS or unit in RATIO_UNITS:
+        return ""
+    written = {"ms": "ms", BYTE_RATE: "B/s", **UNIT_NAMES, **dict.fromkeys(SECOND_UNITS, "s")}
+    written |= {**dict.fromkeys(PERCENT_UNITS, "%"), **dict.fromkeys(BYTE_UNITS, "B")}
+    return written.get(unit) or unit_word(unit)
 
 
 def line_chart(
@@ -90,12 +116,13 @@ def line_chart(
             zone,
             height=height,
             key=key,
+            unit=unit,
             y={**y_axis(unit, top - bottom), "range": [bottom, top], "rangemode": "normal"},
         ),
     }
     labels: list[tuple[str, float, str]] = []
     for line in lines:
-        figure["data"] += trace(line, zone, hover(unit))
+        figure["data"] += trace(line, zone, hover_value(unit))
         last = next((value for _, value in reversed(line.points) if value is not None), None)
         if last is not None and len(lines) > 1:
             labels.append((line.name, last, line.colour))
@@ -110,17 +137,29 @@ def line_chart(
     return figure
 
 
-def coloured(named: Mapping[str, Sequence[tuple[datetime, float | None]]], tones: Tones, *, lowest: bool = False) -> list[Line]:
-    """Lines in the series colours; beyond four, the three whose last value is highest, or lowest where that is the trouble."""
+def coloured(
+    named: Mapping[str, Sequence[tuple[datetime, float | None]]],
+    tones: Tones,
+    *,
+    lowest: bool = False,
+    filling: datetime | None = None,
+) -> list[Line]:
+    """Lines in the series colours; beyond four, the three whose last value is highest, or lowest where that is the trouble. A line whose last point
+    lies at `filling` or later ends in a step that is not over."""
+
+    def line(name: str, colour: str) -> Line:
+        points = named[name]
+        return Line(name, points, colour, bool(points) and filling is not None and points[-1][0] >= filling)
+
     if len(named) == 1:
-        return [Line(name, points, tones.accent) for name, points in named.items()]
+        return [line(name, tones.accent) for name in named]
     hues = dict(zip(PERCENTILES, tones.percentiles, strict=True))
     if set(named) <= set(hues):
-        return [Line(name, named[name], hue) for name, hue in hues.items() if name in named]
+        return [line(name, hue) for name, hue in hues.items() if name in named]
 
     def last(points: Sequence[tuple[datetime, float | None]]) -> float:
         return next((value for _, value in reversed(points) if value is not None), float("-inf"))
 
     ranked = sorted(named, key=lambda name: (last(named[name]) * (1 if lowest else -1), name))
     shown = sorted(ranked[:NAMED]) if len(named) <= NAMED else ranked[: NAMED - 1]
-    return [Line(name, named[name], tones.series[n]) for n, name in enumerate(shown)]
+    return [line(name, tones.series[n]) for n, name in enumerate(shown)]

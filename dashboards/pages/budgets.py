@@ -50,7 +50,7 @@ def layout() -> list[Any]:
     """Skeletons."""
     return [
         html.H1("Budgets", className="page-title"),
-        html.Div(id=Id.PANEL),
+        html.Div(states.coming(), id=Id.PANEL),
         html.Div(states.skeleton(320), id=Id.LIST),
     ]
 

@@ -14,14 +14,15 @@ from analytics.forecasting.track_record import TrackRecord, track_record
 from analytics.room_cost import room_cost
 from analytics.verdict import verdict
 from dashboards import capacity_words, limit_words, reads, wording
+from dashboards.alert_marks import NOTHING, Happened
 from dashboards.block import Pages, calm
 from dashboards.components import headroom_bar, states
-from dashboards.components.chart_card import chart_card, graph
+from dashboards.components.chart_card import behind, chart_card, graph
 from dashboards.components.limit_table import chips
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.components.room_table import room_table
 from dashboards.components.still import still
-from dashboards.fan_rows import limit_fan
+from dashboards.fan_rows import BACK_DAYS, limit_fan
 from dashboards.figures.chart import Figure
 from dashboards.figures.fan_chart import SMALL, Fan, Upright, fan_chart
 from dashboards.filters import Filters, parse
@@ -56,7 +57,7 @@ def layout() -> list[Any]:
     return [
         html.Div(states.skeleton(84), id=Id.TOP, className="top"),
         capacity_tabs.nav(),
-        html.Div(id=Id.OPEN),
+        html.Div(states.coming(), id=Id.OPEN),
         html.Div(
             [
                 html.Div(states.skeleton(252), id=Id.FANS),
@@ -71,7 +72,6 @@ def top(rows: Sequence[LimitRow], track: TrackRecord, filters: Filters, now: dat
     """The sentence of the Overview, and three facts: what room costs, what must be ordered first, how well forecasts keep their word."""
     said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
     line: list[Any] = ["First: ", html.Strong(said.parts[0]), *(f" · {part}" for part in said.parts[1:])] if said.parts else []
-    notes = [states.note(problem) for problem in filters.problems]
     value, made_of = capacity_words.room_cost_words(room_cost((row.headroom, row.limit) for row in rows))
     measured = max((row.headroom.as_of for row in rows if row.headroom.used is not None), default=None)
     facts = [
@@ -80,7 +80,7 @@ def top(rows: Sequence[LimitRow], track: TrackRecord, filters: Filters, now: dat
         fact("Track record", link(_short(track), filters.href(capacity_tabs.TRACK_RECORD)), track.words),
     ]
     return [
-        html.Div([html.H1(said.sentence), html.P(line) if line else None, *notes], className="verdict"),
+        html.Div([html.H1(said.sentence), html.P(line) if line else None], className="verdict"),
         html.Div(facts, className="facts"),
     ]
 
@@ -99,7 +99,9 @@ def _short(track: TrackRecord) -> str:
     return wording.plural(scored, "claim") + " scored" if scored else "none yet"
 
 
-def large(row: LimitRow, fan: Fan | None, track: TrackRecord | None, filters: Filters, now: datetime, tones: Tones) -> html.Div:
+def large(
+    row: LimitRow, fan: Fan | None, track: TrackRecord | None, filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING
+) -> html.Div:  # fmt: skip
     """One limit, opened: its future in a sentence, the large chart, and what it rests on."""
     limit, h, zone = row.limit, row.headroom, filters.zone
     step, lead = limit_words.next_step(limit.next_step), capacity_words.lead_words(row)
@@ -117,8 +119,8 @@ def large(row: LimitRow, fan: Fan | None, track: TrackRecord | None, filters: Fi
             [link("Forecasts", filters.href(capacity_tabs.FORECASTS), "button")],
         )
     else:
-        figure = room_figure(row, fan, filters, now, tones, TALL)
-        chart = [html.Div(fan_note(fan, row), className="card-context"), graph(figure, "room-large", _said(row, filters, now))]
+        figure = room_figure(row, fan, filters, now, tones, TALL, happened)
+        chart = [html.Div(fan_note(fan, row), className="card-context"), _graph(figure, "room-large", row, filters, now)]
     acts = [
         link("All about it", filters.href(limit=row.key), "button"),
         link("Its forecast", filters.on(capacity_tabs.FORECASTS).href(q=limit.meter_id, platform=limit.platform), "button"),
@@ -157,8 +159,10 @@ def fan_note(fan: Fan, row: LimitRow) -> str:
     return f"{capacity_words.unit_words(row.limit.unit)}, {fan.note}{far}; shaded: 80{wording.THIN}% of the futures"
 
 
-def room_figure(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones, height: int) -> Figure:
-    """The chart of a limit with the last day to order."""
+def room_figure(
+    row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones, height: int, happened: Happened = NOTHING
+) -> Figure:
+    """The chart of a limit with the last day to order, and what happened meanwhile."""
     uprights = []
     order_by = row.headroom.order_by
     if order_by is not None and fan.span[0] <= order_by <= fan.span[1]:
@@ -178,6 +182,8 @@ def room_figure(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones:
         middle_name=middle,
         height=height,
         key=f"fan-{row.key}-{height}",
+        deploys=happened.deploys_of(row.limit),
+        firings=happened.firings_of(row.limit),
     )
 
 
@@ -185,7 +191,11 @@ def _said(row: LimitRow, filters: Filters, now: datetime) -> str:
     return f"{row.limit.title}: {capacity_words.future_sentence(row, None, now, filters.zone)}"
 
 
-def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones) -> html.Div:
+def _graph(figure: Figure, name: str, row: LimitRow, filters: Filters, now: datetime) -> html.Div:
+    return graph(figure, name, _said(row, filters, now), query=behind("fan", filters, limit=row.key))
+
+
+def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING) -> html.Div:
     """One of the worst six."""
     h, zone = row.headroom, filters.zone
     value = "out" if row.state is Standing.EXHAUSTED else wording.chance(h.p_breach) if h.p_breach is not None else "no date yet"
@@ -193,7 +203,7 @@ def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones
     if row.state is Standing.EXHAUSTED:
         parts = (limit_words.runs_out(row, now, zone).plain(), "")
     context = "; ".join(part for part in parts if part) or capacity_words.until_words(row, now, zone)
-    figure = room_figure(row, fan, filters, now, tones, SMALL)
+    figure = room_figure(row, fan, filters, now, tones, SMALL, happened)
     title: Any = html.Span(
         [
             glyph(row.state, said=limit_words.state_since(row, now, zone)),
@@ -201,13 +211,15 @@ def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones
             link(row.limit.title, filters.href(fan=row.key), "limit-link"),
         ]
     )
-    chart = graph(figure, f"room-fan-{row.key.replace('.', '-')}", _said(row, filters, now))
+    chart = _graph(figure, f"room-fan-{row.key.replace('.', '-')}", row, filters, now)
     return chart_card(title, row.limit.platform, value, context, chart, h.observed_at, now, old=OLD)
 
 
-def fans(rows: Sequence[LimitRow], found: dict[str, Fan], filters: Filters, now: datetime, tones: Tones) -> list[Any]:
+def fans(
+    rows: Sequence[LimitRow], found: dict[str, Fan], filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING
+) -> list[Any]:
     """Small multiples of the worst six."""
-    cards = [small(row, found[row.key], filters, now, tones) for row in rows if row.key in found]
+    cards = [small(row, found[row.key], filters, now, tones, happened) for row in rows if row.key in found]
     return [html.Div(cards, className="grid3 room-fans")] if cards else []
 
 
@@ -269,6 +281,13 @@ def register(app: Dash, pages: Pages) -> None:
         rows: list[LimitRow] = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))
         return rows
 
+    async def happened(now: datetime) -> Happened:
+        span = (now - timedelta(days=BACK_DAYS), now)
+        found: Happened = await pages.read(
+            "happened", lambda: Happened(reads.deploys(parts.store, None, span), parts.firings(None, *span))
+        )
+        return found
+
     async def track(platform: str | None) -> TrackRecord:
         only = None if platform is None else [platform]
         found: TrackRecord = await pages.read(("track", platform), lambda: track_record(parts.store, platforms=only))
@@ -305,7 +324,7 @@ def register(app: Dash, pages: Pages) -> None:
                 closed = link("Close", filters.href(fan=None), "button")
                 return states.empty(f"No pack has a limit {key[:100]}.", [closed])
             known = await pages.read(("fan", key), lambda: fans_of(parts, [row], now))
-            return large(row, known.get(key), await track(row.limit.platform), filters, now, tones_of(theme))
+            return large(row, known.get(key), await track(row.limit.platform), filters, now, tones_of(theme), await happened(now))
 
         return await pages.guard(make)
 
@@ -324,7 +343,7 @@ def register(app: Dash, pages: Pages) -> None:
             rows = shown(await limits(now), filters)
             keys = tuple(row.key for row in rows)
             known = await pages.read(("fans", keys), lambda: fans_of(parts, rows, now))
-            return fans(rows, known, filters, now, tones_of(theme))
+            return fans(rows, known, filters, now, tones_of(theme), await happened(now))
 
         return await pages.guard(make)
 

@@ -15,7 +15,7 @@ from analytics.anomalies.finding import Anomaly
 from dashboards import capacity_words, forecast_words, wording
 from dashboards.block import Pages, calm
 from dashboards.components import states
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
 from dashboards.components.tables import table_card
 from dashboards.fan_rows import days_past, series_fan
@@ -52,7 +52,7 @@ def layout() -> list[Any]:
     return [
         html.Div(states.skeleton(56), id=Id.TOP, className="top oncall-top"),
         capacity_tabs.nav(),
-        html.Div(id=Id.OPEN),
+        html.Div(states.coming(), id=Id.OPEN),
         html.Div(className="forecast-tops", **{"data-search": "q", "data-label": "Search what is forecast"}),
         html.Div(states.skeleton(420), id=Id.LIST),
     ]
@@ -64,9 +64,8 @@ def top(rows: Sequence[ForecastRow], filters: Filters, now: datetime) -> html.Di
     said: list[Any] = (
         ["Fitted ", age(newest, now, old=OLD), " ago, every night and when a budget or a price changes."] if newest else []
     )
-    notes = [states.note(problem) for problem in filters.problems]
     return html.Div(
-        [html.H1(forecast_words.sentence(rows, now, filters.zone)), html.P(said) if said else None, *notes], className="verdict"
+        [html.H1(forecast_words.sentence(rows, now, filters.zone)), html.P(said) if said else None], className="verdict"
     )
 
 
@@ -210,7 +209,8 @@ def opened(
             odd=marked(own, past),
             middle_name=_last_words(fan, unit),
         )
-        chart = graph(figure, "forecast-chart", f"{row.title}: {forecast_words.future_words(row, now)}")
+        query = behind("forecast", filters, target=row.target, platform=str(run["platform"]))
+        chart = graph(figure, "forecast-chart", f"{row.title}: {forecast_words.future_words(row, now)}", query=query)
     per_day = " a day" if row.flow else ""
     notes = [f"{capacity_words.unit_words(unit)}{per_day}, shaded: 80{wording.THIN}% of the futures"]
     notes += [f"◇ {wording.plural(len(own), 'unusual reading')}"] if own else []

@@ -18,7 +18,7 @@ from analytics.forecasting.track_record import Line
 from dashboards import capacity_words, record_words, wording
 from dashboards.block import Pages, calm
 from dashboards.components import states
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
 from dashboards.components.tables import table_card
 from dashboards.exports import safe
@@ -94,13 +94,12 @@ def top(found: Record, filters: Filters, now: datetime) -> html.Div:
         [
             html.H1(capacity_words.record_sentence(track, found.first_at, now, zone)),
             html.P(said),
-            *[states.note(problem) for problem in filters.problems],
         ],
         className="verdict",
     )
 
 
-def charts(found: Record, now: datetime, tones: Tones) -> list[Any]:
+def charts(found: Record, filters: Filters, now: datetime, tones: Tones) -> list[Any]:
     """A reliability diagram for each way of making that has scored chances."""
     cards = []
     for made in Made:
@@ -123,7 +122,10 @@ def charts(found: Record, now: datetime, tones: Tones) -> list[Any]:
                     html.Div(f"{wording.plural(claims, 'chance')} against what happened", className="card-context strong"),
                     html.Div(note, className="card-context"),
                     graph(
-                        reliability_chart(bins, made, tones), f"reliability-{made}", f"{record_words.MADE_TITLES[made]}: {label}"
+                        reliability_chart(bins, made, tones),
+                        f"reliability-{made}",
+                        f"{record_words.MADE_TITLES[made]}: {label}",
+                        query=behind("chances", filters, made=made.value),
                     ),
                 ],
                 className="card",
@@ -255,7 +257,7 @@ def register(app: Dash, pages: Pages) -> None:
         filters, now = parse(path, search), parts.clock.now()
 
         async def make() -> Any:
-            return charts(await read(filters, now), now, tones_of(theme))
+            return charts(await read(filters, now), filters, now, tones_of(theme))
 
         return await pages.guard(make)
 

@@ -15,25 +15,30 @@ from analytics.catalogue import PriceList
 from analytics.ledger import Costs
 from analytics.ledger_cost import INFRASTRUCTURE, OTHERS
 from dashboards import reads, wording
+from dashboards.alert_marks import about_money
+from dashboards.alert_rows import Firing
 from dashboards.anomaly_rows import recent
 from dashboards.block import Pages
+from dashboards.charts.money import bar_ends, series_address
 from dashboards.components import states
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
-from dashboards.cost_asked import FILTERS, Answered, compared_with, span_words, unmet_of, wrong_of
+from dashboards.cost_asked import Answered, kept, span_words, unmet_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
+from dashboards.figures.chart import leads_to
 from dashboards.figures.cost_chart import OTHER, colours, cost_chart, groups
+from dashboards.figures.earlier import add_earlier, earlier_cost
 from dashboards.figures.odd_bands import odd_bands
 from dashboards.filters import Filters, bucket_edges, parse
 from dashboards.pages import cost_tabs, unusual
 from dashboards.pages.cost_bar import filter_bar, narrowed
+from dashboards.pages.cost_facts import ROWS, change_words, facts, page_filters
 from dashboards.pages.cost_notes import ahead, left_out, nothing, stale_note, sure_marks
 from dashboards.shell import Id as Shell
 from dashboards.theme import Tones, tones
-from roomleft.money import MINUS, usd
+from roomleft.money import usd
 
 PATH = "/cost"
-ROWS = "/cost/rows"
 
 
 class Id(StrEnum):
@@ -51,7 +56,7 @@ def layout() -> list[Any]:
         *cost_tabs.head(),
         html.Div(states.skeleton(30), id=Id.FILTERS, className="filter-bar cost-bar"),
         html.Div(states.skeleton(438), id=Id.TOTAL),
-        html.Div(id=Id.UNUSUAL),
+        html.Div(states.coming(), id=Id.UNUSUAL),
         html.Div(states.skeleton(300), id=Id.GROUPS, style={"marginTop": 12}),
     ]
 
@@ -65,6 +70,7 @@ def total_block(
     tone: Tones,
     stale: Sequence[PriceList] = (),
     odd: Sequence[Anomaly] = (),
+    firings: Sequence[Firing] = (),
 ) -> html.Div:
     """AI and infrastructure and what they come to, against the period before, and the chart. `stale`: lists of prices long not compared."""
     told = found.now
@@ -72,8 +78,13 @@ def total_block(
     until = min(told.until, now)
     filling = told.until > now or until == now
     figure = cost_chart(
-        rows, told.edges, (told.since, until), filters.zone, tone, partial=(False, filling), deploys=deploys, key=filters.href()
-    )
+        rows, told.edges, (told.since, until), filters.zone, tone, partial=(False, filling), deploys=deploys, firings=firings,
+        key=filters.href(), addresses=addresses(told, filters),
+    )  # fmt: skip
+    leads_to(
+        figure, filters.zone, "calls", filters.href(ROWS, **{**page_filters(filters), "range": None}),
+        ends=dict(zip(told.edges, bar_ends(told, now), strict=True)),
+    )  # fmt: skip
     marks = [piece for mark in sure_marks(told, now) for piece in (mark, " ")]
     context: list[Any] = [*marks, span_words((told.since, until), filters, now), f", {wording.zone_name(filters.zone, now)}"]
     if told.grain != "15 minutes":
@@ -81,7 +92,11 @@ def total_block(
     if told.edges and bucket_edges(told.since, until, filters.zone)[0] < told.since:
         context.append(" · the first bar begins with the range")
     if filling and told.edges:
-        context.append(f" · the pale last bar is still filling, {wording.age(now - told.edges[-1])} so far")
+        context.append(f" · the hollow last bar is still filling, {wording.age(now - told.edges[-1])} so far")
+    if filters.compare and found.before is not None:
+        past = earlier_cost(found.before.edges, told.edges, edge_sums(found.before))
+        add_earlier(figure, {"": past}, timedelta(0), filters.zone, tone, hover="$%{y:,.4~f}")
+        context.append(f" · dotted: {found.against}")
     odd_bands(figure, odd, filters.zone, tone)
     head = html.Div(
         [
@@ -98,10 +113,25 @@ def total_block(
             left_out(told),
             stale_note(stale),
             html.Div(context, className="card-context"),
-            graph(figure, "cost-chart", label),
+            graph(figure, "cost-chart", label, query=behind("cost", filters, **kept(filters)), ranged=True),
         ],
         className="card",
     )
+
+
+def addresses(told: Costs, filters: Filters) -> dict[str, str]:
+    """Where a click on a group's bars leads, by the group's words on the chart."""
+    by = told.by[0]
+    found = {value: series_address(filters, by, value) for _, value in told.series}
+    return {label_of(by, value): address for value, address in found.items() if address is not None}
+
+
+def edge_sums(told: Costs) -> dict[datetime, Decimal]:
+    """The cost of each bucket, over all groups."""
+    sums: dict[datetime, Decimal] = {}
+    for (edge, _), cost in told.series.items():
+        sums[edge] = sums.get(edge, Decimal(0)) + cost
+    return sums
 
 
 def chart_rows(told: Costs) -> list[dict[str, Any]]:
@@ -111,60 +141,6 @@ def chart_rows(told: Costs) -> list[dict[str, Any]]:
         {"name": OTHER if value == OTHERS else label_of(name, value), "bucket_start": edge, "cost_usd": cost}
         for (edge, value), cost in told.series.items()
     ]
-
-
-def facts(found: Answered, lines: Statement, filters: Filters, now: datetime) -> html.Div:
-    """AI usage + infrastructure = total, always, and how sure each is."""
-    told, foot = found.now, lines.foot
-    total = told.total
-    span, _ = compared_with(filters, now)
-    compared = foot.change
-    if foot.before_cents is None or span is None:
-        against, past = "nothing is compared", "–"
-    else:
-        past = _change_words(compared)
-        against = f"{usd(foot.before_cents)}, {span_words(span, filters, now)}"
-        if compared is None:
-            against = f"nothing, {span_words(span, filters, now)}"
-    rows = filters.href(ROWS, **{**_page_filters(filters), "kind": "ai"})
-    infrastructure = filters.href(ROWS, **{**_page_filters(filters), "kind": "infrastructure"})
-    priced = total.requests - total.unpriced_requests
-    return html.Div(
-        [
-            _fact("AI usage", link(usd(foot.ai_cents), rows, title="The calls behind it"), _ai_note(told)),
-            html.Div("+", className="plus", **{"aria-hidden": "true"}),
-            _fact(
-                "Infrastructure",
-                link(usd(foot.infrastructure_cents), infrastructure, title="The items behind it"),
-                "monthly bill, spread" + (", partly assumed" if total.assumed else ""),
-            ),
-            html.Div("=", className="plus", **{"aria-hidden": "true"}),
-            _fact("Total", usd(foot.cost_cents), "at least: unpriced calls count nothing" if total.unpriced_requests else "to the cent"),
-            _fact(f"Against {found.against}" if span else "Against", past, against),
-            _fact("Calls", wording.count(total.requests), f"{total.failed_requests:,} failed" if priced else "none priced"),
-            _fact("Tokens", wording.count(total.tokens), f"{wording.count(total.images)} {'image' if total.images == 1 else 'images'}" if total.images else "input and output"),
-        ],
-        className="total-row cost-facts",
-    )  # fmt: skip
-
-
-def _ai_note(told: Costs) -> str:
-    parts = []
-    if told.total.reported_usd:
-        parts.append(f"{usd(told.total.reported_usd)} as reported")
-    if told.total.estimated_usd:
-        parts.append(f"{usd(told.total.estimated_usd)} estimated")
-    return ", ".join(parts) or "each call at its price"
-
-
-def _fact(label: str, value: Any, note: str) -> html.Div:
-    return html.Div(
-        [
-            html.Div(label, className="fact-label"),
-            html.Div(value, className="card-value"),
-            html.Div(note, className="card-context"),
-        ]
-    )
 
 
 def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime, tone: Tones) -> html.Div:
@@ -179,7 +155,7 @@ def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime,
     foot = html.Tr(
         [
             html.Td("Total", colSpan=len(names)),
-            *_amounts(lines.foot, filters.href(ROWS, **_page_filters(filters)), compared),
+            *_amounts(lines.foot, filters.href(ROWS, **page_filters(filters)), compared),
             html.Td(wording.count(told.total.requests), className="num", **{"data-label": "Calls"}),
             html.Td(_each(lines.foot), className="num", **{"data-label": "A priced call"}),
             html.Td(wording.count(told.total.tokens), className="num", **{"data-label": "Tokens"}),
@@ -209,9 +185,9 @@ def _cells(
     colour = tint.get(line.labels[0], tint.get(OTHER, tone.dim))
     own = OTHERS not in cost.key
     of_infrastructure = INFRASTRUCTURE in cost.key
-    changes = {**_page_filters(filters), **narrowed(filters, told.by, cost.key)} if own else {}
+    changes = {**page_filters(filters), **narrowed(filters, told.by, cost.key)} if own else {}
     if of_infrastructure:
-        changes = {**_page_filters(filters), "kind": "infrastructure"}
+        changes = {**page_filters(filters), "kind": "infrastructure"}
         changes |= {n: v for n, v in narrowed(filters, told.by, cost.key).items() if v != INFRASTRUCTURE}
     rows = filters.href(ROWS, **changes) if own else None
     unpriced = badge(f"{cost.unpriced_requests:,} unpriced", "warn", _unpriced_words(line)) if cost.unpriced_requests else None
@@ -249,23 +225,10 @@ def _amounts(line: Line, rows: str | None, compared: bool) -> list[Any]:
     ]
     if compared:
         before = line.before_cents
-        words = _change_words(line.change) if before or line.cost_cents else "–"
+        words = change_words(line.change) if before or line.cost_cents else "–"
         cells.append(html.Td(usd(before) if before is not None else "–", className="num", **{"data-label": "Before"}))
         cells.append(html.Td(words, className="num", **{"data-label": "Change"}))
     return cells
-
-
-def _change_words(changed: Decimal | None) -> str:
-    """`+2 %`, `−0.4 %`, `0 %` for less than that, `new` where there was nothing."""
-    if changed is None:
-        return "new"
-    size = wording.percent(abs(changed))
-    sign = "" if size == wording.percent(0) else "+" if changed > 0 else MINUS
-    return f"{sign}{size}"
-
-
-def _page_filters(filters: Filters) -> dict[str, str | None]:
-    return {name: filters.page.get(name) for name in FILTERS}
 
 
 def _unpriced_words(line: Line) -> str:
@@ -343,9 +306,17 @@ def register(app: Dash, pages: Pages) -> None:
                 ("stale lists", filters.platform, filters.range), lambda: reads.stale_lists(parts, used, filters.platform, now)
             )
             odd = unusual.shown(await unusual_now(filters, now)) if filters.platform else ()
-            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme), stale, odd)
+            fired = await alerts_of(filters, now)
+            return total_block(found, statement(found.now, found.before), shown, filters, now, tones(theme), stale, odd, fired)
 
         return await pages.guard(make)
+
+    async def alerts_of(filters: Filters, now: datetime) -> Sequence[Firing]:
+        pack = parts.packs.get(filters.platform or "")
+        if pack is None:
+            return ()
+        key = ("firings", pack.slug, filters.on(PATH).href())
+        return about_money(await pages.read(key, lambda: parts.firings(pack.slug, *filters.span(now))), pack)
 
     async def unusual_now(filters: Filters, now: datetime) -> Sequence[Anomaly]:
         since, until = filters.span(now)

@@ -14,6 +14,7 @@ from dashboards import cost_asked
 from dashboards.components.marks import link
 from dashboards.cost_asked import FILTERS, by_of, compared_with, span_words, together
 from dashboards.cost_tables import KINDS, WORDS, label_of
+from dashboards.door.asking import may_see_users
 from dashboards.filters import Filters
 from dashboards.shell import menu
 from roomleft.timespan import Period, Window
@@ -51,9 +52,15 @@ def _by_menu(filters: Filters, by: Sequence[str]) -> html.Details:
     options = [
         link(_upper(WORDS[name]), filters.href(by=name, then=by[1] if len(by) > 1 and by[1] != name and together(name, by[1]) else None),
              "menu-item", current=name == by[0])
+        if name != "user" or may_see_users() else hidden_users()
         for name in DIMENSIONS
     ]  # fmt: skip
     return menu("Group by", WORDS[by[0]], options, "by")
+
+
+def hidden_users() -> html.Span:
+    """In place of the choice that somebody may not make."""
+    return html.Span("User: needs the finance role", className="menu-item dim", **{"aria-disabled": "true"})
 
 
 def _then_menu(filters: Filters, by: Sequence[str]) -> html.Details:
@@ -61,6 +68,8 @@ def _then_menu(filters: Filters, by: Sequence[str]) -> html.Details:
     options = [link("Nothing else", filters.href(then=None), "menu-item", current=not second)]
     options += [
         link(_upper(WORDS[name]), filters.href(then=name), "menu-item", current=name == second)
+        if name != "user" or may_see_users()
+        else hidden_users()
         for name in DIMENSIONS
         if name != by[0] and together(by[0], name)
     ]

@@ -16,7 +16,7 @@ from dashboards.components import states
 from dashboards.components.marks import badge, link
 from dashboards.cost_tables import WORDS
 from dashboards.filters import Filters
-from roomleft.errors import InputError
+from roomleft.errors import NEEDS_FINANCE, InputError
 from roomleft.money import usd
 from roomleft.timespan import parse_instant
 
@@ -68,7 +68,7 @@ def row_drawer(found: Explained | None, filters: Filters, now: datetime) -> html
     facts: list[tuple[str, Any]] = [
         ("Time", f"{at:%-d %b %Y %H:%M:%S.%f}, {wording.zone_name(filters.zone, now)}"),
         *((WORDS.get(name, name.replace("_", " ")).capitalize(), row[name]) for name in TOLD if row.get(name)),
-        ("User", row.get("user_id") or "none named"),
+        ("User", (row["user_id"] or "none named") if "user_id" in row else NEEDS_FINANCE),
         ("Event", html.Span(f"{row['source']} / {row['event_id']}", className="mono")),
     ]
     return html.Aside(

@@ -19,13 +19,14 @@ from dashboards.components.marks import badge, link
 from dashboards.components.tables import table_card
 from dashboards.cost_asked import FILTERS, CostRows, span_words, wrong_of
 from dashboards.cost_tables import KINDS, WORDS, label_of
+from dashboards.door.asking import may_see_users
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
 from dashboards.pages.cost_notes import ahead
 from dashboards.pages.cost_row import Key, key_text, parse_key, row_drawer
 from dashboards.reads import ROWS_A_PAGE
 from dashboards.shell import Id as Shell
-from roomleft.errors import InputError
+from roomleft.errors import NEEDS_FINANCE, InputError
 from roomleft.money import shares, usd
 from roomleft.packs import Pack
 
@@ -60,7 +61,7 @@ def body(found: CostRows, packs: Mapping[str, Pack], filters: Filters, page: int
     words = f"{span_words((told.since, min(told.until, now)), filters, now)}, {wording.zone_name(filters.zone, now)}"
     back = filters.href("/cost", **{name: value for name, value in filters.page.items() if name not in ("page", "row")})
     blocks: list[Any] = [
-        *(states.note(words) for words in (*filters.problems, *wrong_of(filters))),
+        *(states.note(words) for words in wrong_of(filters)),
         html.Div(
             [
                 html.Div([html.H2("Behind the figure"), link("Back to the Explorer", back, "button")], className="card-head"),
@@ -128,12 +129,13 @@ def _row(row: Mapping[str, Any], filters: Filters, now: datetime) -> list[Any]:
     other.append(f"{row['audio_seconds']:f}{wording.THIN}s" if row["audio_seconds"] else "")
     at = row["occurred_at"].astimezone(filters.zone)
     state = STATES.get(row["cost_state"], row["cost_state"])
-    user = row["user_id"] or ""
+    user = row.get("user_id") or ""
+    whose: Any = html.Span(f"{user[:8]}…" if len(user) > 9 else user or "–", className="mono", title=user or None)
     return [
         html.Span(f"{wording.day(row['occurred_at'], now, filters.zone)} {at:%H:%M:%S}", title=row["occurred_at"].isoformat()),
         html.Span([html.Span(f"{row['platform']} ", className="dim"), f"{row['provider'] or '–'} / {row['model'] or '–'}"]),
         " · ".join(filter(None, (row["request_type"], row["feature"], "" if row["status"] == "ok" else row["status"]))) or "–",
-        html.Span(f"{user[:8]}…" if len(user) > 9 else user or "–", className="mono", title=user or None),
+        whose if "user_id" in row else html.Span("hidden", className="dim", title=f"{NEEDS_FINANCE}: whose call it was"),
         f"{row['requests']:,}",
         f"{row['input_uncached_tokens']:,}",
         f"{row['cache_read_tokens']:,}",
@@ -214,7 +216,9 @@ def register(app: Dash, pages: Pages) -> None:
             key = parse_key(asked)
             if key is None:
                 raise InputError("the address names no row", "row", "open the row from the list")
-            found = await pages.read(("row", asked), lambda: explained(parts.store, key.source, key.event_id, key.at))
+            found = await pages.read(
+                ("row", asked), lambda: explained(parts.store, key.source, key.event_id, key.at, see_users=may_see_users())
+            )
             return row_drawer(found, filters, now)
 
         return await pages.guard(make)

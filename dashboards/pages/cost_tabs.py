@@ -12,7 +12,7 @@ from dashboards.components.marks import link
 from dashboards.filters import Filters, parse
 from dashboards.shell import Id as Shell
 
-TABS = (("/cost", "Explorer"), ("/cost/economics", "Unit economics"), ("/cost/allocation", "Allocation"))
+TABS = (("/cost", "Explorer"), ("/cost/economics", "Unit economics"), ("/cost/rows", "Rows"), ("/cost/allocation", "Allocation"))
 
 
 class Id(StrEnum):
@@ -30,9 +30,18 @@ def head(title: str = "Cost") -> list[Any]:
 
 
 def tabs(filters: Filters) -> list[Any]:
-    """One link a page; the rows behind a figure belong to the Explorer."""
-    here = "/cost" if filters.path.rstrip("/") == "/cost/rows" else filters.path.rstrip("/")
-    return [link(name, filters.href(path), "home-tab", current="page" if path == here else False) for path, name in TABS]
+    """One link a page. What the Explorer asks and the rows behind it keep each other's filters."""
+    asked = {name: value for name, value in filters.page.items() if name not in ("page", "row")}
+    pair = ("/cost", "/cost/rows")
+    return [
+        link(
+            name,
+            filters.href(path, **(asked if path in pair and filters.path in pair else {})),
+            "home-tab",
+            current="page" if path == filters.path else False,
+        )
+        for path, name in TABS
+    ]
 
 
 def register(app: Dash, pages: Pages) -> None:

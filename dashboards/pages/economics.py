@@ -20,7 +20,7 @@ from dashboards import wording
 from dashboards.api.economics import read_economics
 from dashboards.block import Pages
 from dashboards.components import states
-from dashboards.components.chart_card import chart_card, graph
+from dashboards.components.chart_card import behind, chart_card, graph
 from dashboards.components.marks import age, badge, link
 from dashboards.economics_tables import money, percent, personas_table, platforms_table, tiers_table
 from dashboards.figures.chart import Line, Mark
@@ -187,7 +187,7 @@ def _revenue(one: Economics) -> str:
     return f"of {money_words(one.known_revenue_usd, 2)} revenue" if one.known_revenue_usd is not None else "revenue unknown"
 
 
-def trend_cards(told: Told, by: str, now: datetime, tone: Tones) -> html.Div | None:
+def trend_cards(told: Told, by: str, now: datetime, tone: Tones, filters: Filters) -> html.Div | None:
     """Cost of an active user, and AI cost of revenue, over the weeks or months."""
     trend = told.trend
     if len(trend) < 2:
@@ -202,17 +202,18 @@ def trend_cards(told: Told, by: str, now: datetime, tone: Tones) -> html.Div | N
     last = trend[-2] if partial else trend[-1]
     allowed = wanted_share(told.pack)
     limit = [Mark("allowed", float(allowed), tone.dim)] if allowed else []
+    query = behind("economics", filters, platform=told.pack.slug, by=by, period=told.name)
     cards = [
         chart_card(
             f"Cost of an active user a {by}", "US dollars", money_words(last.per(last.users)["total_usd"], 2),
             f"{last.span.words()}, AI and infrastructure; whole {by}s alone",
-            graph(line_chart([Line("cost", whole, tone.accent)], span, zone, tone, unit="usd", key=f"u{by}"), "economics-user-chart", f"Cost of an active user by {by}"),
+            graph(line_chart([Line("cost", whole, tone.accent)], span, zone, tone, unit="usd", key=f"u{by}"), "economics-user-chart", f"Cost of an active user by {by}", query=query),
             last.last_at, now, old=KEPT, prefix="newest call ",
         ),
         chart_card(
             "AI cost of revenue", "%", _percent_words(trend[-1].api_share),
             f"{trend[-1].span.words()}{', the ' + by + ' is not over' if partial else ''}",
-            graph(line_chart([Line("share", api, tone.accent, partial)], span, zone, tone, unit="ratio", thresholds=limit, key=f"a{by}"), "economics-share-chart", f"AI cost as a share of revenue by {by}"),
+            graph(line_chart([Line("share", api, tone.accent, partial)], span, zone, tone, unit="ratio", thresholds=limit, key=f"a{by}"), "economics-share-chart", f"AI cost as a share of revenue by {by}", query=query),
             trend[-1].last_at, now, old=KEPT, prefix="newest call ",
         ),
     ]  # fmt: skip
@@ -258,7 +259,6 @@ def register(app: Dash, pages: Pages) -> None:
     async def show_choices(search: str | None, path: str | None) -> Any:
         filters = parse(path, search)
         wrong = [
-            *filters.problems,
             *filters.wrong("period", NAMES, NAMES[BY_DEFAULT]),
             *filters.wrong("by", STEPS, STEPS["week"]),
         ]
@@ -287,15 +287,15 @@ def register(app: Dash, pages: Pages) -> None:
             if filters.platform is None and len(slugs) > 1:
                 return platforms_block(await asyncio.gather(*(read(slug, period, by) for slug in slugs)), filters)
             told = await read(filters.platform or slugs[0], period, by)
-            return body(told, by, now, tones(theme))
+            return body(told, by, now, tones(theme), filters)
 
         return await pages.guard(make)
 
 
-def body(told: Told, by: str, now: datetime, tone: Tones) -> list[Any]:
+def body(told: Told, by: str, now: datetime, tone: Tones, filters: Filters) -> list[Any]:
     """One platform."""
     if told.read_to is None:
         return [states.empty(verdict(told), [link("Sources", "/sources", "button")])]
     if told.now.covered.days < 1:
-        return [head_block(told, now), trend_cards(told, by, now, tone)]
-    return [head_block(told, now), tiers_table(told), personas_table(told), trend_cards(told, by, now, tone)]
+        return [head_block(told, now), trend_cards(told, by, now, tone, filters)]
+    return [head_block(told, now), tiers_table(told), personas_table(told), trend_cards(told, by, now, tone, filters)]

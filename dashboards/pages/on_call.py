@@ -62,7 +62,7 @@ def layout() -> list[Any]:
     """Skeletons of the final heights."""
     return [
         html.Div(states.skeleton(56), id=Id.TOP, className="top oncall-top"),
-        html.Div(id=Id.TABS, className="tabs-slot"),
+        html.Div(states.coming(), id=Id.TABS, className="tabs-slot"),
         html.Div([states.skeleton(26, "chips"), states.skeleton(260)], id=Id.LIST),
         html.Div(states.skeleton(180), id=Id.TIMELINE),
     ]
@@ -160,10 +160,7 @@ def register(app: Dash, pages: Pages) -> None:
             newest, _ = await pages.read("evaluated", lambda: evaluated(parts))
             checked: list[Any] = [f"{wording.plural(len(parts.rules), 'rule')} watched"]
             checked += [", evaluated ", age(newest, now, old=OLD), " ago"] if newest else []
-            notes = [states.note(problem) for problem in filters.problems]
-            return html.Div(
-                [html.H1(alert_words.verdict(own, rules=len(parts.rules))), html.P(checked), *notes], className="verdict"
-            )
+            return html.Div([html.H1(alert_words.verdict(own, rules=len(parts.rules))), html.P(checked)], className="verdict")
 
         return await pages.guard(make)
 

@@ -30,7 +30,7 @@ def layout(tab: str) -> list[Any]:
     """Skeletons."""
     return [
         html.H1(TITLES[tab], className="page-title"),
-        html.Div(id=on_call.Id.TABS, className="tabs-slot"),
+        html.Div(states.coming(), id=on_call.Id.TABS, className="tabs-slot"),
         html.Div(states.skeleton(320), id=Id.BODY),
     ]
 

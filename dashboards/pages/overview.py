@@ -361,6 +361,6 @@ def register(app: Dash, pages: Pages) -> None:
                 if filters.platform in (None, each.alert.platform)
             ]
             line = firing_line(alerts, filters)
-            return [verdict_block(said, filters.problems, down, line), html.Div(facts, className="facts")]
+            return [verdict_block(said, (), down, line), html.Div(facts, className="facts")]
 
         return await pages.guard(make)

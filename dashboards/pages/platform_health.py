@@ -7,13 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, html
 
 from analytics import signals
 from analytics.health import RANK, PlatformHealth, platform_health, silent_after
 from analytics.reports import golden, hops, scaling, tiers
 from dashboards import reads
-from dashboards.block import Pages
+from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.golden_row import golden_row
 from dashboards.components.health_card import component_card, score_line
@@ -27,8 +27,6 @@ from dashboards.theme import tones
 from roomleft.limits import Headroom
 from roomleft.packs import Pack
 
-SLOW_TICK_MS = 30_000
-
 
 class Id(StrEnum):
     """Ids of this tab."""
@@ -38,7 +36,6 @@ class Id(StrEnum):
     INSIDE = "health-inside"
     PLANS = "health-plans"
     SIGNALS = "health-signals"
-    TICK = "health-tick"
 
 
 def layout() -> list[Any]:
@@ -48,10 +45,9 @@ def layout() -> list[Any]:
         html.Div(
             html.Div([states.skeleton(150) for _ in range(3)], className="grid3"), id=Id.COMPONENTS, className="section-title"
         ),
-        html.Div(id=Id.INSIDE, className="stack section-title"),
+        html.Div(states.coming(), id=Id.INSIDE, className="stack section-title"),
         html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.SIGNALS, className="section-title"),
-        html.Div(id=Id.PLANS, className="stack section-title"),
-        dcc.Interval(id=Id.TICK, interval=SLOW_TICK_MS),
+        html.Div(states.coming(), id=Id.PLANS, className="stack section-title"),
     ]
 
 
@@ -114,11 +110,12 @@ def register(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.SIGNALS, "children"),
         Input(Shell.URL, "search"),
-        Input(Id.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )
-    async def show_signals(search: str | None, _tick: int | None, theme: str | None, path: str | None) -> Any:
+    async def show_signals(search: str | None, tick: int | None, theme: str | None, path: str | None) -> Any:
+        calm(tick)
         filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
 
         async def make() -> Any:
@@ -130,11 +127,17 @@ def register(app: Dash, pages: Pages) -> None:
             span = filters.span(now)
             names = signals.names_of(own)
             rows, step_s = await pages.read(
-                ("samples", slug, component, filters.range), lambda: reads.samples(parts.store, slug, names, span)
+                ("samples", slug, component, filters.when), lambda: reads.samples(parts.store, slug, names, span)
             )
-            deploys = await pages.read(("deploys", slug, filters.range), lambda: reads.deploys(parts.store, slug, span))
-            fired = await pages.read(("firings", slug, filters.range), lambda: parts.firings(slug, *span))
-            cards = [signal_card(signal, pack, rows, step_s, filters, deploys, now, tones(theme), fired) for signal in own]
+            earlier: Sequence[Mapping[str, Any]] = ()
+            if filters.compare:
+                past = filters.previous(now)
+                key = ("samples before", slug, component, filters.when)
+                earlier, _ = await pages.read(key, lambda: reads.samples(parts.store, slug, names, past, step_s))
+            deploys = await pages.read(("deploys", slug, filters.when), lambda: reads.deploys(parts.store, slug, span))
+            fired = await pages.read(("firings", slug, filters.when), lambda: parts.firings(slug, *span))
+            tone = tones(theme)
+            cards = [signal_card(signal, pack, rows, step_s, filters, deploys, now, tone, fired, earlier) for signal in own]
             titles = {part.id: part.title for part in pack.components}
             having = list(dict.fromkeys(signal.component for signal in pack.signals))
             chips = [
@@ -181,11 +184,12 @@ def _register_inside(app: Dash, pages: Pages) -> None:
     @app.callback(
         Output(Id.INSIDE, "children"),
         Input(Shell.URL, "search"),
-        Input(Id.TICK, "n_intervals"),
+        Input(Shell.TICK, "data"),
         Input(Shell.THEME, "data"),
         State(Shell.URL, "pathname"),
     )
-    async def show_inside(search: str | None, _tick: int | None, theme: str | None, path: str | None) -> Any:
+    async def show_inside(search: str | None, tick: int | None, theme: str | None, path: str | None) -> Any:
+        calm(tick)
         filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
 
         async def make() -> Any:
@@ -194,8 +198,8 @@ def _register_inside(app: Dash, pages: Pages) -> None:
             if pack.request_paths:
                 span, names = filters.span(now), hops.names_of(pack)
                 hour = await pages.read(("hops", slug), lambda: reads.hop_samples(parts.store, slug, names, now))
-                over, _ = await pages.read(("hops", slug, filters.range), lambda: reads.samples(parts.store, slug, names, span))
-                deploys = await pages.read(("deploys", slug, filters.range), lambda: reads.deploys(parts.store, slug, span))
+                over, _ = await pages.read(("hops", slug, filters.when), lambda: reads.samples(parts.store, slug, names, span))
+                deploys = await pages.read(("deploys", slug, filters.when), lambda: reads.deploys(parts.store, slug, span))
                 blocks += [
                     inside.path_block(row, pack, over, deploys, filters, now, tones(theme)) for row in hops.path_rows(pack, hour)
                 ]

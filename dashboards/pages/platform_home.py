@@ -17,7 +17,7 @@ from dashboards.components.health_card import heading, status_mark
 from dashboards.components.marks import link
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow, kept
-from dashboards.pages import platform_health, platform_limits, platform_live
+from dashboards.pages import platform_deploys, platform_health, platform_limits, platform_live
 from dashboards.shell import Id as Shell
 from roomleft.packs import Pack
 
@@ -49,9 +49,9 @@ def layout(path: str, packs: Mapping[str, Pack]) -> Sequence[Any] | None:
         "health": platform_health.layout,
         "live": platform_live.layout,
         "limits": platform_limits.layout,
-        "deploys": platform_limits.deploys_layout,
+        "deploys": platform_deploys.layout,
     }[tab]
-    return [html.Div(states.skeleton(58), id=Id.HEAD), dcc.Store(id="platform-tab", data=tab), *body()]
+    return [html.Div(states.skeleton(102), id=Id.HEAD), dcc.Store(id="platform-tab", data=tab), *body()]
 
 
 def tabs(filters: Filters, slug: str, current: str) -> html.Nav:
@@ -66,7 +66,7 @@ def tabs(filters: Filters, slug: str, current: str) -> html.Nav:
         for tab, words in TABS.items()
     ]
     # Made on the server: the browser loads it as a page of its own.
-    links.append(html.A("Status page", href=f"/status/{slug}", className="home-tab"))
+    links.append(html.A("Status page", href=filters.href(f"/status/{slug}"), className="home-tab"))
     return html.Nav(links, className="home-tabs", **{"aria-label": "Of this platform"})
 
 
@@ -128,3 +128,4 @@ def register(app: Dash, pages: Pages) -> None:
     platform_health.register(app, pages)
     platform_live.register(app, pages)
     platform_limits.register(app, pages)
+    platform_deploys.register(app, pages)

@@ -16,7 +16,7 @@ from analytics.reports.tiers import AlternativeRow, RiskRow, TierRow
 from analytics.scores import Scored, Term
 from analytics.signals import draw, limit_line
 from dashboards import wording
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.components.tables import table_card
 from dashboards.figures.hops_chart import hops_chart
@@ -49,7 +49,13 @@ def path_block(
             html.Div(hops, className="hops", role="list"),
             html.Div(adds_up(row), className="card-context"),
             html.Div(f"Median of each hop, ms, {filters.range_words.lower()}", className="chart-title"),
-            graph(figure, f"hops-{row.path_id}", label),
+            graph(
+                figure,
+                f"hops-{row.path_id}",
+                label,
+                query=behind("way", filters, platform=pack.slug, path=row.path_id),
+                ranged=True,
+            ),
         ],
         className="card",
         **{"data-path": row.path_id},

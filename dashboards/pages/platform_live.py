@@ -18,9 +18,9 @@ from dashboards import reads, wording
 from dashboards.anomaly_rows import recent
 from dashboards.block import Pages
 from dashboards.components import states
-from dashboards.components.chart_card import chart_card, graph
+from dashboards.components.chart_card import behind, chart_card, graph
 from dashboards.components.signal_card import signal_card
-from dashboards.figures.chart import Line
+from dashboards.figures.chart import Figure, Line, leads_to
 from dashboards.figures.series import line_chart
 from dashboards.filters import Filters, parse
 from dashboards.pages.unusual import unusual_block
@@ -36,6 +36,7 @@ CHART_RANGE = "1h"
 STEP_S = 60
 PUSH_EVERY_S = 1.0
 OLD = timedelta(minutes=2)
+CALLS = "/cost/rows"
 
 
 class Id(StrEnum):
@@ -95,8 +96,8 @@ def live_body(
     failed = now_row["failed_requests"] / requests if requests else None
     over = f"over the last {wording.age(NOW_SPAN)}"
     rate_figure = line_chart(
-        [line("calls", tone.accent, calls_per_unit)], span, zone, tone, deploys=deploys, key=f"live-rate-{per}-{slug}"
-    )
+        [line("calls", tone.accent, calls_per_unit)], span, zone, tone, unit=f"calls a {per}", deploys=deploys, key=f"live-rate-{per}-{slug}"
+    )  # fmt: skip
     error_figure = line_chart(
         [line("errors", tone.accent, error_share)], span, zone, tone, unit="ratio", deploys=deploys, key=f"live-errors-{slug}"
     )
@@ -105,7 +106,14 @@ def live_body(
         line(name, colour, lambda row, field=field: row[field])
         for name, colour, field in (("p50", p50, "p50_ms"), ("p95", p95, "p95_ms"), ("p99", p99, "p99_ms"))
     ]
-    latency_figure = line_chart(latency, span, zone, tone, deploys=deploys, key=f"live-latency-{slug}")
+    latency_figure = line_chart(latency, span, zone, tone, unit="ms", deploys=deploys, key=f"live-latency-{slug}")
+    filters = Filters(path=f"/platforms/{slug}/live", zone=zone)
+    query = behind("calls", filters, platform=slug, range=CHART_RANGE)
+
+    def drawn(figure: Figure, name: str, label: str) -> html.Div:
+        leads_to(figure, zone, "calls", filters.href(CALLS, platform=slug, range=None, kind="ai"), step_s=STEP_S)
+        return graph(figure, name, f"{label} of {slug}", query=query, zoom=True)
+
     if now_row["p95_ms"] is None:
         latency_value, latency_context = "–", f"no call with a latency {over}"
     else:
@@ -117,12 +125,12 @@ def live_body(
     return html.Div(
         [
             chart_card("AI calls", f"per {per}", rate_words(rate), f"{wording.plural(requests, 'call')} {over}",
-                       graph(rate_figure, "live-chart-rate", f"AI calls a {per} of {slug}"), at, now, old=OLD),
+                       drawn(rate_figure, "live-chart-rate", f"AI calls a {per}"), at, now, old=OLD),
             chart_card("Latency of AI calls", "ms", latency_value, latency_context,
-                       graph(latency_figure, "live-chart-latency", f"Latency percentiles of {slug}"), at, now, old=OLD),
+                       drawn(latency_figure, "live-chart-latency", "Latency percentiles"), at, now, old=OLD),
             chart_card("Failed AI calls", "share", wording.percent(failed, 2) if failed is not None else "–",
                        f"{wording.plural(now_row['failed_requests'], 'call')} of {requests:,} {over}",
-                       graph(error_figure, "live-chart-errors", f"Share of failed AI calls of {slug}"), at, now, old=OLD),
+                       drawn(error_figure, "live-chart-errors", "Share of failed AI calls"), at, now, old=OLD),
         ],
         className="grid3",
     )  # fmt: skip
@@ -236,7 +244,8 @@ def register(app: Dash, pages: Pages) -> None:
         while not socket.is_shutdown:
             with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                 path = await socket.get_prop(Shell.URL, "pathname")
-                if slug_of(path) is not None:
+                refresh = await socket.get_prop(Shell.REFRESH, "data")
+                if slug_of(path) is not None and (refresh or {}).get("on", True):
                     search, theme = await socket.get_prop(Shell.URL, "search"), await socket.get_prop(Shell.THEME, "data")
                     made = await body(path, search, theme)
                     if made is not no_update:

@@ -50,7 +50,7 @@ def layout() -> list[Any]:
     """Skeletons of the final heights."""
     return [
         html.Div(states.skeleton(56), id=Id.TOP, className="top oncall-top"),
-        html.Div(id=Id.OPEN),
+        html.Div(states.coming(), id=Id.OPEN),
         html.Div(states.skeleton(160), id=Id.RECIPIENTS),
         html.Div(states.skeleton(220), id=Id.ARCHIVE),
         html.Div(states.skeleton(160), id=Id.FILES),
@@ -66,7 +66,7 @@ def top(found: Post, filters: Filters, packs: Mapping[str, Pack], wall: datetime
         said.append(html.Span(f" {wording.plural(problems, 'copy', 'copies')} of it did not arrive.", className="bad"))
     if undelivered := report_words.undelivered_words(found):
         said.append(html.Span(f" {undelivered}", className="bad"))
-    notes = [states.note(problem) for problem in filters.problems]
+    notes = []
     if found.unready:
         notes.append(states.note(f"No mail can be sent: {found.unready}. Reports are made all the same and kept here."))
     told = json.dumps(

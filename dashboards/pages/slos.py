@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from dash import Dash, Input, Output, State, html
 
-from dashboards import slo_words, wording
+from dashboards import reads, slo_words, wording
 from dashboards.block import Pages, calm
 from dashboards.components import states
-from dashboards.components.chart_card import graph
+from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.figures.chart import Line, Mark, local
 from dashboards.figures.series import line_chart
@@ -42,7 +42,7 @@ def layout() -> list[Any]:
     """Skeletons of the final heights."""
     return [
         html.Div(states.skeleton(56), id=Id.TOP, className="top"),
-        html.Div(id=Id.OPEN),
+        html.Div(states.coming(), id=Id.OPEN),
         html.Div(states.skeleton(320), id=Id.LIST),
         html.Div(states.skeleton(90), id=Id.RECOVERY),
     ]
@@ -106,8 +106,9 @@ def opened_card(
     filters: Filters,
     now: datetime,
     tones: Tones,
+    deploys: Sequence[Mapping[str, Any]] = (),
 ) -> html.Div:
-    """One SLO: its budget over time with the incidents in it, and what each took."""
+    """One SLO: its budget over time with the incidents and the deploys in it, and what each took."""
     slo = row.slo
     known = [at for at, left in points if left is not None]
     # A chart of what is known, not of the time before.
@@ -116,7 +117,7 @@ def opened_card(
     if known:
         figure = line_chart(
             [Line("budget left", points, tones.accent)], span, filters.zone, tones, unit="ratio",
-            thresholds=[Mark("used up", 0.0, tones.exhausted)], deploys=[each.deploy for each in found if each.deploy is not None],
+            thresholds=[Mark("used up", 0.0, tones.exhausted)], deploys=deploys,
             key=f"slo-{slo.slo_id}",
         )  # fmt: skip
         figure["layout"]["shapes"] += [_band(each, span, now, filters, tones) for each in found]
@@ -124,6 +125,7 @@ def opened_card(
             figure,
             "slo-budget-chart",
             f"Error budget left of {slo.title}, {slo_words.window_words(slo)}: {slo_words.left_words(row)} now",
+            query=behind("slo", filters, slo=slo.slo_id, platform=slo.platform),
         )
     facts = [
         ("Objective", f"{slo_words.objective_words(slo)}, {slo_words.window_words(slo)}"),
@@ -215,11 +217,10 @@ def register(app: Dash, pages: Pages) -> None:
 
         async def make() -> Any:
             found = await rows(filters, now)
-            notes = [states.note(problem) for problem in filters.problems]
             words = (
                 f"{wording.plural(len(found), 'SLO')} of {wording.plural(len({row.slo.platform for row in found}), 'platform')}"
             )
-            return html.Div([html.H1(slo_words.verdict(found)), html.P(words), *notes], className="verdict")
+            return html.Div([html.H1(slo_words.verdict(found)), html.P(words)], className="verdict")
 
         return await pages.guard(make)
 
@@ -261,11 +262,13 @@ def register(app: Dash, pages: Pages) -> None:
                 return states.empty(
                     f"There is no SLO {wanted[:100]} here.", [link("All SLOs", filters.href(slo=None, platform=None), "button")]
                 )
-            points, taken = await asyncio.gather(
+            span = (now - row.slo.period, now)
+            points, deploys, taken = await asyncio.gather(
                 pages.read(("slo-history", wanted), lambda: history(parts, row.slo, now)),
+                pages.read(("slo-deploys", wanted), lambda: reads.deploys(parts.store, row.slo.platform, span)),
                 pages.read(("slo-incidents", wanted), lambda: incidents(parts, row, now)),
             )
-            return opened_card(row, points, taken, filters, now, tones_of(theme))
+            return opened_card(row, points, taken, filters, now, tones_of(theme), deploys)
 
         return await pages.guard(make)
 

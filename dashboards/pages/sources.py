@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, html
 
 from dashboards import wording
 from dashboards.api.quarantine import STREAMS
@@ -41,7 +41,6 @@ class Id(StrEnum):
 
     LIST = "sources-list"
     QUARANTINE = "sources-quarantine"
-    TICK = "sources-tick"
 
 
 def layout() -> list[Any]:
@@ -51,7 +50,6 @@ def layout() -> list[Any]:
         html.Div(states.skeleton(240), id=Id.LIST),
         html.H2("Refused rows", className="section-title"),
         html.Div(states.skeleton(80), id=Id.QUARANTINE),
-        dcc.Interval(id=Id.TICK, interval=10_000),
     ]
 
 
@@ -190,7 +188,7 @@ def register(app: Dash, pages: Pages) -> None:
 
         return await pages.guard(make)
 
-    @app.callback(Output(Id.QUARANTINE, "children"), Input(Id.TICK, "n_intervals"))
+    @app.callback(Output(Id.QUARANTINE, "children"), Input(Shell.TICK, "data"))
     async def show_refused(_tick: int | None) -> Any:
         async def make() -> Any:
             counts = await pages.read("quarantine", lambda: quarantine_counts(parts.store))

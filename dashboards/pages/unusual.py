@@ -83,6 +83,7 @@ def _line(each: Anomaly, packs: Mapping[str, Pack], now: datetime, zone: ZoneInf
             html.Div(
                 [
                     str(each.causes.get("words", "")),
+                    *([f" ({each.causes['user_words']})"] if each.causes.get("user_words") else []),
                     *([html.Span(f" · beside it: {beside[0]['kind']} {beside[0]['title']}", className="dim")] if beside else []),
                 ],
                 className="card-context",

@@ -15,6 +15,7 @@ from dashboards.alert_rows import firings_between
 from dashboards.api.acknowledge import make_acknowledge_api
 from dashboards.api.allocation import make_allocation_api
 from dashboards.api.anomalies import make_anomaly_api
+from dashboards.api.audit import make_audit_api
 from dashboards.api.budgets import make_budget_api
 from dashboards.api.capacity import make_capacity_api
 from dashboards.api.docs import make_apidocs
@@ -25,6 +26,7 @@ from dashboards.api.ledger import make_ledger_api
 from dashboards.api.litellm import make_litellm
 from dashboards.api.otlp import make_otlp
 from dashboards.api.pagerduty import make_pagerduty_api
+from dashboards.api.people import make_people_api
 from dashboards.api.prices import make_price_api
 from dashboards.api.program import close_api, install_errors, make_api
 from dashboards.api.quarantine import make_quarantine
@@ -32,10 +34,13 @@ from dashboards.api.recipients import make_recipient_api
 from dashboards.api.report_archive import make_report_archive_api
 from dashboards.api.reports import make_report_api
 from dashboards.api.reprice import make_reprice_api
+from dashboards.api.search import make_search_api
 from dashboards.api.silences import make_silence_api
 from dashboards.api.slos import make_slo_api
 from dashboards.app import build_pages
 from dashboards.door.door import Door
+from dashboards.door.oidc import Oidc
+from dashboards.door.proxy import Arrivals, Proxies
 from dashboards.door.rules import hosts_for
 from dashboards.fault_tray import make_fault_routes
 from dashboards.on_call_routes import make_on_call
@@ -207,6 +212,7 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(make_forget_api(parts))
     server.include_router(make_on_call(parts))
     server.include_router(make_slo_api(parts))
+    server.include_router(make_search_api(parts))
     replaying = Replaying(store, state, packs, ruling, clock.now, alerting.every, slack_of(clock))
     server.include_router(make_replay_api(lambda: replaying))
     server.include_router(make_silence_api(parts))
@@ -217,6 +223,8 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(make_anomaly_api(parts))
     server.include_router(make_forecast_api(parts))
     server.include_router(make_recipient_api(parts))
+    server.include_router(make_people_api(parts))
+    server.include_router(make_audit_api(parts))
     # After every single report's route: a key of the archive may be any path.
     server.include_router(make_report_archive_api(parts))
     server.include_router(make_apidocs(server))
@@ -225,8 +233,17 @@ def build(settings: Settings, clock: Clock) -> App:
     server.include_router(rest)
     pages = build_pages(server, parts)
     hosts = hosts_for(settings.host, settings.allowed_hosts)
-    door = Door(server, tokens=tokens, sign_in=sign_in, sessions=Sessions(state), hosts=hosts, script_hashes=pages.csp_hashes())
-    return App(parts, schedule, watching, crossing, telling, forecasting, tokens, sign_in, door)
+    door = Door(
+        server,
+        tokens=tokens,
+        sign_in=sign_in,
+        sessions=Sessions(state),
+        hosts=hosts,
+        script_hashes=pages.csp_hashes(),
+        oidc=Oidc(settings.oidc, state, public_url=settings.public_url) if settings.oidc else None,
+        arrivals=Arrivals(state, settings.proxies) if settings.proxies.user_header else None,
+    )
+    return App(parts, schedule, watching, crossing, telling, forecasting, tokens, sign_in, Proxies(door, settings.proxies))
 
 
 def stored_platforms(store: Store) -> list[str]:

@@ -32,7 +32,13 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     config = uvicorn.Config(
-        app.asgi, log_level="warning", access_log=False, ws="websockets-sansio", lifespan="on", timeout_graceful_shutdown=5
+        app.asgi,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+        proxy_headers=False,  # `door.proxy` decides whom to believe
     )
     server = _Server(config)
 

@@ -27,7 +27,7 @@ def columns_of(store: Store) -> Columns:
     """What questions return, asked of a warehouse; it need not hold anything."""
 
     def columns(sql: str) -> Mapping[str, str]:
-        rows = as_rows(store.ask(f"DESCRIBE {asked_at(sql, SAMPLE_AT)}", row_limit=1000))
+        rows = as_rows(store.ask(f"DESCRIBE {asked_at(sql, SAMPLE_AT)}", row_limit=1000, see_users=True))
         names = Counter(str(row["column_name"]).lower() for row in rows)
         for name in (name for name, times in names.items() if times > 1):
             raise InputError(f"it returns column '{name}' twice", "the query", "give each its own name with AS")

@@ -17,6 +17,7 @@ from roomleft.cli.expect import expect_cli
 from roomleft.cli.output import fail
 from roomleft.cli.recipient import recipient_cli
 from roomleft.cli.silence import alerts_ack, silence_cli
+from roomleft.cli.user import user_cli
 from roomleft.errors import RoomleftError
 
 cli = typer.Typer(
@@ -31,7 +32,6 @@ cli.add_typer(token_cli, name="token")
 cli.add_typer(connect_cli, name="connect")
 report_cli = typer.Typer(help="What the pages show, as a file to keep, send or print.", no_args_is_help=True)
 cli.add_typer(report_cli, name="report")
-user_cli = typer.Typer(help="People whose use is watched.", no_args_is_help=True)
 cli.add_typer(user_cli, name="user")
 cli.add_typer(silence_cli, name="silence")
 cli.add_typer(expect_cli, name="expect")
@@ -309,16 +309,6 @@ def token_link() -> None:
     from roomleft.cli.access import run_token_link
 
     run_token_link()
-
-
-@user_cli.command("forget")
-def user_forget(
-    user: Annotated[str, typer.Argument(help="The person as the platform names them.")], as_json: Json = False
-) -> None:
-    """Erase who a person is, for good: their calls and all sums stay, under a pseudonym of nobody. Exit 1 if something still names them."""
-    from roomleft.cli.forget import run_forget
-
-    raise typer.Exit(run_forget(user, as_json))
 
 
 @cli.command("forecast")

@@ -174,7 +174,7 @@ def run_sql(query: str, as_json: bool) -> None:
         columns, rows = answer["columns"], answer["rows"]
     else:
         with own_store(settings) as store:
-            table = store.ask(query, row_limit=settings.query_row_limit, time_limit_s=settings.query_time_limit_s)
+            table = store.ask(query, row_limit=settings.query_row_limit, time_limit_s=settings.query_time_limit_s, see_users=True)
             columns, rows = table.column_names, table.to_pylist()
     if as_json:
         print_json(rows)

@@ -82,9 +82,11 @@ RULES = [
 @pytest.fixture(scope="module", params=["plain", "rules", "served"])
 def books(request: pytest.FixtureRequest, store: Store, packs: dict[str, Pack]) -> Books:
     served = [Served("scribe", next(item.id for item in packs["scribe"].cost_items()), "gemini")]
-    return {"plain": Books(store, packs), "rules": Books(store, packs, RULES), "served": Books(store, packs, served=served)}[
-        request.param
-    ]
+    return {
+        "plain": Books(store, packs, see_users=True),
+        "rules": Books(store, packs, RULES, see_users=True),
+        "served": Books(store, packs, served=served, see_users=True),
+    }[request.param]
 
 
 def assert_foots(books: Books, question: Question) -> None:
@@ -139,7 +141,7 @@ def test_parts_equal_the_whole_under_any_filter(books: Books, data: st.DataObjec
 )
 def test_users_add_up_too(store: Store, packs: dict[str, Pack], by: tuple[str, ...], where: dict[str, tuple[str, ...]]) -> None:
     question = Question(SINCE, NOW, by, where, tuple(bucket_edges(SINCE, NOW, BERLIN)), BERLIN, 3, 2)
-    assert_foots(Books(store, packs), question)
+    assert_foots(Books(store, packs, see_users=True), question)
 
 
 @pytest.mark.parametrize("by", [("cost_centre", "team"), ("kind",)])
@@ -155,7 +157,7 @@ def test_filters_cut_the_whole_into_parts(books: Books, by: tuple[str, ...]) -> 
 
 
 def test_every_dimension_tells_every_value(store: Store, packs: dict[str, Pack]) -> None:
-    books = Books(store, packs)
+    books = Books(store, packs, see_users=True)
     for name in COLUMNS:
         expected = {event.get(name) for event in events()}
         groups = {each.key[0] for each in books.costs(Question(SINCE, NOW, (name,), {"kind": ("ai",)}), NOW).groups}
@@ -168,7 +170,7 @@ def test_every_dimension_tells_every_value(store: Store, packs: dict[str, Pack])
 
 
 def test_a_figure_says_what_it_is_made_of(store: Store, packs: dict[str, Pack]) -> None:
-    told = Books(store, packs).costs(Question(SINCE, NOW, ("kind",)), NOW)
+    told = Books(store, packs, see_users=True).costs(Question(SINCE, NOW, ("kind",)), NOW)
     costs = {each.key[0]: each for each in told.groups}
     by_state = {
         state: sum((each["cost_usd"] for each in events() if each["cost_state"] == state), Decimal(0)) for state in STATES
@@ -185,7 +187,7 @@ def test_a_figure_says_what_it_is_made_of(store: Store, packs: dict[str, Pack]) 
 
 
 def test_infrastructure_that_a_filter_cannot_apply_to_is_named(store: Store, packs: dict[str, Pack]) -> None:
-    books = Books(store, packs)
+    books = Books(store, packs, see_users=True)
     whole = books.costs(Question(SINCE, NOW, where={"platform": ("scribe",)}), NOW)
     told = books.costs(Question(SINCE, NOW, ("model",), {"model": ("flash",), "platform": ("scribe",)}), NOW)
     assert told.left_out is not None
@@ -213,7 +215,7 @@ def test_days_come_to_the_month_in_any_zone(store: Store, packs: dict[str, Pack]
     """31 October days, one of which has 25 hours in Berlin, against the range asked at once."""
     own = ZoneInfo(zone)
     days = [datetime.combine(date(2026, 10, 21) + timedelta(days=n), datetime.min.time(), own).astimezone(UTC) for n in range(12)]
-    books = Books(store, packs)
+    books = Books(store, packs, see_users=True)
     each = [books.costs(Question(a, b), NOW).total for a, b in itertools.pairwise(days)]
     whole = books.costs(Question(days[0], days[-1], edges=tuple(days[:-1]), zone=own), NOW)
     assert sum(day.cost_usd for day in each) == whole.total.cost_usd == sum(whole.series.values())
@@ -235,11 +237,11 @@ def test_days_come_to_the_month_in_any_zone(store: Store, packs: dict[str, Pack]
 )
 def test_what_cannot_be_answered_is_refused(store: Store, question: Question, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Books(store, {}).costs(question, NOW)
+        Books(store, {}, see_users=True).costs(question, NOW)
 
 
 def test_the_rest_is_one_line(store: Store) -> None:
-    told = Books(store, {}).costs(Question(SINCE, NOW, ("model",), most=2, named=1, edges=(SINCE,)), NOW)
+    told = Books(store, {}, see_users=True).costs(Question(SINCE, NOW, ("model",), most=2, named=1, edges=(SINCE,)), NOW)
     assert [each.key[0] for each in told.groups][-1] == OTHERS
     assert len(told.groups) == 3
     assert {name for _, name in told.series} == {OTHERS, told.groups[0].key[0]}
@@ -248,7 +250,7 @@ def test_the_rest_is_one_line(store: Store) -> None:
 def test_nothing_stored_costs_nothing() -> None:
     with Store.open("duckdb:///:memory:", now=FixedClock(NOW)) as empty:
         for by in ((), ("model",), ("user",), ("kind",)):
-            told = Books(empty, {}).costs(Question(SINCE, NOW, by, edges=(SINCE,)), NOW)
+            told = Books(empty, {}, see_users=True).costs(Question(SINCE, NOW, by, edges=(SINCE,)), NOW)
             assert (told.total.cost_usd, told.total.requests, told.total.last_at) == (0, 0, None)
             assert told.series == {}
 
@@ -259,11 +261,11 @@ def test_nothing_stored_costs_nothing() -> None:
     ids=str,
 )  # fmt: skip
 def test_the_rows_behind_a_figure_come_to_it(store: Store, where: dict[str, tuple[str, ...]]) -> None:
-    books = Books(store, {}, RULES[:1])
+    books = Books(store, {}, RULES[:1], see_users=True)
     told = books.costs(Question(SINCE, NOW, where=where), NOW)
     rows: list[Any] = []
     for page in range(5):
-        rows += usage_rows(store, books.rules, where, (told.since, told.until), count=50, skip=50 * page).page
+        rows += usage_rows(store, books.rules, where, (told.since, told.until), count=50, skip=50 * page, see_users=True).page
     assert sum(row["cost_usd"] for row in rows) == told.total.ai_usd
     assert sum(row["requests"] for row in rows) == told.total.requests > 0
     assert [row["occurred_at"] for row in rows] == sorted((row["occurred_at"] for row in rows), reverse=True)

@@ -16,6 +16,8 @@ from tests.benchmarks.page import page
 from tests.benchmarks.reads import explorer, filled, percentiles, screens
 from tests.benchmarks.scrape import hold, parsing
 from tests.benchmarks.timing import Result, show
+from tests.benchmarks.viewers import live_viewers
+from tests.benchmarks.weight import weight
 
 MANY = 10_000_000
 FEW = 100_000
@@ -25,7 +27,9 @@ def main() -> None:
     """Measure, then print. Takes some minutes: ten million events are made first."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
-        "--only", choices=("ingest", "reads", "viewers", "demo", "scrape", "otlp", "page", "alerts"), help="measure one part"
+        "--only",
+        choices=("ingest", "reads", "viewers", "demo", "scrape", "otlp", "page", "alerts", "weight"),
+        help="measure one part",
     )
     options.add_argument("--events", type=int, default=MANY, help="how many events the reading measurements store")
     chosen = options.parse_args()
@@ -35,7 +39,8 @@ def main() -> None:
         parts: dict[str, Callable[[], list[Result]]] = {
             "ingest": lambda: [*sample_ratios(folder, now), usage_ratio(folder, now), *pricing_ratio(folder, now)],
             "reads": lambda: _reads(folder, now, chosen.events),
-            "viewers": lambda: viewers(folder, now),
+            "viewers": lambda: [*viewers(folder, now), *live_viewers(folder, chosen.events)],
+            "weight": lambda: weight(folder),
             "demo": lambda: demo(folder),
             "scrape": lambda: [*parsing(), *hold(folder)],
             "otlp": lambda: otlp(folder, now),

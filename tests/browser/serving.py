@@ -13,11 +13,15 @@ from fastapi import APIRouter, FastAPI
 
 from dashboards.app import build_pages
 from dashboards.parts import Parts
+from tests.fixtures.asked import OWNER, AskedBy
+from warehouse.state import Principal
 
 
 @contextmanager
-def serving(parts: Parts, *routers: APIRouter, prepare: Callable[[FastAPI], None] | None = None) -> Iterator[str]:
-    """The address of the running pages over `parts`, with routes of the API where a page needs them."""
+def serving(
+    parts: Parts, *routers: APIRouter, prepare: Callable[[FastAPI], None] | None = None, who: Principal = OWNER
+) -> Iterator[str]:
+    """The address of the running pages over `parts`, with routes of the API where a page needs them. No door stands before them: `who` asks."""
     server = FastAPI()
     if prepare is not None:
         prepare(server)
@@ -27,7 +31,7 @@ def serving(parts: Parts, *routers: APIRouter, prepare: Callable[[FastAPI], None
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
-    web = uvicorn.Server(uvicorn.Config(server, log_level="warning", ws="websockets-sansio", lifespan="off"))
+    web = uvicorn.Server(uvicorn.Config(AskedBy(server, who), log_level="warning", ws="websockets-sansio", lifespan="off"))
     thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20

@@ -50,7 +50,7 @@ def test_koku_2778_the_report_is_made_on_the_last_day_and_at_midnight_of_the_fir
         datetime(2027, 12, 31, 12, tzinfo=UTC),
     ):
         with world(daily(now.date() - 70 * DAY, now.date(), "2"), now=now) as store:
-            made = cost_report(store, pack, "ann", None, now)["projection"]
+            made = cost_report(store, pack, "ann", None, now, see_users=True)["projection"]
         days = calendar.monthrange(now.year, now.month)[1]
         assert made["month_usd"] is not None
         assert Decimal(2) * (days - 1) <= made["month_usd"] <= Decimal(2) * days
@@ -104,7 +104,7 @@ def test_prophet_2484_no_forecast_is_negative_and_credits_stand_apart(tmp_path: 
         assert made.spent_usd >= 0
     events = [*daily(NOW.date() - 60 * DAY, NOW.date(), "2"), call(NOW - 2 * DAY, "-5000", 1)]
     with world(events) as store:
-        report = cost_report(store, make_pack(tmp_path), "ann", None, NOW)
+        report = cost_report(store, make_pack(tmp_path), "ann", None, NOW, see_users=True)
     assert report["total"]["credits_usd"] == -5000
     assert report["total"]["usage_usd"] == 59
     assert report["projection"]["rest_usd"] == Decimal("19.25")
@@ -132,7 +132,7 @@ def test_infracost_3270_a_missing_price_is_never_a_saving(tmp_path: Path, reques
     ]
     events.append({**call(NOW - 20 * DAY, "0", 99), "cost_state": "unpriced"})
     with world(events) as store:
-        report = cost_report(store, pack, "ann", None, NOW)
+        report = cost_report(store, pack, "ann", None, NOW, see_users=True)
         economics = told(store, pack, NOW, "7d")
     assert report["total"]["lower_bound"]
     assert report["advice"], "what to do is said all the same"

@@ -88,13 +88,13 @@ def test_aws_finops_dashboard_47_last_month_keeps_its_last_day() -> None:
         roll_up(store, NOW, ["UTC", zone.key])
         filters = parse("/cost", f"range=last-month&tz={zone.key}")
         for by in (("model",), ("user", "model")):
-            told = Books(store, {}).costs(Question(*filters.span(NOW), by, zone=zone), NOW)
+            told = Books(store, {}, see_users=True).costs(Question(*filters.span(NOW), by, zone=zone), NOW)
             assert {each.key[-1] for each in told.groups} == {"first", "last"}
             assert told.total.ai_usd == 2 * CENT
-        this = Books(store, {}).costs(Question(*parse("/cost", f"tz={zone.key}").span(NOW), ("model",)), NOW)
+        this = Books(store, {}, see_users=True).costs(Question(*parse("/cost", f"tz={zone.key}").span(NOW), ("model",)), NOW)
         assert {each.key[0] for each in this.groups} == {"after"}
         days = parse("/cost", f"range=2026-10-31..2026-10-31&tz={zone.key}").span(NOW)
-        assert Books(store, {}).costs(Question(*days), NOW).total.requests == 1
+        assert Books(store, {}, see_users=True).costs(Question(*days), NOW).total.requests == 1
 
 
 @pytest.fixture(scope="module")

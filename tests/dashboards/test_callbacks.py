@@ -168,7 +168,7 @@ def test_live_shows_the_live_signals_above_the_calls(pages: Driven) -> None:
 
 def found_figure(card: Any) -> Any:
     """The figure of a card's chart."""
-    return card["props"]["children"][-1]["props"]["children"]["props"]["figure"]
+    return card["props"]["children"][-1]["props"]["children"][1]["props"]["children"]["props"]["figure"]
 
 
 @pytest.mark.parametrize("calls_only", [True, False])

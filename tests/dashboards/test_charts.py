@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.figures.chart import CONFIG, HEIGHT, LABEL_GAP, Line, Mark, spread
-from dashboards.figures.cost_chart import OTHER, PALE, cost_chart, groups
+from dashboards.figures.cost_chart import OTHER, cost_chart, groups
 from dashboards.figures.hops_chart import hops_chart
 from dashboards.figures.series import coloured, line_chart
 from dashboards.figures.spark_svg import spark_svg
@@ -175,14 +175,17 @@ def test_cost_bars_golden() -> None:
         cost_row(name, EDGES[0], cost) for name, cost in (("a", "6"), ("b", "5"), ("c", "4"), ("d", "3"), ("e", "2"), ("f", "1"))
     ]
     chart = cost_chart(rows, EDGES, SPAN, ZONE, LIGHT, partial=(False, True))
-    assert [(bar["name"], bar["y"][0], bar["marker"]["color"]) for bar in chart["data"]] == [
+    assert [(bar["name"], bar["y"][0], bar["marker"]["color"][0]) for bar in chart["data"]] == [
         ("a", 6.0, LIGHT.series[0]),
         ("b", 5.0, LIGHT.series[1]),
         ("c", 4.0, LIGHT.series[2]),
         ("d", 3.0, LIGHT.series[3]),
         (OTHER, 3.0, LIGHT.dim),
     ]
-    assert chart["data"][0]["marker"]["opacity"] == [1.0, 1.0, 1.0, PALE]
+    marker = chart["data"][0]["marker"]
+    assert marker["line"]["width"] == [0, 0, 0, 1.25]
+    assert marker["color"][:3] == [LIGHT.series[0]] * 3
+    assert marker["color"][3].startswith("rgba("), "an outline of how high it is so far, and nothing that looks whole"
     assert chart["layout"]["xaxis"]["range"] == ["2026-11-20T08:00:00", "2026-11-20T12:00:00"]
     assert chart["layout"]["height"] > HEIGHT
 

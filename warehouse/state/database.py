@@ -38,6 +38,8 @@ class StateDb:
         self.clock = now
         self.where = where
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.access_turn = 0
+        """Counts what this process changed about who may do what: whoever remembers an answer to that asks again when it has moved."""
         self._writing = engine.execution_options(roomleft_begin="BEGIN IMMEDIATE")
 
     @classmethod

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from roomleft.timespan import utc
+from warehouse.state.names import key_of
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits on both: SQLite counts by itself only in a column it calls INTEGER."""
@@ -52,13 +53,31 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, str: Text, int: BigId}  # noqa: RUF012 — SQLAlchemy's own hook
 
 
+def _own_key(context: Any) -> str:
+    return key_of(context.get_current_parameters()["name"])
+
+
 class UserRow(Base):
-    """A person who may sign in, and the role that decides their scopes and landing page."""
+    """A person who may sign in, and the role that decides their scopes and landing page. `name_key` is the name without case: no two may differ
+    in that alone. `source` is how they come (`local`, `oidc`, `proxy`), `issuer` and `subject` who vouches for them and under which name there;
+    null for local people and until the first arrival. `password_hash` is argon2id's own text."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_issuer_subject", "issuer", "subject", unique=True),)
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
     created_at: Mapped[datetime]
+    name_key: Mapped[str] = mapped_column(unique=True, default=_own_key)
+    display_name: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")
+    password_hash: Mapped[str | None]
+    password_set_at: Mapped[datetime | None]
+    source: Mapped[str] = mapped_column(default="local")
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
+    created_by: Mapped[str] = mapped_column(default="")
+    disabled_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
 
 
 class TokenRow(Base):
@@ -75,7 +94,8 @@ class TokenRow(Base):
 
 
 class SignInLinkRow(Base):
-    """A link that signs its bearer in once: `used_at` is set by the one redemption that wins."""
+    """A link that signs its bearer in once: `used_at` is set by the one redemption that wins. With a `user_name` its scopes are those of that
+    person's role, whatever it is by then."""
 
     __tablename__ = "sign_in_links"
     hash: Mapped[str] = mapped_column(primary_key=True)
@@ -84,10 +104,12 @@ class SignInLinkRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    user_name: Mapped[str | None]
 
 
 class SessionRow(Base):
-    """A signed-in browser. The CSRF secret is derived from the session's own secret, so it is stored nowhere."""
+    """A signed-in browser. The CSRF secret is derived from the session's own secret, so it is stored nowhere. With a `user_name` the scopes that
+    count are those of that person's role now. `session_id` is by which people list and end it; `how` is `password`, `link`, `oidc` or `proxy`."""
 
     __tablename__ = "sessions"
     hash: Mapped[str] = mapped_column(primary_key=True)
@@ -96,6 +118,12 @@ class SessionRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    session_id: Mapped[str] = mapped_column(unique=True)
+    user_name: Mapped[str | None] = mapped_column(index=True)
+    how: Mapped[str] = mapped_column(default="link")
+    user_agent: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="")
+    last_seen_at: Mapped[datetime | None]
 
 
 class AuditRow(Base):

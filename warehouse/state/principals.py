@@ -49,13 +49,16 @@ SCOPES_OF = {
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A signed-in person or a token's bearer. `csrf` is the word a browser must repeat in `X-CSRFToken`; None for a token. `role` is that of a
-    person who is known here; a token and whoever came by a link for no user in particular have none.
+    person who is known here; a token and whoever came by a link for no user in particular have none. `session` is the id under which a browser's
+    session is listed; `display_name` is how a person wants to be called.
     """
 
     name: str
     scopes: frozenset[Scope]
     csrf: str | None = None
     role: Role | None = None
+    session: str | None = None
+    display_name: str = ""
 
     def may(self, scope: Scope) -> bool:
         """Whether this principal has the scope; admin has all of them."""

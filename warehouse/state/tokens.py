@@ -64,6 +64,7 @@ class Tokens:
         with self._db.write() as connection:
             connection.execute(delete(TokenRow).where(TokenRow.name == name))
             connection.execute(insert(TokenRow).values(name=name, **_values(plain, scopes, self._db.clock.now())))
+        self._db.access_turn += 1
         return plain
 
     def verify(self, plain: str) -> Principal | None:
@@ -110,6 +111,7 @@ class Tokens:
             ).rowcount
             if ended:
                 record(connection, now, by, "revoked a token", name=name)
+        self._db.access_turn += 1
         return bool(ended)
 
 
@@ -117,7 +119,9 @@ def _check(name: str, scopes: Collection[Scope]) -> None:
     if not name.strip():
         raise InputError("a token needs a name", "tokens", "name the machine or job that will hold it")
     if not scopes:
-        raise InputError(f"token {name!r} has no scope", "tokens", "give one or more of ingest, read, admin")
+        raise InputError(
+            f"token {name!r} has no scope", "tokens", f"give one or more of {', '.join(scope.value for scope in Scope)}"
+        )
 
 
 def _values(plain: str, scopes: Collection[Scope], now: datetime) -> dict[str, object]:

@@ -265,8 +265,8 @@ def test_a_report_from_the_warehouse_is_of_that_user_and_that_period_alone(pack:
         call(NOW - 3 * DAY, "-0.25", 8),
     ]
     with world(events) as store:
-        ann, everybody = (cost_report(store, pack, user, None, NOW) for user in ("ann", None))
-        week = cost_report(store, pack, "ann", 7 * DAY, NOW)
+        ann, everybody = (cost_report(store, pack, user, None, NOW, see_users=True) for user in ("ann", None))
+        week = cost_report(store, pack, "ann", 7 * DAY, NOW, see_users=True)
     # From nine o'clock thirty days ago: that day's noon, and 29 whole days.
     total = ann["total"]
     assert (total["usage_usd"], total["credits_usd"], total["cost_usd"]) == (Decimal(59), Decimal("-0.25"), Decimal("58.75"))

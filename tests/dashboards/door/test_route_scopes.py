@@ -1,238 +1,97 @@
-"""Every route of the server, and who may call it: nobody, an ingest, a read or an admin token, and a browser without the page's own word."""
+"""Every route of the whole server × every proof of who asks × every method: exactly the allowed ones answer."""
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.websockets import WebSocketDisconnect
 
-from dashboards.api.acknowledge import make_acknowledge_api
-from dashboards.api.allocation import make_allocation_api
-from dashboards.api.anomalies import make_anomaly_api
-from dashboards.api.budgets import make_budget_api
-from dashboards.api.capacity import make_capacity_api
-from dashboards.api.docs import make_apidocs
-from dashboards.api.economics import make_economics_api
-from dashboards.api.forecasts import make_forecast_api
-from dashboards.api.forget import make_forget_api
-from dashboards.api.ledger import make_ledger_api
-from dashboards.api.litellm import make_litellm
-from dashboards.api.otlp import make_otlp
-from dashboards.api.pagerduty import make_pagerduty_api
-from dashboards.api.prices import make_price_api
-from dashboards.api.program import install_errors, make_api
-from dashboards.api.quarantine import make_quarantine
-from dashboards.api.recipients import make_recipient_api
-from dashboards.api.report_archive import make_report_archive_api
-from dashboards.api.reports import make_report_api
-from dashboards.api.reprice import make_reprice_api
-from dashboards.api.silences import make_silence_api
-from dashboards.api.slos import make_slo_api
-from dashboards.app import build_pages
-from dashboards.door.door import Door
-from dashboards.fault_tray import make_fault_routes
-from dashboards.on_call_routes import make_on_call
-from roomleft.app.replaying import make_replay_api
+from roomleft.app.building import build
 from roomleft.clock import FixedClock
-from roomleft.errors import InputError
-from tests.dashboards.sample_rows import NOW, sample_parts
-from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
+from roomleft.settings import load_settings
+from tests.dashboards.door.route_table import ADMIN, FINANCE, INGEST, PUBLIC, READ, RESPOND, TABLE, UNKNOWN, WEBSOCKETS
+from tests.dashboards.sample_rows import NOW
+from warehouse.state import Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
+from warehouse.state.sign_in import csrf_of
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-PUBLIC, INGEST, READ, RESPOND, ADMIN = "public", "ingest", "read", "respond", "admin"
-TABLE = {
-    ("GET", "/healthz"): PUBLIC,
-    ("GET", "/readyz"): PUBLIC,
-    ("POST", "/api/v1/pagerduty"): PUBLIC,
-    ("POST", "/api/v1/usage"): INGEST,
-    ("POST", "/api/v1/samples"): INGEST,
-    ("POST", "/api/v1/business"): INGEST,
-    ("POST", "/v1/traces"): INGEST,
-    ("POST", "/v1/metrics"): INGEST,
-    ("POST", "/v1/litellm"): INGEST,
-    ("GET", "/metrics"): READ,
-    ("GET", "/api/v1/headroom"): READ,
-    ("GET", "/api/v1/usage/summary"): READ,
-    ("POST", "/api/v1/sql"): READ,
-    ("GET", "/api/v1/reports/health"): READ,
-    ("GET", "/api/v1/reports/cost"): READ,
-    ("GET", "/api/v1/reports/capacity"): READ,
-    ("GET", "/api/v1/reports/capacity.html"): READ,
-    ("GET", "/api/v1/reports/capacity.txt"): READ,
-    ("GET", "/api/v1/reports/capacity.xlsx"): READ,
-    ("GET", "/api/v1/reports"): READ,
-    ("GET", "/api/v1/reports/{key:path}"): READ,
-    ("GET", "/api/v1/reports/{key:path}/files/{name}"): READ,
-    ("POST", "/api/v1/reports/preview"): READ,
-    ("POST", "/api/v1/reports/send"): ADMIN,
-    ("GET", "/api/v1/recipients"): READ,
-    ("POST", "/api/v1/recipients"): ADMIN,
-    ("DELETE", "/api/v1/recipients/{which}"): ADMIN,
-    ("GET", "/unsubscribe"): PUBLIC,
-    ("POST", "/unsubscribe"): PUBLIC,
-    ("GET", "/api/v1/anomalies"): READ,
-    ("GET", "/api/v1/forecasts"): READ,
-    ("GET", "/api/v1/track-record"): READ,
-    ("POST", "/api/v1/anomalies/{anomaly_id}/expected"): RESPOND,
-    ("GET", "/api/v1/expected-events"): READ,
-    ("POST", "/api/v1/expected-events"): RESPOND,
-    ("DELETE", "/api/v1/expected-events/{number}"): RESPOND,
-    ("GET", "/api/v1/economics"): READ,
-    ("GET", "/api/v1/sources"): READ,
-    ("GET", "/api/v1/rejected"): READ,
-    ("GET", "/api/v1/allocation"): READ,
-    ("GET", "/api/v1/allocation/unallocated"): READ,
-    ("GET", "/api/v1/allocation/rules"): READ,
-    ("POST", "/api/v1/allocation/preview"): ADMIN,
-    ("POST", "/api/v1/alerts/replay"): ADMIN,
-    ("POST", "/api/v1/reprice"): ADMIN,
-    ("POST", "/api/v1/reprice/allowed"): ADMIN,
-    ("GET", "/api/v1/closed-periods"): READ,
-    ("POST", "/api/v1/closed-periods"): ADMIN,
-    ("POST", "/api/v1/closed-periods/{period_id}/reopen"): ADMIN,
-    ("POST", "/api/v1/allocation/rules"): ADMIN,
-    ("POST", "/api/v1/allocation/rules/{rule_id}/withdraw"): ADMIN,
-    ("GET", "/api/v1/budgets"): READ,
-    ("GET", "/api/v1/budgets.yaml"): READ,
-    ("POST", "/api/v1/budgets"): ADMIN,
-    ("PUT", "/api/v1/budgets/{limit_id}"): ADMIN,
-    ("POST", "/api/v1/budgets/{limit_id}/end"): ADMIN,
-    ("POST", "/api/v1/credits"): ADMIN,
-    ("POST", "/api/v1/contracts"): ADMIN,
-    ("DELETE", "/api/v1/decisions/{decision}"): ADMIN,
-    ("GET", "/export/budgets.csv"): READ,
-    ("GET", "/api/v1/demo/faults"): READ,
-    ("GET", "/api/docs"): READ,
-    ("GET", "/api/openapi.json"): READ,
-    ("GET", "/export/limits.csv"): READ,
-    ("GET", "/export/track-record.csv"): READ,
-    ("GET", "/export/reports/{name}"): READ,
-    ("GET", "/api/v1/prices"): READ,
-    ("GET", "/api/v1/prices/unpriced"): READ,
-    ("GET", "/export/prices.csv"): READ,
-    ("GET", "/export/cost.csv"): READ,
-    ("GET", "/export/cost.parquet"): READ,
-    ("GET", "/export/cost.xlsx"): READ,
-    ("GET", "/api/v1/costs"): READ,
-    ("GET", "/api/v1/costs/month"): READ,
-    ("GET", "/export/rejected.ndjson"): READ,
-    ("GET", "/api/v1/slos"): READ,
-    ("GET", "/api/v1/slos/{slo_id}"): READ,
-    ("GET", "/api/v1/silences"): READ,
-    ("GET", "/api/v1/silences/{number}"): READ,
-    ("POST", "/api/v1/silences"): RESPOND,
-    ("DELETE", "/api/v1/silences/{number}"): RESPOND,
-    ("GET", "/api/v1/alerts/{episode}/acknowledge"): READ,
-    ("POST", "/api/v1/alerts/{episode}/acknowledge"): RESPOND,
-    ("DELETE", "/api/v1/alerts/{episode}/acknowledge"): RESPOND,
-    ("POST", "/api/v1/alerts/{episode}/silence"): RESPOND,
-    ("GET", "/api/v1/rules"): READ,
-    ("GET", "/api/v1/alerts"): READ,
-    ("GET", "/api/v1/deliveries"): READ,
-    ("GET", "/export/deliveries.csv"): READ,
-    ("GET", "/api/v1/status-links"): READ,
-    ("POST", "/api/v1/status-links"): ADMIN,
-    ("POST", "/api/v1/status-links/{prefix}/revoke"): ADMIN,
-    ("GET", "/alerts/{episode}"): READ,
-    ("GET", "/alerts/{rule_id}/{fingerprint}"): READ,
-    ("POST", "/alerts/{episode}/acknowledge"): RESPOND,
-    ("POST", "/alerts/{episode}/silence"): RESPOND,
-    ("GET", "/runbooks/{path:path}"): READ,
-    ("GET", "/status/{platform}"): READ,
-    ("POST", "/status/{platform}/publish"): ADMIN,
-    ("POST", "/status/{platform}/revoke"): ADMIN,
-    ("GET", "/s/{secret}"): PUBLIC,
-    ("POST", "/api/v1/start-over"): ADMIN,
-    ("POST", "/api/v1/users/forget"): ADMIN,
-    ("POST", "/api/v1/sign-in-link"): ADMIN,
-    ("POST", "/api/v1/sources/{source}/test"): ADMIN,
-    ("POST", "/api/v1/packs/reload"): ADMIN,
-    ("POST", "/api/v1/rejected/resubmit"): ADMIN,
-    ("PUT", "/api/v1/demo/faults/{platform}/{fault}"): ADMIN,
+HERE = "http://127.0.0.1:8470"
+COOKIE = "roomleft_session_8470"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+NOT_LET_IN = (401, 403, 405, 429)
+MAY: dict[str, set[str]] = {
+    "nobody": {PUBLIC},
+    "token ingest": {PUBLIC, INGEST},
+    "token read": {PUBLIC, READ},
+    "token respond": {PUBLIC, RESPOND},
+    "token finance": {PUBLIC, FINANCE},
+    "token admin": {PUBLIC, INGEST, READ, RESPOND, FINANCE, ADMIN},
+    "viewer": {PUBLIC, READ},
+    "oncall": {PUBLIC, READ, RESPOND},
+    "finance": {PUBLIC, READ, FINANCE},
+    "admin": {PUBLIC, INGEST, READ, RESPOND, FINANCE, ADMIN},
+    "expired": {PUBLIC},
+    "revoked": {PUBLIC},
+    "disabled": {PUBLIC},
+    "removed": {PUBLIC},
+    "an unknown token": {PUBLIC},
 }
-TRIED = {(method, path.replace("{", "").replace("}", "")): who for (method, path), who in TABLE.items()}
-MAY = {
-    PUBLIC: (True, True, True, True, True),
-    INGEST: (False, True, False, False, True),
-    READ: (False, False, True, False, True),
-    RESPOND: (False, False, False, True, True),
-    ADMIN: (False, False, False, False, True),
-}
+"""Who asks → what they may."""
+SESSIONS = ("viewer", "oncall", "finance", "admin", "expired", "revoked", "disabled", "removed")
 
 
-@dataclasses.dataclass
+@dataclass
 class Served:
-    """The server behind its door, a token of each scope, and a browser that is signed in."""
+    """The whole server, and the headers by which each one proves who they are."""
 
-    app: FastAPI
+    server: FastAPI
     client: TestClient
-    tokens: dict[str, str]
-    browser: TestClient
+    proofs: dict[str, dict[str, str]]
+    secrets: dict[str, str]
 
-
-def not_replayed() -> Any:
-    raise InputError("nothing is replayed here", "replay", "ask a server")
+    def ask(self, who: str, method: str, path: str, **headers: str) -> int:
+        """The status of the answer."""
+        self.client.cookies.clear()
+        return self.client.request(method, path, headers={**self.proofs[who], **headers}).status_code
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    db = StateDb.open(f"sqlite:///{Path(tmp_path_factory.mktemp('state')) / 'state.db'}", FixedClock(NOW))
-    settings: Any = SimpleNamespace(
-        demo=True, data_dir=Path("no-demo-here"), body_limit_mb=1, query_row_limit=10, query_time_limit_s=5
-    )
-    parts = dataclasses.replace(sample_parts(), settings=settings, state=db)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    install_errors(app)
-    for router in (
-        make_api(parts),
-        make_ledger_api(parts),
-        make_otlp(parts),
-        make_report_api(parts),
-        make_capacity_api(parts),
-        make_price_api(parts),
-        make_economics_api(parts),
-        make_litellm(parts),
-        make_pagerduty_api(parts),
-        make_quarantine(parts),
-        make_allocation_api(parts),
-        make_reprice_api(parts),
-        make_fault_routes(parts),
-        make_budget_api(parts),
-        make_slo_api(parts),
-        make_forget_api(parts),
-        make_on_call(parts),
-        make_replay_api(not_replayed),
-        make_silence_api(parts),
-        make_acknowledge_api(parts),
-        make_anomaly_api(parts),
-        make_forecast_api(parts),
-        make_recipient_api(parts),
-        make_report_archive_api(parts),
-        make_apidocs(app),
-    ):
-        app.include_router(router)
-    build_pages(app, parts)
-    tokens, sign_in = Tokens(db), SignIn(db)
-    door = Door(app, tokens=tokens, sign_in=sign_in, sessions=Sessions(db))
-
-    def client() -> TestClient:
-        return TestClient(door, base_url="http://127.0.0.1:8470", follow_redirects=False, raise_server_exceptions=False)
-
-    keys = {"nobody": "", **{scope.value: tokens.add(scope.value, {scope}) for scope in Scope}}
-    browser = client()
-    assert browser.post("/sign-in", data={"link": sign_in.issue("owner", {Scope.ADMIN})}).status_code == 303
-    yield Served(app, client(), keys, browser)
-    parts.store.close()
-    db.close()
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "packs").mkdir()
+    given = {"data_dir": str(folder), "packs_dir": str(folder / "packs"), "alerting_file": str(folder / "alerting.yaml")}
+    settings = load_settings(env={}, overrides=given, demo=True)
+    app = build(settings, FixedClock(NOW))
+    app.parts.writer.start()
+    state: StateDb = app.parts.state
+    proofs, secrets = {"nobody": {}, "an unknown token": {"Authorization": "Bearer rl_token_unknown"}}, {}
+    for scope in Scope:
+        proofs[f"token {scope}"] = {"Authorization": f"Bearer {Tokens(state).add(f'a token of {scope}', {scope})}"}
+    users = Users(state)
+    for who in SESSIONS:
+        role = Role(who) if who in set(Role) else Role.ADMIN
+        user = users.add(f"{who} person", role)
+        lifetime = timedelta(0) if who == "expired" else timedelta(days=1)
+        secrets[who] = secret = SignIn(state, lifetime).start(user, "password")
+        proofs[who] = {"Cookie": f"{COOKIE}={secret}", "X-CSRFToken": csrf_of(secret), "Origin": HERE}
+    Sessions(state).revoke(secrets["revoked"])
+    users.change("disabled person", disabled=True)
+    users.remove("removed person")
+    client = TestClient(app.asgi, base_url=HERE, follow_redirects=False, raise_server_exceptions=False)
+    yield Served(app.asgi._app._app, client, proofs, secrets)  # type: ignore[attr-defined] — through the proxies and the door
+    app.parts.writer.close()
+    app.parts.store.close()
+    state.close()
 
 
 def each_route(routes: Iterable[Any]) -> Iterator[Any]:
@@ -242,48 +101,111 @@ def each_route(routes: Iterable[Any]) -> Iterator[Any]:
         yield from each_route(inner()) if callable(inner) else [route]
 
 
+def address_of(path: str) -> str:
+    """An address that the route answers: its parameters are their own names."""
+    return path.replace("{", "").replace("}", "").replace(":path", "") if path != "/assets" else "/assets/a-tokens.css"
+
+
 def test_the_table_names_every_route(served: Served) -> None:
-    """A page is any other address; Dash's own and the assets are read by rule."""
-    own = {
-        (method, path)
-        for route in each_route(served.app.routes)
-        for path in [getattr(route, "path", "")]
-        for method in getattr(route, "methods", None) or ()
-        if method not in ("HEAD", "OPTIONS")
-        and path.startswith(
-            (
-                "/api",
-                "/v1/",
-                "/v1",
-                "/export",
-                "/metrics",
-                "/healthz",
-                "/readyz",
-                "/alerts",
-                "/runbooks",
-                "/status",
-                "/s/",
-                "/unsubscribe",
-            )
-        )
-    }
-    assert own == set(TABLE)
+    found, sockets = set(), set()
+    for route in each_route(served.server.routes):
+        methods = getattr(route, "methods", None)
+        if methods is None and "WebSocket" in type(route).__name__:
+            sockets.add(route.path)
+        elif route.path != UNKNOWN:
+            found |= {(method, route.path) for method in methods or {"GET"} if method not in ("HEAD", "OPTIONS")}
+    assert found - set(TABLE) == set(), "routes that nobody thought about"
+    assert set(TABLE) - found == set(), "the table speaks of routes that are gone"
+    assert sockets == set(WEBSOCKETS)
 
 
-@pytest.mark.parametrize(("method", "path"), TRIED)
-def test_who_may_call_it(served: Served, method: str, path: str) -> None:
-    got = []
-    for token in served.tokens.values():
-        response = served.client.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
-        got.append(response.status_code not in (401, 403))
-    assert list(served.tokens) == ["nobody", "ingest", "read", "respond", "admin"]
-    assert tuple(got) == MAY[TRIED[method, path]]
+@pytest.mark.parametrize("who", MAY)
+def test_exactly_the_allowed_ones_answer(served: Served, who: str) -> None:
+    wrong = []
+    for (method, path), scope in TABLE.items():
+        status = served.ask(who, method, address_of(path))
+        if (status not in NOT_LET_IN) != (scope in MAY[who]):
+            wrong.append(f"{method} {path} → {status}, needs {scope}")
+        if scope not in MAY[who] and status != (403 if MAY[who] - {PUBLIC} else 401) and status != 429:
+            wrong.append(f"{method} {path} → {status}: the wrong refusal")
+    assert wrong == []
 
 
-@pytest.mark.parametrize(("method", "path"), [each for each, who in TRIED.items() if each[0] != "GET" and who != PUBLIC])
-def test_a_browser_must_say_the_pages_word(served: Served, method: str, path: str) -> None:
-    word = {"X-CSRFToken": served.browser.cookies["_csrf_token"]}
-    assert served.browser.request(method, path).status_code == 403
-    assert served.browser.request(method, path, headers={"X-CSRFToken": "made-up"}).status_code == 403
-    assert served.browser.request(method, path, headers=word | {"Origin": "http://evil.example"}).status_code == 403
-    assert served.browser.request(method, path, headers=word).status_code != 403
+@pytest.mark.parametrize("who", ["nobody", "token read", "token admin", "viewer", "admin"])
+def test_a_method_that_a_route_does_not_have_does_nothing(served: Served, who: str) -> None:
+    paths = {address_of(path) for _, path in TABLE}
+    known = {(method, address_of(path)) for method, path in TABLE}
+    wrong = []
+    for path in sorted(paths):
+        for method in METHODS:
+            if (method, path) in known:
+                continue
+            status = served.ask(who, method, path)
+            # Where an address is read by one route and written by another its GET may be a page of the first.
+            if status not in (401, 403, 404, 405) and not (method == "GET" and _is_page(path, status)):
+                wrong.append(f"{method} {path} → {status}")
+    assert wrong == []
+
+
+def _is_page(path: str, status: int) -> bool:
+    """Whether a wider route answers the address: `/api/v1/reports/send` as the name of a report."""
+    return path == "/sign-out" and status == 303
+
+
+DEEDS = [(method, path) for (method, path), scope in TABLE.items() if method != "GET" and scope != PUBLIC]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-CSRFToken": ""}, {"X-CSRFToken": "made-up"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
+     {"Origin": "http://127.0.0.1:8471"}],
+    ids=["without the word", "a wrong word", "of another site", "of no site", "of another port"],
+)  # fmt: skip
+def test_a_browser_must_say_the_pages_word_and_come_from_the_page(served: Served, headers: dict[str, str]) -> None:
+    statuses = {(method, path): served.ask("admin", method, address_of(path), **headers) for method, path in DEEDS}
+    assert set(statuses.values()) == {403}, {each: status for each, status in statuses.items() if status != 403}
+
+
+def test_the_word_of_another_session_does_not_do(served: Served) -> None:
+    other = csrf_of(served.secrets["viewer"])
+    assert served.ask("admin", "POST", "/api/v1/packs/reload", **{"X-CSRFToken": other}) == 403
+
+
+@pytest.mark.parametrize("who", MAY)
+def test_who_may_open_a_websocket(served: Served, who: str) -> None:
+    for path, scope in WEBSOCKETS.items():
+        assert opens(served, path, served.proofs[who]) == (scope in MAY[who])
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:8471", ""])
+def test_a_page_of_another_site_opens_no_websocket(served: Served, origin: str) -> None:
+    for path in WEBSOCKETS:
+        assert not opens(served, path, {**served.proofs["admin"], "Origin": origin})
+
+
+def opens(served: Served, path: str, headers: dict[str, str]) -> bool:
+    """Whether a WebSocket opens with these headers."""
+    served.client.cookies.clear()
+    with (
+        suppress(WebSocketDisconnect),
+        served.client.websocket_connect(f"ws://127.0.0.1:8470{path}", headers={"Origin": HERE, **headers}),
+    ):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("path", ["/api/v1/headroom", "/api/v1/costs", "/export/cost.csv", "/export/limits.csv", "/export/budgets.csv",
+                                  "/cost", "/api/v1/usage/summary", "/api/v1/alerts", "/metrics", "/_dash-layout"])  # fmt: skip
+def test_no_answer_to_somebody_is_kept_by_a_cache(served: Served, path: str) -> None:
+    """What one may see is not for the next at the same browser or behind the same proxy."""
+    served.client.cookies.clear()
+    answer = served.client.get(path, headers=served.proofs["finance"])
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("who", ["viewer", "admin"])
+def test_files_of_the_page_itself_are_kept(served: Served, who: str) -> None:
+    served.client.cookies.clear()
+    answer = served.client.get("/assets/inter.woff2", headers=served.proofs[who])
+    assert "immutable" in answer.headers["cache-control"]

@@ -1,0 +1,194 @@
+// Time on the browser's side: how often data is asked for, zooming a chart into the page's range, links that share what is on screen, and
+// where the focus goes when the page changes.
+(function () {
+  "use strict";
+  var USUAL_S = 5, OVER_S = 60, MINUTE = 60, LONGEST_S = 800 * 86400;
+  var KEPT = "roomleft-refresh";
+  var pausedAt = null; // performance ms
+
+  function chosen() {
+    var kept = null;
+    try { kept = localStorage.getItem(KEPT); } catch (e) { /* storage may be off */ }
+    var seconds = Number(kept);
+    return kept === null || !(seconds >= 0) ? USUAL_S : seconds;
+  }
+  function isOver() { var live = document.getElementById("live"); return Boolean(live && live.dataset.over); }
+
+  // The server's pushes stop with the browser's questions.
+  function tell() {
+    document.body.classList.toggle("paused", pausedAt !== null);
+    if (window.pages.laidOut()) window.dash_clientside.set_props("refresh", { data: { on: pausedAt === null && chosen() > 0 } });
+    window.pages.count();
+  }
+  function pause(wanted) {
+    var on = wanted === undefined ? pausedAt === null : wanted;
+    if (on === (pausedAt !== null)) return;
+    pausedAt = on ? performance.now() : null;
+    tell();
+    mark();
+    window.pages.toast(on ? "Paused. The figures stay as they are" : "Live again");
+    if (!on) window.dash_clientside.set_props("tick", { data: Date.now() });
+  }
+  function mark() {
+    document.querySelectorAll("[data-act=pause]").forEach(function (el) { el.textContent = pausedAt === null ? "Pause" : "Resume"; });
+    document.querySelectorAll("[data-act=every]").forEach(function (el) { el.setAttribute("aria-pressed", String(Number(el.dataset.every) === chosen())); });
+  }
+
+  window.refresh = {
+    // In milliseconds; 0 asks for nothing.
+    every: function () {
+      if (pausedAt !== null || chosen() === 0) return 0;
+      return 1000 * (isOver() ? Math.max(OVER_S, chosen()) : chosen());
+    },
+    words: function (silent, age) {
+      if (pausedAt !== null) return ["Paused", age((performance.now() - pausedAt) / 1000) + " ago"];
+      if (isOver()) return ["Past range", ""];
+      return chosen() === 0 ? ["Read", age(silent) + " ago"] : ["Live", age(silent) + " ago"];
+    },
+    pause: pause
+  };
+
+  // ---- Times of the shown zone. Charts draw its wall clock, which the address is written in too.
+  function wall(seconds, zone, offset) {
+    var options = { timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    if (offset) options.timeZoneName = "longOffset";
+    var told = {};
+    new Intl.DateTimeFormat("en-GB", options).formatToParts(new Date(seconds * 1000)).forEach(function (each) { told[each.type] = each.value; });
+    var text = told.year + "-" + told.month + "-" + told.day + "T" + told.hour + ":" + told.minute;
+    return offset ? text + (told.timeZoneName.replace("GMT", "") || "+00:00") : text;
+  }
+  // A time that happens twice is read as the first where a range begins and as the second where it ends: else it is written with its offset.
+  function range(since, until, zone) {
+    var from = Math.floor(since / MINUTE) * MINUTE, to = Math.ceil(until / MINUTE) * MINUTE;
+    var unsure = [1800, 3600].some(function (hour) {
+      return wall(from - hour, zone) === wall(from, zone) || wall(to + hour, zone) === wall(to, zone);
+    });
+    return wall(from, zone, unsure) + ".." + wall(to, zone, unsure);
+  }
+  function control() { return document.querySelector("details[data-menu=range]"); }
+  function shown() {
+    var told = control().dataset, until = told.moving ? window.pages.now() : Number(told.until);
+    return { since: told.length && told.moving ? until - Number(told.length) : Number(told.since), until: until, zone: told.zone };
+  }
+
+  // ---- Links.
+  function link(changes) {
+    var query = new URLSearchParams(location.search);
+    Object.keys(changes).forEach(function (key) { query.set(key, changes[key]); });
+    // As the server writes it: colons and slashes need no escape in a query.
+    var text = query.toString().replace(/%3A/g, ":").replace(/%2F/g, "/");
+    return location.origin + location.pathname + (text ? "?" + text : "");
+  }
+  function share() {
+    var told = control();
+    if (!told || !told.dataset.ranged) {
+      window.pages.copy(link(told ? { tz: told.dataset.zone } : {}), "Link copied. This page always shows how things are now");
+      return;
+    }
+    var on = shown();
+    window.pages.copy(link({ range: range(on.since, on.until, on.zone), tz: on.zone }), "Link copied: exactly these times, zone and filters");
+  }
+
+  // ---- Zoom. A chart says its x range as wall-clock text of the shown zone.
+  function minute(text, up) {
+    var found = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?)?/.exec(String(text));
+    if (!found) return null;
+    var at = Date.UTC(found[1], found[2] - 1, found[3], found[4] || 0, found[5] || 0);
+    if (up && Number(found[6] || 0) > 0) at += 60000;
+    return at;
+  }
+  function written(at) { return new Date(at).toISOString().slice(0, 16); }
+  function step(href) {
+    history.pushState({ zoomed: true }, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+  function zoomed(chart, told) {
+    var key = Object.keys(told || {}).find(function (each) { return /^xaxis\d*\.range(\[0\])?$/.test(each); });
+    if (!key) return;
+    var edges = key.slice(-1) === "]" ? [told[key], told[key.replace("[0]", "[1]")]] : told[key];
+    var from = minute(edges[0], false), to = minute(edges[1], true), where = control();
+    if (from === null || to === null || !where) return;
+    if (chart.layout && chart.layout.meta && chart.layout.meta.zoom === false) return;
+    if (to - from < 60000) to = from + 60000;
+    if (to - from > LONGEST_S * 1000) return;
+    var query = new URLSearchParams(location.search);
+    // A page of rows belongs to the range it was turned in.
+    ["page", "row"].forEach(function (each) { query.delete(each); });
+    query.set("range", written(from) + ".." + written(to));
+    if (!where.dataset.ranged && !where.dataset.zoomTo) return; // nothing here follows a range: the chart alone is zoomed
+    var text = query.toString().replace(/%3A/g, ":").replace(/%2F/g, "/");
+    step((where.dataset.zoomTo || location.pathname) + "?" + text);
+  }
+  function zoomOut() {
+    if (history.state && history.state.zoomed) { history.back(); return; }
+    var where = control();
+    if (!where || !where.dataset.ranged) return;
+    var on = shown(), length = Math.min(LONGEST_S, 2 * (on.until - on.since));
+    var until = Math.min(window.pages.now(), on.until + length / 4);
+    window.pages.go(window.pages.withQuery({ range: range(until - length, until, on.zone) }));
+  }
+  var heard = new WeakMap();
+  function listen(chart) {
+    if (!chart.on || !chart.removeListener) return;
+    var own = heard.get(chart);
+    if (!own) {
+      own = { relayout: function (told) { zoomed(chart, told); }, twice: function () { zoomOut(); } };
+      heard.set(chart, own);
+    }
+    // A chart that was drawn anew has forgotten who listened.
+    chart.removeListener("plotly_relayout", own.relayout);
+    chart.removeListener("plotly_doubleclick", own.twice);
+    chart.on("plotly_relayout", own.relayout);
+    chart.on("plotly_doubleclick", own.twice);
+  }
+  ["pointerover", "pointerdown"].forEach(function (what) {
+    document.addEventListener(what, function (event) {
+      var chart = event.target.closest && event.target.closest(".js-plotly-plot");
+      if (chart) listen(chart);
+    }, true);
+  });
+  // A finger scrolls the page, also where it begins on a chart; a tap still points at a value.
+  ["touchstart", "touchmove"].forEach(function (what) {
+    document.addEventListener(what, function (event) {
+      if (event.target.closest && event.target.closest(".js-plotly-plot")) event.stopPropagation();
+    }, { capture: true, passive: true });
+  });
+
+  document.addEventListener("click", function (event) {
+    var act = event.target.closest && event.target.closest("[data-act]");
+    if (event.target.closest && event.target.closest("details.refresh > summary")) mark();
+    if (!act) return;
+    var what = act.dataset.act;
+    if (what === "pause") { pause(); window.pages.closeMenus(null); }
+    else if (what === "every") {
+      try { localStorage.setItem(KEPT, act.dataset.every); } catch (e) { /* not remembered */ }
+      pausedAt = null;
+      tell();
+      mark();
+    } else if (what === "share") { share(); window.pages.closeMenus(null); }
+    else if (what === "copy-link") { window.pages.copy(link({}), "Link copied: it moves on with the clock"); window.pages.closeMenus(null); }
+    else if (what === "zoom-out") zoomOut();
+  });
+
+  // ---- A new page's heading gets the focus, so that a screen reader says where one is.
+  var path = location.pathname;
+  function moved() {
+    if (location.pathname === path) return;
+    path = location.pathname;
+    var page = document.getElementById("page");
+    if (!page) return;
+    var watch = new MutationObserver(function () {
+      var heading = page.querySelector("h1");
+      if (!heading) return;
+      watch.disconnect();
+      var held = document.activeElement;
+      if (held && held !== document.body && page.contains(held)) return;
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+    });
+    watch.observe(page, { childList: true, subtree: true, characterData: true });
+    setTimeout(function () { watch.disconnect(); }, 10000);
+  }
+  window.addEventListener("_dashprivate_pushstate", moved);
+  window.addEventListener("popstate", moved);
+})();

@@ -1,0 +1,146 @@
+"""Time in Chromium: zoom sets the range and goes back, refresh pauses, links share exactly what is on screen, focus follows the page."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.fixtures.browser import OpenWindow
+
+pytestmark = [pytest.mark.browser, pytest.mark.peers]
+WAIT_MS = 30_000
+DAYS = "/platforms/scribe/deploys?range=2026-11-18..2026-11-19"
+
+
+def visit(page: Page, address: str, selector: str = ".js-plotly-plot") -> Page:
+    """Go there and wait for the page's main content and the header's controls."""
+    page.goto(address, timeout=WAIT_MS)
+    page.locator(selector).first.wait_for(timeout=WAIT_MS)
+    page.locator("details[data-menu=range]").wait_for(timeout=WAIT_MS)
+    return page
+
+
+def zoom(page: Page, since: str, until: str) -> None:
+    """What a horizontal drag over a chart ends in."""
+    chart = page.locator(".js-plotly-plot").first
+    chart.hover(timeout=WAIT_MS)
+    chart.evaluate(
+        "(chart, ends) => window.Plotly.relayout(chart, {'xaxis.range[0]': ends[0], 'xaxis.range[1]': ends[1]})", [since, until]
+    )
+
+
+def test_a_zoom_is_the_pages_range_and_back_goes_one_step(site: str, open_window: OpenWindow) -> None:
+    window = open_window()
+    page = visit(window.page, f"{site}/cost?range=7d&by=model&tz=Europe%2FBerlin")
+    zoom(page, "2026-11-19 10:04:41.5", "2026-11-19 12:29:10")
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("19 Nov 2026, 10:04–12:30", timeout=WAIT_MS)
+    assert "range=2026-11-19T10:04..2026-11-19T12:30" in page.url
+    assert "by=model" in page.url
+    assert "tz=Europe" in page.url
+    expect(page.locator("#live")).to_contain_text("Past range")
+    page.locator("[data-act=zoom-out]").click()
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("Last 7 d", timeout=WAIT_MS)
+    page.go_forward()
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("10:04–12:30", timeout=WAIT_MS)
+    page.go_back()
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("Last 7 d", timeout=WAIT_MS)
+    assert window.errors == []
+
+
+def test_zooming_out_of_a_link_shows_twice_as_much(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window().page, site + "/platforms/scribe/deploys?range=2026-11-18T10:00..2026-11-18T12:00", "#crumbs li")
+    page.locator("[data-act=zoom-out]").click()
+    expect(page).to_have_url(re.compile(r"range=2026-11-18T09:30..2026-11-18T12:30|range=2026-11-18T09:00..2026-11-18T13:00"))
+
+
+def test_refresh_is_paused_and_resumed_and_its_interval_remembered(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window().page, site, ".limit-row.ok")
+    expect(page.locator("#live")).to_contain_text("Live", timeout=WAIT_MS)
+    page.locator("details.refresh summary").click()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#live")).to_contain_text("Paused")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "_dash-update" in request.url else None)
+    expect(page.locator("#live")).to_contain_text(re.compile(r"Paused\s*([7-9]|1\d)\s*s ago"), timeout=WAIT_MS)
+    assert asked == [], "nothing is asked while it is paused"
+    page.locator("details.refresh summary").click()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#live")).to_contain_text("Live")
+    page.locator("details.refresh summary").click()
+    page.get_by_role("button", name="every 30").click()
+    page.reload()
+    page.locator(".limit-row.ok").first.wait_for(timeout=WAIT_MS)
+    page.locator("details.refresh summary").click()
+    expect(page.get_by_role("button", name="every 30")).to_have_attribute("aria-pressed", "true")
+
+
+def test_share_copies_exact_times_and_the_zone(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window(permissions=["clipboard-read", "clipboard-write"]).page, f"{site}/cost?range=24h&by=model")
+    page.locator("details.share summary").click()
+    page.get_by_role("button", name="Copy link to these times").click()
+    expect(page.locator("#toast")).to_contain_text("exactly these times")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert re.search(r"/cost\?range=\d{4}-\d\d-\d\dT\d\d:\d\d\.\.\d{4}-\d\d-\d\dT\d\d:\d\d&by=model&tz=UTC$", copied), copied
+    page.locator("details.share summary").click()
+    page.get_by_role("button", name="Copy link that stays up to date").click()
+    expect(page.locator("#toast")).to_contain_text("moves on")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{site}/cost?range=24h&by=model"
+
+
+def test_a_range_to_the_minute_and_any_length(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window().page, site + DAYS, "#crumbs li")
+    page.locator("[data-menu=range] summary").click()
+    expect(page.locator("[data-date=from] input")).to_have_value("2026-11-18")
+    page.locator("[data-time=from] input").fill("14:05")
+    page.locator("[data-time=to] input").fill("15:35")
+    page.locator("[data-act=dates]").click()
+    expect(page).to_have_url(re.compile(r"range=2026-11-18T14:05\.\.2026-11-19T15:35|range=2026-11-18T14%3A05"))
+    expect(page.locator("[data-menu=range] summary")).to_contain_text("18 Nov 14:05–19 Nov 2026 15:35")
+    page.locator("[data-menu=range] summary").click()
+    page.locator("[data-slot=last] input").fill("45")
+    page.locator("[data-slot=last] select").select_option("m")
+    page.locator("[data-act=last]").click()
+    expect(page.locator("[data-menu=range] summary")).to_contain_text("Last 45 min")
+
+
+def test_focus_follows_the_page_and_the_skip_link_works(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window().page, site, ".limit-row.ok")
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.locator(".nav").get_by_role("link", name="Budgets").click()
+    expect(page.locator("#page h1").first).to_be_focused(timeout=WAIT_MS)
+    expect(page).to_have_title(re.compile("Budgets"), timeout=WAIT_MS)
+
+
+def test_the_period_before_is_drawn_beside(site: str, open_window: OpenWindow) -> None:
+    page = visit(open_window().page, f"{site}/cost?range=7d&compare=previous")
+    names = page.locator("#cost-chart .js-plotly-plot, #cost-chart.js-plotly-plot").first.evaluate(
+        "chart => chart.data.map(each => each.name)"
+    )
+    assert "period before" in names
+    page.locator(".compare-chip").click()
+    expect(page.locator(".compare-chip")).to_have_count(0, timeout=WAIT_MS)
+    assert "compare" not in page.url
+
+
+def test_a_phone_reaches_everything_and_scrolls_over_charts(site: str, open_window: OpenWindow) -> None:
+    window = open_window(390, 844, has_touch=True, is_mobile=True)
+    page = visit(window.page, f"{site}/cost?range=2026-11-18T10:00..2026-11-19T12:00")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("details.more summary").click()
+    page.locator("details.more").get_by_role("link", name="Capacity").click(timeout=WAIT_MS)
+    expect(page).to_have_url(re.compile("/capacity"))
+    visit(page, f"{site}/cost?range=7d")
+    stopped = page.evaluate(
+        """() => {
+            const chart = document.querySelector('.js-plotly-plot .nsewdrag');
+            let heard = false;
+            chart.addEventListener('touchstart', () => { heard = true; });
+            const touch = new Touch({ identifier: 1, target: chart, clientX: 200, clientY: 300 });
+            chart.dispatchEvent(new TouchEvent('touchstart', { touches: [touch], bubbles: true, cancelable: true }));
+            return !heard;
+        }"""
+    )
+    assert stopped, "the chart never sees the finger, so the page scrolls"
