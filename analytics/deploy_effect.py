@@ -66,7 +66,7 @@ def deploy_effects(store: Store, platform: str, deployed_at: Sequence[datetime],
     rows = store.rows(
         "page_deploy_sides", platform=platform, ats=ats, firsts=firsts, lasts=lasts, since=firsts[0], until=max(lasts)
     )
-    sides = {(row["at"], row["is_after"]): side_of(row) for row in rows}
+    sides = {(row["deployed_at"], row["is_after"]): side_of(row) for row in rows}
     return {
         at: Effect(sides.get((at, False), NOTHING), sides.get((at, True), NOTHING), at - first, last - at)
         for at, first, last in zip(ats, firsts, lasts, strict=True)

@@ -15,15 +15,15 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "set a password", "reset a password", "added a token", "revoked a token", "forgot a user",
     ),
     "Money": (
-        "set budget", "withdraw budget", "set credit", "withdraw credit", "set contract", "withdraw contract", "set allocation rule",
-        "withdraw allocation rule", "close books", "reopen books", "reprice",
+        "set limit", "withdraw limit", "set credit", "withdraw credit", "set contract", "withdraw contract", "set mapping", "withdraw mapping",
+        "close books", "reopen books", "reprice",
     ),
     "Alerts": (
         "acknowledge", "withdraw acknowledgement", "silence", "prolong silence", "end silence", "silence expired", "expect", "end expected event",
-        "incident.acknowledged", "incident.unacknowledged", "incident.resolved", "test channel",
+        "incident.acknowledged", "incident.unacknowledged", "incident.resolved",
     ),
     "Reports and status pages": ("add recipient", "end recipient", "send reports", "publish status page", "revoke status page"),
-    "Running it": ("reload", "start over", "resubmit", "switch fault", "test source"),
+    "Running it": ("reload", "start over", "resubmit", "switch fault"),
 }  # fmt: skip
 """Kinds of deeds by what they touch; one that stands nowhere is told by its own word."""
 HOW = {"password": "with a password", "link": "by a sign-in link", "oidc": "through a provider", "proxy": "as a proxy said"}

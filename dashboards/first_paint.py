@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -30,7 +31,8 @@ ENTRY = '<div id="react-entry-point">'
 AT = "at"
 EARLY = ("_dash-dependencies",)
 LONGEST = 4000
-WITH_CHARTS = ("/platforms/", "/cost", "/budgets", "/capacity", "/slos")
+WITH_CHARTS = re.compile(r"/platforms/[^/]+(/live)?|/cost|/capacity(/track-record)?")
+"""Pages that always draw one."""
 
 
 def _versioned(package: ModuleType, path: str) -> str:
@@ -66,7 +68,7 @@ class Painted(Dash):
         links = [
             f'<link rel="preload" as="fetch" crossorigin href="{escape(href)}">' for href in (at, *(f"/{each}" for each in EARLY))
         ]
-        if path.startswith(WITH_CHARTS):
+        if WITH_CHARTS.fullmatch(path.rstrip("/")):
             # Dash asks for it only when it draws the first chart: by then it is there.
             links.append(f'<link rel="preload" as="script" fetchpriority="low" href="{CHART_SCRIPT}">')
         return page.replace(ENTRY, still, 1).replace("</head>", "".join(links) + "</head>", 1)

@@ -88,13 +88,15 @@
   }
 
   function column(own, n, all) {
+    if (own.values[n]) return own.values[n];
     var values = new Map(), numbers = true, any = false;
     all.forEach(function (group) {
       var value = worth(group[0].children[n]);
-      values.set(group, value);
+      values.set(group[0], value);
       if (value) { any = true; if (value.n === undefined) numbers = false; }
     });
-    return { values: values, numbers: numbers && any };
+    own.values[n] = { values: values, numbers: numbers && any };
+    return own.values[n];
   }
 
   function sorted(own, all) {
@@ -103,7 +105,7 @@
     if (n < 0) return rows;
     var told = column(own, n, rows), down = own.state.s[1] === "down" ? -1 : 1;
     return rows.sort(function (a, b) {
-      var one = told.values.get(a), two = told.values.get(b);
+      var one = told.values.get(a[0]), two = told.values.get(b[0]);
       if (!one || !two) return (one ? 0 : 1) - (two ? 0 : 1) || a[0].place - b[0].place;
       var apart = told.numbers ? one.n - two.n : collator.compare(one.t !== undefined ? one.t : String(one.n), two.t !== undefined ? two.t : String(two.n));
       return apart * down || a[0].place - b[0].place;
@@ -120,11 +122,24 @@
   function set(el, name, value) { if (value === null) { if (el.hasAttribute(name)) el.removeAttribute(name); } else if (el.getAttribute(name) !== value) el.setAttribute(name, value); }
 
   function apply(own) {
+    var by = JSON.stringify(own.state.s || null), fresh = !own.order || own.orderedBy !== by;
+    var rows = fresh ? order(own) : own.order;
+    own.order = rows;
+    own.orderedBy = by;
+    show(own, rows, fresh);
+  }
+
+  // Puts the rows in their order; only those that came or an order that changed ask for it.
+  function order(own) {
     var all = groups(own), rows = sorted(own, all), moved = false;
     var now = [].concat.apply([], all), then = [].concat.apply([], rows);
     for (var i = 0; i < then.length; i++) if (then[i] !== now[i]) { moved = true; break; }
     var at = document.activeElement, hadFocus = at && own.body.contains(at) && at !== own.head && !own.head.contains(at) ? at : null;
     if (moved) { var piece = document.createDocumentFragment(); then.forEach(function (row) { piece.appendChild(row); }); own.body.appendChild(piece); if (hadFocus) hadFocus.focus({ preventScroll: true }); }
+    return rows;
+  }
+
+  function show(own, rows, fresh) {
     if (own.state.s) own.el.dataset.sorted = "1"; else delete own.el.dataset.sorted;
     own.heads.forEach(function (each, n) {
       if (!each.dataset.sortable) return;
@@ -137,7 +152,8 @@
     var pages = Math.max(1, Math.ceil(fits.length / PAGE));
     if (own.page >= pages) own.page = pages - 1;
     var from = own.page * PAGE, to = from + PAGE, shown = new Set(fits.length > PAGE ? fits.slice(from, to) : fits);
-    rows.forEach(function (group) { var hide = !shown.has(group); group.forEach(function (row) { if (row.hidden !== hide) row.hidden = hide; }); });
+    (fresh || !own.shown ? rows : Array.from(own.shown).concat(Array.from(shown))).forEach(function (group) { var hide = !shown.has(group); group.forEach(function (row) { if (row.hidden !== hide) row.hidden = hide; }); });
+    own.shown = shown;
     own.count = rows.length;
     own.fits = fits.length;
     own.pages = pages;
@@ -404,6 +420,8 @@
       // The renderer may have changed the headings of a table that it kept.
       var head = own.grid ? el.querySelector(":scope > .head") : el.tHead && el.tHead.rows[0];
       if (head !== own.head || head.children.length !== own.heads.length || own.heads.some(function (each, n) { return (plain(each.textContent) || "#" + n) !== own.names[n]; })) { models.delete(el); own = model(el); if (!own) return; }
+      own.order = null;
+      own.values = {};
       apply(own);
       if (focus && focus.key === own.key && document.activeElement === document.body && own.heads[focus.n]) own.heads[focus.n].focus({ preventScroll: true });
     });

@@ -42,4 +42,4 @@ def trend(values: Sequence[float]) -> str:
     quarter = max(len(values) // 4, 1)
     change = sum(values[-quarter:]) / quarter - sum(values[:quarter]) / quarter
     spread = max(values) - min(values)
-    return "level" if abs(change) < LEVEL * spread else "rising" if change > 0 else "falling"
+    return "level" if abs(change) <= LEVEL * spread else "rising" if change > 0 else "falling"

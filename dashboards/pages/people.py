@@ -162,7 +162,7 @@ def session_row(
     each: OpenSession, filters: Filters, now: datetime, act: str, *, this: bool = False, show_who: bool = False
 ) -> list[Any]:
     """One live session: browser, address, how it came, since when, last seen, and the button that ends it."""
-    name = [html.Span(each.browser or "a browser", className="strong wrap"), " ", badge("this one") if this else None]
+    name = [html.Span(each.browser or "a browser", className="strong"), " ", badge("this one") if this else None]
     return [
         html.Div([html.Div(name), html.Div(html.Bdi(each.who), className="dim") if show_who else None]),
         html.Span(each.address or "–", className="mono wrap"),

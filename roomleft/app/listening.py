@@ -19,6 +19,9 @@ from roomleft.errors import PortInUse
 from roomleft.settings import Settings
 from warehouse.state import Scope
 
+KEEP_ALIVE_S = 60
+"""Longer than the five seconds between a page's ticks, so that a tick need not connect anew."""
+
 
 def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
     """Listen and serve until interrupted. Prints the sign-in link through `say`. Raises PortInUse, StoreError, PackError."""
@@ -38,6 +41,7 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
         ws="websockets-sansio",
         lifespan="on",
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE_S,
         proxy_headers=False,  # `door.proxy` decides whom to believe
     )
     server = _Server(config)

