@@ -59,9 +59,9 @@ class Snapshot:
                 self._is_broken = True
         return self._store.select(sql, params)
 
-    def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> pa.Table:
+    def ask(self, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0, see_users: bool = False) -> pa.Table:
         """As the store's, which asks in a transaction of its own."""
-        return self._store.ask(sql, row_limit=row_limit, time_limit_s=time_limit_s, see_users=True)
+        return self._store.ask(sql, row_limit=row_limit, time_limit_s=time_limit_s, see_users=see_users)
 
     def as_store(self) -> Store:
         """For those who only read."""

@@ -21,10 +21,14 @@ NOTHING, NOTHING_ELSE = "Nothing", "Nothing else"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The sentence, and the parts of the line under it about what comes first: what, when, range, chance, step, price, order-by."""
+    """The sentence, and the parts of the line under it about what comes first: what, when, range, chance, step, price, order-by. Where that has run
+    out already, `next_parts` are the same of what will run out first. `of` and `next_of` are the rows they speak of."""
 
     sentence: str
     parts: tuple[str, ...] = ()
+    next_parts: tuple[str, ...] = ()
+    of: Headroom | None = None
+    next_of: Headroom | None = None
 
     @property
     def first(self) -> str:
@@ -52,7 +56,13 @@ def verdict(rows: Sequence[Row], now: datetime, zone: tzinfo = UTC) -> Verdict:
         quiet = said.startswith(NOTHING)
         said = f"{missing} {said.replace(NOTHING, NOTHING_ELSE, 1)}" if quiet else f"{said} {missing}"
     first = next(iter(by_step(by_urgency(rows, now))), None)
-    return Verdict(said, _parts(first, now, zone) if first else ())
+    if not first:
+        return Verdict(said)
+    coming.sort(key=lambda row: (row[0].exhausts_p50 is None, row[0].exhausts_p50 or now, row[0].limit_id))
+    then = coming[0] if coming and first[0][0].state is State.EXHAUSTED else None
+    return Verdict(
+        said, _parts(first, now, zone), _parts([then], now, zone) if then else (), first[0][0], then[0] if then else None
+    )
 
 
 def _sentence(out: int, coming: Sequence[Row], due: Sequence[Row], known: Sequence[Row], now: datetime, zone: tzinfo) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from dash import ctx
@@ -24,12 +26,34 @@ log = logging.getLogger("roomleft.pages")
 COUNTED_TICKS = 10**9
 """A page's own ticks count from 1; one that a person asked for is the browser's clock, in milliseconds."""
 
+HELD, FAILED = "held", "failed"
+"""What an answer is remarked with: a tick that was not let through, a block that could not be made."""
+_REMARKS: ContextVar[set[str] | None] = ContextVar("roomleft_remarks", default=None)
+
+
+@contextmanager
+def remarks() -> Iterator[set[str]]:
+    """What is remarked of the answer that is made within."""
+    found: set[str] = set()
+    token = _REMARKS.set(found)
+    try:
+        yield found
+    finally:
+        _REMARKS.reset(token)
+
+
+def _remark(word: str) -> None:
+    found = _REMARKS.get()
+    if found is not None:
+        found.add(word)
+
 
 def calm(tick: int | None, every: int = 6) -> None:
     """For blocks of many elements, which keep the browser busy whenever they are drawn: lets one tick of `every` through, and all that a
     person did. Raises PreventUpdate.
     """
     if ctx.triggered_id == Shell.TICK and tick is not None and tick < COUNTED_TICKS and tick % every:
+        _remark(HELD)
         raise PreventUpdate
 
 
@@ -58,6 +82,7 @@ def failed_block(error: Exception) -> Any:
     """The error block for a fault, logged under the id it shows."""
     if isinstance(error, UsersHidden):
         return states.empty(f"{NEEDS_FINANCE}: what single users cost. An administrator gives roles.")
+    _remark(FAILED)
     error_id = secrets.token_hex(4)
     if isinstance(error, RoomleftError):
         log.warning("block failed (%s): %s", error_id, error)

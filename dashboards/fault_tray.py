@@ -17,6 +17,7 @@ from dashboards.api.answers import answer
 from dashboards.api.bodies import read_body
 from dashboards.block import Pages
 from dashboards.components.marks import badge, link
+from dashboards.components.still import still
 from dashboards.door.asking import asking
 from dashboards.filters import parse
 from dashboards.parts import Parts
@@ -171,4 +172,4 @@ def register(app: Dash, pages: Pages) -> None:
         if now_shown == shown:
             # Drawn again, the groups that somebody opened would close.
             raise PreventUpdate
-        return tray_body(found, parts.packs, slug), (f" · {len(on)} on" if on else ""), now_shown
+        return still(tray_body(found, parts.packs, slug)), (f" · {len(on)} on" if on else ""), now_shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from roomleft.timespan import Period, Window, known_zones, midnight
 DEFAULT_RANGE = "24h"
 MONTHLY = ("/cost", "/export/cost")
 """Pages whose range is this month unless asked for another: finance thinks in months."""
+SELDOM = re.compile(r"/audit|/export/audit\.csv|/platforms/[^/]+/deploys")
+"""Pages of what happens a few times a week: a day of it would mostly be empty."""
 BETWEEN = "\x1f"
 """Between the values of a filter that has several."""
 SHARED = ("range", "platform", "tz", "compare")
@@ -115,7 +118,7 @@ class Filters:
         value = self.page.get(key, default)
         return value if value in allowed else default
 
-    def href(self, path: str | None = None, **changes: str | None) -> str:
+    def href(self, path: str | None = None, /, **changes: str | None) -> str:
         """The address after a change. Another page keeps range, platform and zone; the same page keeps everything. None removes.
 
         A page's own default range is not carried to a page that has another.
@@ -143,7 +146,9 @@ class Filters:
 
 def default_range(path: str) -> str:
     """The range that a page shows unless asked for another."""
-    return "month" if path.startswith(MONTHLY) else "30d" if path in ("/audit", "/export/audit.csv") else DEFAULT_RANGE
+    if path.startswith(MONTHLY):
+        return "month"
+    return "30d" if SELDOM.fullmatch(path) else DEFAULT_RANGE
 
 
 def span_of(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime] | None:

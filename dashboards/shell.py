@@ -15,7 +15,7 @@ from dashboards.components.marks import badge, link
 from dashboards.components.menus import menu
 from dashboards.components.sheets import buttons
 from dashboards.filters import Filters
-from dashboards.time_controls import has_range, share_menu, time_controls
+from dashboards.time_controls import has_range, share_items, share_menu, time_controls
 from roomleft.packs import Pack
 
 __all__ = ["Id", "bottom_links", "controls", "gear", "has_range", "menu", "nav_links", "page_title", "shell"]
@@ -169,7 +169,7 @@ def bottom_links(filters: Filters) -> list[Any]:
         link(name, filters.href(path), "menu-item", current="page" if _within(filters.path, path) else False)
         for path, name in rest
     ]
-    items.append(html.Button("Light or dark", className="menu-item", **{"data-act": "theme"}))
+    items += [*share_items(), html.Button("Light or dark", className="menu-item", **{"data-act": "theme"})]
     here = any(_within(filters.path, path) for path, _ in rest)
     more = html.Details(
         [

@@ -120,13 +120,17 @@ def every_words(seconds: int) -> str:
     return f"every {wording.age(timedelta(seconds=seconds))}"
 
 
-def share_menu() -> html.Details:
+def share_items() -> list[html.Button]:
     """The two links to what is on screen: one that stays at these times, one that moves on with the clock."""
-    items = [
+    return [
         html.Button("Copy link to these times", className="menu-item", **{"data-act": "share", "aria-keyshortcuts": "c"}),
         html.Button("Copy link that stays up to date", className="menu-item", **{"data-act": "copy-link"}),
-    ]  # fmt: skip
-    made = menu("", "Share", items, "share")
+    ]
+
+
+def share_menu() -> html.Details:
+    """`share_items` behind a button of the header."""
+    made = menu("", "Share", share_items(), "share")
     made.children[1].className = "menu right"
     return made
 

@@ -157,7 +157,7 @@ class Store:
             return self._ask(sql, row_limit, time_limit_s, see_users)
 
     def _ask(self, sql: str, row_limit: int, time_limit_s: float, see_users: bool) -> pa.Table:
-        question = gate.check(sql, self._parse, self._tables(), see_users)
+        question = gate.check(sql, self.parsed, self._tables(), see_users)
         cursor = self._new_cursor()
         timed_out = threading.Event()
 
@@ -185,7 +185,8 @@ class Store:
             timer.cancel()
             cursor.close()
 
-    def _parse(self, sql: str) -> str:
+    def parsed(self, sql: str) -> str:
+        """The engine's tree of a query as JSON. Nothing is asked."""
         return str(
             self.select("SELECT json_serialize_sql($sql, skip_null := true, skip_default := true) AS tree", {"sql": sql})["tree"][
                 0

@@ -17,7 +17,8 @@
 
   // At a tick the figures on the screen stay when there are no new ones: they tell their age.
   function answer(status, body) {
-    var none = status === 204 || status >= 500;
+    // Who is signed out is told so by signed_out.js; Dash would fail on the words of the refusal.
+    var none = status === 204 || status === 401 || status >= 500;
     return new Response(none ? null : body, { status: none ? 204 : status, headers: { "content-type": "application/json" } });
   }
 
@@ -25,6 +26,8 @@
     var batch = waiting, left = {};
     waiting = [];
     batch.forEach(function (each, n) { left[n] = each; });
+    // Dash may have dropped an answer that came: while a field is grey, nothing is taken to be on the screen.
+    if (document.querySelector("#page .skeleton")) shown = {};
     var items = batch.map(function (each) {
       return '{"shown":' + JSON.stringify(shown[each.output] || "") + ',"body":' + each.options.body + "}";
     });
@@ -34,8 +37,10 @@
       var said = head.split(" "), each = left[said[0]];
       if (!each) return;
       delete left[said[0]];
+      var status = Number(said[1]);
+      if (status === 200 && newest[each.output] === each.number && window.inPlace && window.inPlace.answer(each.output, body)) status = 204;
       keep(each.output, each.number, said[2]);
-      each.resolve(answer(Number(said[1]), body));
+      each.resolve(answer(status, body));
     }
     plain.call(window, batch[0].url, one).then(function (response) {
       if (!response.ok || !response.body) {
@@ -70,7 +75,7 @@
       delete shown[output];
       return plain.apply(this, arguments).then(function (response) {
         if (response.status === 200) keep(output, mine, response.headers.get("x-roomleft-answer"));
-        return response;
+        return response.status === 401 ? answer(401, null) : response;
       });
     }
     return new Promise(function (resolve, reject) {

@@ -124,9 +124,14 @@
     hear(event.target.closest && event.target.closest(".chart-frame .js-plotly-plot"));
   }, { passive: true });
 
+  // Of bars with a line over them the bars: the line's points stand in the middle of a bucket.
+  function behind(told) {
+    var bars = told.points.filter(function (point) { return point.data.type === "bar"; });
+    return (bars.length ? bars : told.points.slice()).sort(function (a, b) { return a.curveNumber - b.curveNumber; });
+  }
   function hit(plot, told) {
     var layout = plot._fullLayout, y = told.event.clientY - plot.getBoundingClientRect().top - layout.yaxis._offset;
-    var points = told.points.slice().sort(function (a, b) { return a.curveNumber - b.curveNumber; });
+    var points = behind(told);
     if (points[0].data.type === "bar") {
       var aim = layout.yaxis.p2c(y), base = 0;
       return points.find(function (point) { base += Number(point.y) || 0; return aim <= base; }) || null;
@@ -148,7 +153,7 @@
   function clicked(plot, told) {
     var meta = metaOf(plot);
     if (!meta.click || !told.points || !told.points.length) return;
-    var point = hit(plot, told), any = told.points[0], range = bucket(plot, any.x);
+    var point = hit(plot, told), range = bucket(plot, (point || behind(told)[0]).x);
     var own = point && point.data.meta && point.data.meta.href;
     if (own || meta.href) { go(withRange(own || meta.href, range)); return; }
     table(plot.closest(".chart-frame"), range, null);

@@ -122,7 +122,8 @@
   function withQuery(changes) {
     var query = new URLSearchParams(location.search);
     Object.keys(changes).forEach(function (key) { if (changes[key]) query.set(key, changes[key]); else query.delete(key); });
-    var text = query.toString();
+    // As the server writes it: colons and slashes need no escape in a query.
+    var text = query.toString().replace(/%3A/g, ":").replace(/%2F/g, "/");
     return location.pathname + (text ? "?" + text : "");
   }
 
@@ -253,16 +254,15 @@
   setInterval(function () { count(); tick(); name(); }, 1000);
   document.addEventListener("visibilitychange", tick);
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    roomleft: {
-      theme: function (_path, shown) {
-        var name = document.documentElement.dataset.theme;
-        return name === shown ? window.dash_clientside.no_update : name;
-      },
-      clock: function (told) {
-        if (told) contact = { server: told.now, at: performance.now(), speed: told.speed };
-        count();
-      }
+  window.dash_clientside = Object.assign({}, window.dash_clientside);
+  window.dash_clientside.roomleft = Object.assign({}, window.dash_clientside.roomleft, {
+    theme: function (_path, shown) {
+      var name = document.documentElement.dataset.theme;
+      return name === shown ? window.dash_clientside.no_update : name;
+    },
+    clock: function (told) {
+      if (told) contact = { server: told.now, at: performance.now(), speed: told.speed };
+      count();
     }
   });
 })();

@@ -3,44 +3,10 @@
   "use strict";
   var STORE = "roomleft-tables", MOST_KEPT = 80, PAGE = 100, LONG = 12, MANY = 2000, WAIT_MS = 120, STICKY_FROM = 25;
   var TABLES = "#page table.plain-table:not(.arithmetic)", HEADS = "#page [class*='-row'].head";
-  var NOTHING = /^(?:[–—\-?]|unknown|none|n\/a|no (?:reading|figure|date|data).*|not (?:yet|measured|known).*|never)?$/i;
-  var SCALE = { "%": 1, "×": 1, x: 1, k: 1e3, m: 1e6, bn: 1e9, ms: 1e-3, s: 1, sec: 1, min: 60, h: 3600, d: 86400, days: 86400, day: 86400, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 1024, mib: 1048576, gib: 1073741824, tib: 1099511627776 };
-  var NUMBER = /^(?:at least |at most |about )?([<>≥≤~≈]?)\s*([+\-]?)\s*\$?\s*([+\-]?)(\d[\d,]*(?:\.\d+)?|\.\d+)\s*(%|×|[a-z]+)?/i;
-  var MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-  var RANK = { exhausted: 0, fail: 0, tight: 1, warn: 1, unknown: 2, ok: 3, pass: 3 };
+  var plain = window.cells.plain, worth = window.cells.worth, make = window.tableMenu.make;
   var collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   var kept = {}, models = new WeakMap(), serial = 0, numbered = 0, focus = null;
   try { kept = JSON.parse(localStorage.getItem(STORE) || "{}") || {}; } catch (e) { kept = {}; }
-
-  function plain(words) { return words.replace(/[\u202f\u00a0\u2009]/g, " ").replace(/\u2212/g, "-").replace(/\s+/g, " ").trim(); }
-
-  function instant(words) {
-    var found = /^(?:(today|yesterday|tomorrow)|(\d{1,2}) ([A-Z][a-z]{2})(?: (\d{4}))?)(?:,? (\d{2}):(\d{2}))?/.exec(words), now = new Date(), day;
-    if (!found) { found = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?/.exec(words); return found ? Date.UTC(+found[1], +found[2] - 1, +found[3], +found[4] || 0, +found[5] || 0) : null; }
-    if (found[1]) day = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + { today: 0, yesterday: -1, tomorrow: 1 }[found[1]]);
-    else if (MONTHS.indexOf(found[3].toLowerCase()) < 0) return null;
-    else day = Date.UTC(+found[4] || now.getUTCFullYear(), MONTHS.indexOf(found[3].toLowerCase()), +found[2]);
-    return day + ((+found[5] || 0) * 60 + (+found[6] || 0)) * 60000;
-  }
-
-  // What a cell is sorted by: {n} a number, {t} words, null for what nobody knows.
-  function worth(cell) {
-    if (!cell) return null;
-    var said = cell.dataset.sort;
-    if (said !== undefined) return said === "" ? null : isNaN(said) ? { t: said } : { n: Number(said) };
-    var mark = cell.querySelector(".age[data-at]"), words = plain(cell.textContent);
-    if (mark && plain(mark.textContent) === words) return { n: -Number(mark.dataset.at) };
-    mark = cell.querySelector(".glyph");
-    if (mark && !words) { words = Object.keys(RANK).find(function (name) { return mark.classList.contains(name); }); return words ? { n: RANK[words] } : null; }
-    if (NOTHING.test(words)) return null;
-    var at = instant(words.replace(/^(?:after|by|until|since) /, ""));
-    if (at !== null) return { n: at, t: words };
-    var found = NUMBER.exec(words);
-    if (!found) return { t: words };
-    var unit = (found[5] || "").toLowerCase(), number = Number(found[4].replace(/,/g, "")) * (SCALE[unit] || 1);
-    if (found[2] === "-" || found[3] === "-") number = -number;
-    return { n: number + (found[1] === "<" ? -1e-9 : found[1] === ">" ? 1e-9 : 0), t: words };
-  }
 
   function model(el) {
     var own = models.get(el);
@@ -192,12 +158,9 @@
     try { localStorage.setItem(STORE, JSON.stringify(kept)); } catch (e) { /* not remembered */ }
   }
 
-  function make(tag, name, text) {
-    var el = document.createElement(tag);
-    if (name) el.className = name;
-    if (text !== undefined) el.textContent = text;
-    return el;
-  }
+  function changed(own) { remember(own); quietly(function () { apply(own); }); }
+
+  function rowsOf(own) { return sorted(own, groups(own)).map(function (group) { return group[0]; }); }
 
   // The tools stand outside what is drawn again: in the card's head, else beside the chips or the heading before it, else before the table.
   function place(own, bar) {
@@ -233,8 +196,7 @@
           var mine = bar.owner;
           mine.state.q = filter.value.trim() ? filter.value : "";
           mine.page = 0;
-          remember(mine);
-          quietly(function () { apply(mine); });
+          changed(mine);
         }, bar.owner.count > MANY ? WAIT_MS : 0);
       });
       var told = make("span", "table-count dim");
@@ -243,7 +205,7 @@
       summary.setAttribute("aria-label", "Columns and CSV of " + title(own));
       summary.title = "Columns, CSV";
       menu.append(summary, make("div", "menu right"));
-      menu.addEventListener("toggle", function () { if (menu.open) fillMenu(bar); });
+      menu.addEventListener("toggle", function () { if (menu.open) window.tableMenu.fill(bar, { title: title, rows: rowsOf, changed: changed }); });
       bar.append(told, filter, menu);
       place(own, bar);
     }
@@ -272,7 +234,7 @@
     if (!own.grid) cell.colSpan = own.heads.length;
     if (own.grid) { row.setAttribute("role", "row"); cell.setAttribute("role", "cell"); }
     var clear = make("button", "button", "Show all rows");
-    clear.addEventListener("click", function () { own.state.q = ""; remember(own); quietly(function () { apply(own); }); });
+    clear.addEventListener("click", function () { own.state.q = ""; changed(own); });
     cell.append("No row has these words. ", clear);
     row.append(cell);
     own.body.append(row);
@@ -309,70 +271,12 @@
     if (own.el.getBoundingClientRect().top < 0) own.el.scrollIntoView({ block: "start" });
   }
 
-  function fillMenu(bar) {
-    var own = bar.owner, box = bar.querySelector(".menu");
-    box.textContent = "";
-    if (!own.ownCsv) {
-      var csv = make("button", "menu-item", "CSV of all " + own.count.toLocaleString("en") + " rows");
-      csv.addEventListener("click", function () { download(own); bar.querySelector("details").removeAttribute("open"); });
-      box.append(csv);
-    }
-    if (!own.grid && own.names.length > 2) {
-      box.append(make("div", "menu-heading" + (own.ownCsv ? " first" : ""), "Columns"));
-      own.names.forEach(function (name, n) {
-        if (!n || name[0] === "#") return;
-        var label = make("label", "menu-item check"), tick = make("input");
-        tick.type = "checkbox";
-        tick.checked = (own.state.h || []).indexOf(name) < 0;
-        tick.addEventListener("change", function () {
-          var mine = bar.owner, gone = (mine.state.h || []).filter(function (each) { return each !== name; });
-          mine.state.h = tick.checked ? gone : gone.concat([name]);
-          remember(mine);
-          quietly(function () { apply(mine); });
-        });
-        label.append(tick, " ", make("bdi", "", name));
-        box.append(label);
-      });
-    }
-    var again = make("button", "menu-item", "As it was");
-    again.addEventListener("click", function () { var mine = bar.owner; mine.state = {}; mine.page = 0; remember(mine); quietly(function () { apply(mine); }); bar.querySelector("details").removeAttribute("open"); });
-    box.append(again);
-  }
-
-  function cellText(cell) {
-    var mark = cell.querySelector(".age[data-at]"), glyph = cell.querySelector(".glyph"), said = plain(cell.textContent);
-    if (mark && plain(mark.textContent) === said) return new Date(Number(mark.dataset.at) * 1000).toISOString().replace(".000Z", "Z");
-    if (!said && glyph) return glyph.getAttribute("aria-label") || "";
-    // Blocks within a cell are lines of their own: a space between them.
-    return plain(Array.prototype.map.call(cell.childNodes, function (node) { return node.textContent; }).join(" "));
-  }
-
-  function quoted(text) {
-    // What a spreadsheet would run as a formula gets an apostrophe; a negative number is a number.
-    if (/^[=+\-@\t\r]/.test(text) && !/^-?[\d.,]+%?$/.test(text)) text = "'" + text;
-    return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
-  }
-
-  function download(own) {
-    var names = own.names.map(function (name) { return name[0] === "#" ? "" : name; });
-    var lines = [names.map(quoted).join(",")];
-    sorted(own, groups(own)).forEach(function (group) { lines.push(own.names.map(function (_, n) { return group[0].children[n] ? quoted(cellText(group[0].children[n])) : ""; }).join(",")); });
-    var link = make("a"), url = URL.createObjectURL(new Blob(["\ufeff" + lines.join("\r\n") + "\r\n"], { type: "text/csv;charset=utf-8" }));
-    link.href = url;
-    link.download = (title(own).toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "table") + ".csv";
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(function () { URL.revokeObjectURL(url); }, 10000);
-  }
-
   function sortBy(own, n) {
     var name = own.names[n], by = own.state.s && own.state.s[0] === name ? own.state.s[1] : null;
     var first = column(own, n, groups(own)).numbers ? "down" : "up", second = first === "up" ? "down" : "up";
     own.state.s = by === null ? [name, first] : by === first ? [name, second] : null;
     own.page = 0;
-    remember(own);
-    quietly(function () { apply(own); });
+    changed(own);
   }
 
   // What is cut off is whole on hover.

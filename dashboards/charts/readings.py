@@ -60,10 +60,11 @@ def signal(parts: Parts, filters: Filters, now: datetime) -> Frame:
         step_s = MINUTE_S
         rows = signals.coarser(rows, step_s)
     drawn = signals.draw(own, rows, step_s)
-    filling = now - timedelta(seconds=step_s)
+    each = timedelta(seconds=step_s)
+    # A single reading is whole as it comes; a mean or a rise of a step that is not over is not.
+    filling = None if own.show == "value" and each <= pack.interval else now - each
     found = long_rows({name or own.title: points for name, points in drawn.lines.items()}, filling)
-    step = wording.age(timedelta(seconds=step_s))
-    note = f"{'Readings' if timedelta(seconds=step_s) <= pack.interval else 'Means'} of {step}; times are where each step begins"
+    note = f"{'Readings' if each <= pack.interval else 'Means'} of {wording.age(each)}; times are where each step begins"
     return Frame(f"{own.title}, {pack.title}", (AT, SERIES, value_column("value", own.unit), STATE), found, filters.zone, note)
 
 

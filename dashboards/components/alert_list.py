@@ -17,6 +17,8 @@ from dashboards.runbook_pages import runbook_href
 
 HEADS = (("c-state", ""), ("a-title", "Alert"), ("a-since", "Since"), ("a-value", "Value"), ("a-out", "Runs out"), ("a-owner", "Owner"),
          ("a-acts", ""), ("c-age", "Data age"))  # fmt: skip
+UNSEEN = {"c-state": "State", "a-acts": "What can be done"}
+"""Headings for those who hear the page."""
 OLD = timedelta(minutes=3)
 
 
@@ -27,7 +29,10 @@ def alert_href(line: AlertLine, filters: Filters) -> str:
 
 def alert_list(title: str, lines: Sequence[AlertLine], filters: Filters, now: datetime) -> html.Section:
     """A heading with a count, and the rows."""
-    head = html.Div([html.Div(words, className=name) for name, words in HEADS], className="alert-row head")
+    head = html.Div(
+        [html.Div(words or html.Span(UNSEEN[name], className="sr"), className=name) for name, words in HEADS],
+        className="alert-row head",
+    )
     rows = [alert_row(line, filters, now) for line in lines]
     return html.Section(
         [
@@ -123,4 +128,6 @@ def firing_line(lines: Sequence[AlertLine], filters: Filters) -> Any:
     if unknown:
         words.append(f"{wording.plural(unknown, 'alert')} unknown" if not fire else f"{unknown} unknown")
     worst = next((line.glyph for line in alert_words.worst_first(lines)), "ok")
-    return link([glyph(worst, labelled=False), " · ".join(words)], filters.href("/on-call"), "firing-line")
+    # The ring means that all is well: where something fires that needs nobody, no sign says so.
+    sign = [glyph(worst, labelled=False)] if worst != "ok" else []
+    return link([*sign, " · ".join(words)], filters.href("/on-call"), "firing-line")

@@ -86,8 +86,11 @@ def signal_card(
     elif signal.by and signal.by != signals.QUANTILE and len(drawn.lines) > 1:
         context += f" · {signal.across} of {len(drawn.lines)}"
     context += f" · {step_words(step_s, pack)}"
+    step = timedelta(seconds=step_s)
+    # A single reading is whole as it comes; a mean or a rise of a step that is not over is not.
+    filling = None if signal.show == "value" and step <= pack.interval else now - step
     figure = line_chart(
-        coloured(drawn.lines, tone, lowest=lowest, filling=now - timedelta(seconds=step_s)), filters.span(now), filters.zone, tone,
+        coloured(drawn.lines, tone, lowest=lowest, filling=filling), filters.span(now), filters.zone, tone,
         unit=signal.unit, thresholds=lines, deploys=deploys, firings=own_firings(signal, pack, firings), key=f"{pack.slug}{signal.series}{filters.range}",
     )  # fmt: skip
     if filters.compare:

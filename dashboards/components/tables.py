@@ -13,7 +13,7 @@ from dash import html
 from dashboards.components.still import only_html, still
 
 MANY = 60
-"""Rows above which the renderer would be slow to look at every cell."""
+"""Cells above which the renderer would be slow to look at every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def table_card(
     long: bool | None = None,
 ) -> html.Div:
     """Columns named in `numbers` stand right; rows named in `marked` are set off. `under` is a line below the table. With `cards` each row is a card
-    on a phone, each cell beside its head. A `long` one is sent as one still block: its cells are nothing but HTML; one of more than MANY rows is
+    on a phone, each cell beside its head. A `long` one is sent as one still block: its cells are nothing but HTML; one of more than MANY cells is
     sent so unasked. The browser sorts, filters, pages and exports it; a cell made by `sortable` is sorted by its value, others by what they show."""
 
     def kind(column: int) -> str:
@@ -74,7 +74,7 @@ def table_card(
                 [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
             ),
             still(table, "table-scroll")
-            if long or (long is None and len(rows) > MANY and only_html(table))
+            if long or (long is None and len(rows) * len(heads) > MANY and only_html(table))
             else html.Div(table, className="table-scroll"),
             html.Div(under, className="card-context table-under") if under else None,
         ],

@@ -26,7 +26,7 @@ from dashboards.door.oidc import PATH as OIDC_PATH
 from dashboards.door.oidc import Oidc
 from dashboards.door.oidc_routes import OidcRoutes
 from dashboards.door.proxy import VOUCHED, Arrivals
-from dashboards.door.refusals import SIGN_IN_HINT, TooManyTries, check_csrf
+from dashboards.door.refusals import SIGN_IN_HINT, TooManyTries, check_csrf, page
 from dashboards.door.rules import (
     LOOPBACK_HOSTS,
     PUBLIC,
@@ -43,11 +43,14 @@ from dashboards.door.rules import (
 )
 from dashboards.door.watching import EVERY_S, watched
 from roomleft.errors import Refused, RoomleftError
-from warehouse.state import Principal, Sessions, SignIn, Tokens
+from warehouse.state import Principal, Role, Sessions, SignIn, Tokens
+from warehouse.state import Scope as Right
 
 CSRF_HEADER = "x-csrftoken"
 FORM_TYPE = "application/x-www-form-urlencoded"
 FIXED = ("/assets/", "/_dash-component-suites/", "/_favicon.ico")
+ROLE_FOR = {Right.READ: Role.VIEWER, Right.RESPOND: Role.ONCALL, Right.FINANCE: Role.FINANCE, Right.ADMIN: Role.ADMIN}
+"""The least role that holds a scope."""
 PROBES = frozenset({"/healthz", "/readyz"})
 
 
@@ -103,7 +106,7 @@ class Door:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        method, path = scope["method"], scope["path"]
+        method, path, principal = scope["method"], scope["path"], None
         try:
             if path not in PROBES:
                 self._check_host(headers)
@@ -132,7 +135,7 @@ class Door:
                     given, receive = fields(form).get("_csrf_token", ""), replayed(form, receive)
                 check_csrf(headers, given, principal, path)
         except RoomleftError as error:
-            await refusal(error)(scope, receive, send)
+            await self._refused(scope, headers, error, principal)(scope, receive, send)
             return
         if by_cookie and principal.csrf and cookie(headers, self._csrf_cookie) != principal.csrf:
             # Another server on this host (cookies know no ports) may have set its own word over ours: say ours again.
@@ -226,24 +229,33 @@ class Door:
     def _check_allowed(self, principal: Principal, method: str, path: str) -> None:
         scope = needed_scope(self._rules, method, path)
         if not principal.may(scope):
+            where = f"{method} {path}"
+            if principal.role is not None and scope in ROLE_FOR:
+                words = f"this needs the role {ROLE_FOR[scope]}; {principal.name} has the role {principal.role}"
+                raise Refused(words, where, "an administrator gives roles, at People", status=403)
             has = ", ".join(sorted(principal.scopes)) or "nothing"
-            raise Refused(
-                f"this needs the scope {scope}; {principal.name} has {has}",
-                f"{method} {path}",
-                "ask an administrator",
-                status=403,
-            )
+            raise Refused(f"this needs the scope {scope}; {principal.name} has {has}", where, "ask an administrator", status=403)
 
     def _check_tries(self, who: str, where: str) -> None:
         pause_s = self._attempts.pause_s(who)
         if pause_s > 0:
             raise TooManyTries(where, pause_s)
 
+    def _refused(self, scope: Scope, headers: Headers, error: RoomleftError, principal: Principal | None) -> Response:
+        """Whoever is in and wants a page is told on one what is not for them, and how to go on; everything else gets the error as JSON."""
+        if principal is None or not isinstance(error, Refused) or error.status != 403 or not wants_page(scope, headers):
+            return refusal(error)
+        return page(
+            door_pages.refused_page(
+                f"{error.what[:1].upper()}{error.what[1:]}", f"{error.hint[:1].upper()}{error.hint[1:]}", principal
+            ),
+            403,
+        )
+
     def _turn_away(self, scope: Scope, headers: Headers) -> Response:
         """Browsers that want a page are sent to sign in and come back; everything else gets the error as JSON."""
         path = scope["path"]
-        program = path.startswith(("/api/", "/_dash-")) or path == "/metrics"
-        if scope["method"] in SAFE_METHODS and "text/html" in headers.get("accept", "") and not program:
+        if scope["method"] in SAFE_METHODS and wants_page(scope, headers):
             query = scope.get("query_string", b"").decode("latin-1")
             target = local_path(f"{quote(path)}?{query}" if query else quote(path))
             return RedirectResponse(sign_in_href(target), 303)
@@ -280,6 +292,13 @@ class Door:
             await send(message)
 
         return with_cookie
+
+
+def wants_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser asks for a page to show, rather than a program or a script for an answer."""
+    path = scope["path"]
+    program = path.startswith(("/api/", "/_dash-")) or path == "/metrics"
+    return "text/html" in headers.get("accept", "") and not program
 
 
 def _with_principal(scope: Scope, principal: Principal) -> dict[str, Any]:

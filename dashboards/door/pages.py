@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
+from dashboards.door.landing import landing_of
+from warehouse.state import Principal, Scope
+
 STYLE = """
 :root { color-scheme: light dark; --page: #F4F5F7; --surface: #fff; --text: #15181E; --dim: #565F6D; --line: #DFE3E8;
   --accent: #0A62A8; --on: #fff }
@@ -109,6 +112,19 @@ def signed_in_page(name: str, csrf: str, target: str) -> str:
         f"""<p>You are signed in as {escape(name)}. <a href="{escape(target)}">Open Roomleft</a></p>
 <form method="post" action="/sign-out"><input type="hidden" name="_csrf_token" value="{escape(csrf)}">
 <button class="plain">Sign out</button></form>""",
+    )
+
+
+def refused_page(why: str, hint: str, principal: Principal) -> str:
+    """To somebody who is signed in and may not open or do this: why, who they are here, and a way on."""
+    who = escape(principal.display_name or principal.name)
+    role = f", as {principal.role.value}" if principal.role is not None else ""
+    on = landing_of(principal) if principal.may(Scope.READ) else "/sign-in"
+    own = '<a class="button plain" href="/account">Your account</a>' if principal.role is not None else ""
+    return _page(
+        "Not for this role",
+        f"""<p role="alert">{escape(why)}.</p><p>You are signed in as {who}{role}. {escape(hint)}.</p>
+<p><a class="button" href="{escape(on)}">Open Roomleft</a> {own}</p>""",
     )
 
 

@@ -15,6 +15,7 @@ from dashboards.figures.thinning import thinned
 from dashboards.theme import Tones
 
 Figure = dict[str, Any]
+Stretch = tuple[datetime, datetime]
 CONFIG = {
     "displayModeBar": False,
     "displaylogo": False,
@@ -82,7 +83,7 @@ def layout(
         "uirevision": key,
         "meta": {"unit": unit, "zone": zone.key, "since": minute(span[0], zone), "until": minute(span[1], zone)},
         "xaxis": {
-            "type": "date", "range": [local(span[0], zone), local(span[1], zone)], "showgrid": False, "zeroline": False, "nticks": 6,
+            "type": "date", "range": [local(each, zone) for each in steadied(span)], "showgrid": False, "zeroline": False, "nticks": 6,
             "linecolor": tones.line, "showspikes": False, "tickformatstops": _date_steps(), "hoverformat": "%-d %b %H:%M", "fixedrange": False,
             "unifiedhovertitle": {"text": hover_title(zone)},
         },
@@ -93,6 +94,23 @@ def layout(
         "shapes": [],
         "annotations": [],
     }  # fmt: skip
+
+
+STEADY_S = (1, 5, 15, 60, 300, 900, 1800, 3600)
+
+
+def steadied(span: Stretch) -> Stretch:
+    """The stretch an axis shows of a range that moves with the clock: its edges move on by about two pixels at once, so that a chart without new
+    points is not drawn again each second. Edges on a whole minute stay.
+    """
+    step_s = max((each for each in STEADY_S if each <= (span[1] - span[0]).total_seconds() / 240), default=STEADY_S[0])
+
+    def moved(edge: datetime) -> datetime:
+        if edge.second == 0 and edge.microsecond == 0:
+            return edge
+        return datetime.fromtimestamp(-(-edge.timestamp() // step_s) * step_s, edge.tzinfo)
+
+    return moved(span[0]), moved(span[1])
 
 
 def minute(at: datetime, zone: ZoneInfo) -> str:
@@ -276,9 +294,6 @@ def firing_bands(figure: Figure, firings: Sequence[Firing], zone: ZoneInfo, tone
                 "font": {"size": 11, "color": tones.dim}, "hovertext": plain(words, 200), "captureevents": True,
             }
         )  # fmt: skip
-
-
-Stretch = tuple[datetime, datetime]
 
 
 def merged(spans: Sequence[Stretch]) -> list[Stretch]:

@@ -18,6 +18,7 @@ from dashboards.figures.chart import (
     firing_bands,
     layout,
     local,
+    minute,
     nice_top,
     paled,
     side_labels,
@@ -98,6 +99,8 @@ def cost_chart(
             "bargap": 0,
         },
     }
+    # A link to the chart is of the range asked for, not of where its last bar will end.
+    figure["layout"]["meta"] |= {"since": minute(span[0], zone), "until": minute(until, zone)}
     whole = [True] * len(edges)
     for place, cut in zip((0, -1), partial, strict=True):
         if cut and whole:

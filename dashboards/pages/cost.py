@@ -335,7 +335,7 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             if filters.ahead(now):
                 return None
-            return unusual.unusual_block(await unusual_now(filters, now), parts.packs, now, filters.zone)
+            return unusual.unusual_block(await unusual_now(filters, now), parts.packs, now, filters)
 
         return await pages.guard(make)
 

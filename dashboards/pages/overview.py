@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 
 from dash import Dash, Input, Output, State, html
 
-from analytics.health import RANK, PlatformHealth, platform_health, since_text
+from analytics.health import RANK, PlatformHealth, platform_health
 from analytics.ledger import Costs
 from analytics.month_cost import MonthCost
 from analytics.reports import month_words
-from analytics.verdict import Verdict, verdict
+from analytics.verdict import verdict
 from dashboards import reads, wording
 from dashboards.alert_lines import alert_lines
 from dashboards.alert_words import AlertLine
+from dashboards.anomaly_rows import recent
 from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.alert_list import firing_line
@@ -32,7 +33,9 @@ from dashboards.cost_tables import statement
 from dashboards.filters import Filters, parse
 from dashboards.health_words import STATUS_STATE
 from dashboards.limit_rows import LimitRow, kept, sorted_by
+from dashboards.pages.unusual import ON_OVERVIEW, unusual_line
 from dashboards.shell import Id as Shell
+from dashboards.verdict_lines import down_words, href_of, verdict_block
 from roomleft.limits import Kind
 from roomleft.limits import State as LimitState
 from roomleft.money import usd
@@ -240,55 +243,6 @@ def sources_fact(sources: Sequence[Mapping[str, Any]], late: Sequence[str], now:
     )
 
 
-def down_words(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> tuple[str, str]:
-    """Which platforms are down, and what of the first is and since when. Where none is, a component that is down; else both are empty."""
-    down = sorted(
-        (slug for slug, each in health.items() if each.status == "fail"), key=lambda slug: (health[slug].since or now, slug)
-    )
-    if not down:
-        return "", down_components(packs, health, now, zone)
-    names = [packs[slug].title for slug in down]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    first = health[down[0]]
-    failed = next(part for part in first.components if part.status == "fail" and part.critical)
-    since = f" since {since_text(failed.since, now, zone)}" if failed.since else ""
-    return f"{listed} {'is' if len(names) == 1 else 'are'} down", f"{names[0]}: {failed.title} is down{since}"
-
-
-def down_components(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> str:
-    """The component that has been down longest on platforms that still work, and how many more there are; empty when none is."""
-    failed = [(slug, part) for slug, each in health.items() for part in each.components if part.status == "fail"]
-    if not failed:
-        return ""
-    slug, part = min(failed, key=lambda found: (found[1].since or now, found[0], found[1].title))
-    since = f" since {since_text(part.since, now, zone)}" if part.since else ""
-    more = f", and {wording.plural(len(failed) - 1, 'more component')} down" if len(failed) > 1 else ""
-    return f"{packs[slug].title}: {part.title} is down{since}{more}"
-
-
-def verdict_block(said: Verdict, notes: Sequence[str] = (), down: tuple[str, str] = ("", ""), alerts: Any = None) -> html.Div:
-    """The sentence, and what comes first: a platform that is down, then the worst limit; then the line on alerts."""
-    sentence, stop, rest = said.sentence.partition(". ")
-    headline = sentence + stop.strip()
-    line: list[Any] = ["First: ", html.Strong(said.parts[0]), *(f" · {part}" for part in said.parts[1:])] if said.parts else []
-    if down[0]:
-        headline = f"{down[0]}. {headline}"
-    if down[1]:
-        then: list[Any] = [". Then: ", *line[1:]] if line else ["."]
-        line = ["First: ", html.Strong(down[1]), *then]
-    if rest:
-        line += [". " if line else "", rest]
-    return html.Div(
-        [
-            html.H1(headline),
-            html.P(line) if line else None,
-            alerts,
-            *[states.note(note) for note in notes],
-        ],
-        className="verdict",
-    )
-
-
 def register(app: Dash, pages: Pages) -> None:
     """Connects the page's blocks."""
     parts = pages.parts
@@ -306,6 +260,19 @@ def register(app: Dash, pages: Pages) -> None:
             )
             for slug, pack in parts.packs.items()
         }
+
+    async def odd(filters: Filters, now: datetime) -> Any:
+        try:
+            found = await pages.read(
+                ("unusual", filters.platform, "overview"),
+                lambda: [
+                    each for each in recent(parts, now - ON_OVERVIEW, now, platform=filters.platform) if each.metric == "cost"
+                ],
+            )
+        except Exception:  # the verdict must be told whatever becomes of this line
+            log.exception("what is unusual could not be read")
+            return None
+        return unusual_line(found, parts.packs, now, filters)
 
     async def expected(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.Div:
         try:
@@ -352,6 +319,7 @@ def register(app: Dash, pages: Pages) -> None:
                 sources_fact(sources, late, now),
             ]
             said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
+            hrefs = href_of(said.of, rows, filters), href_of(said.next_of, rows, filters)
             every = await health(now, filters)
             shown_health = {slug: each for slug, each in every.items() if filters.platform in (None, slug)}
             down = down_words(parts.packs, shown_health, now, filters.zone)
@@ -360,7 +328,7 @@ def register(app: Dash, pages: Pages) -> None:
                 for each in await pages.read("alert-lines", lambda: alert_lines(parts, now))
                 if filters.platform in (None, each.alert.platform)
             ]
-            line = firing_line(alerts, filters)
-            return [verdict_block(said, (), down, line), html.Div(facts, className="facts")]
+            lines = html.Div([firing_line(alerts, filters), await odd(filters, now)], className="verdict-lines")
+            return [verdict_block(said, (), down, lines, hrefs), html.Div(facts, className="facts")]
 
         return await pages.guard(make)

@@ -17,6 +17,7 @@ from dashboards.components import states
 from dashboards.components.marks import age, badge
 from dashboards.components.tables import table_card
 from dashboards.filters import Filters, parse
+from dashboards.pages.platform_health import slug_of
 from dashboards.shell import Id as Shell
 from roomleft.money import usd
 
@@ -107,7 +108,7 @@ def register(app: Dash, pages: Pages) -> None:
         Output(Id.DEPLOYS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_deploys(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             deploys = await pages.read(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
 
 from analytics import signals
 from analytics.health import RANK, PlatformHealth, platform_health, silent_after
@@ -19,6 +20,7 @@ from dashboards.components.golden_row import golden_row
 from dashboards.components.health_card import component_card, score_line
 from dashboards.components.marks import badge, link
 from dashboards.components.signal_card import signal_card
+from dashboards.components.still import still
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow
 from dashboards.pages import platform_inside as inside
@@ -62,9 +64,12 @@ def chosen_component(pack: Pack, health: PlatformHealth, asked: str) -> str:
     return next(iter(sorted(having)), "")
 
 
-def slug_of(path: str | None) -> str:
-    """The platform of `/platforms/<slug>…`."""
-    return (path or "").split("/")[2] if (path or "").count("/") >= 2 else ""
+def slug_of(path: str | None, packs: Container[str]) -> str:
+    """The platform of `/platforms/<slug>…`. Raises PreventUpdate for another address: the page is being left while its blocks are asked."""
+    slug = (path or "").split("/")[2] if (path or "").startswith("/platforms/") else ""
+    if slug not in packs:
+        raise PreventUpdate
+    return slug
 
 
 async def health_of(pages: Pages, slug: str, now: datetime, filters: Filters) -> PlatformHealth:
@@ -96,14 +101,14 @@ def register(app: Dash, pages: Pages) -> None:
         Output(Id.COMPONENTS, "children"), Input(Shell.TICK, "data"), Input(Shell.URL, "search"), State(Shell.URL, "pathname")
     )
     async def show_components(_tick: int | None, search: str | None, path: str | None) -> Any:
-        now, filters = parts.clock.now(), parse(path, search)
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
-            health = await health_of(pages, slug_of(path), now, filters)
+            health = await health_of(pages, slug, now, filters)
             # Worst first; what is well stays in the pack's order.
             ranked = sorted(health.components, key=lambda part: RANK[part.status])
             cards = [component_card(part, now, filters.zone) for part in ranked]
-            return [score_line(health), html.Div(cards, className="grid3")]
+            return [score_line(health), still(cards, "grid3")]
 
         return await pages.guard(make)
 
@@ -116,7 +121,7 @@ def register(app: Dash, pages: Pages) -> None:
     )
     async def show_signals(search: str | None, tick: int | None, theme: str | None, path: str | None) -> Any:
         calm(tick)
-        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             pack = parts.packs[slug]
@@ -163,7 +168,7 @@ def _register_golden(app: Dash, pages: Pages) -> None:
         State(Shell.URL, "pathname"),
     )
     async def show_golden(_tick: int | None, search: str | None, theme: str | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             pack = parts.packs[slug]
@@ -190,7 +195,7 @@ def _register_inside(app: Dash, pages: Pages) -> None:
     )
     async def show_inside(search: str | None, tick: int | None, theme: str | None, path: str | None) -> Any:
         calm(tick)
-        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             pack, old = parts.packs[slug], silent_after(parts.packs[slug])
@@ -223,7 +228,7 @@ def _register_inside(app: Dash, pages: Pages) -> None:
     # Without a tick: what is opened to be read must not close by itself.
     @app.callback(Output(Id.PLANS, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
     async def show_plans(search: str | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path)
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             pack = parts.packs[slug]

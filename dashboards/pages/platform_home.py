@@ -115,8 +115,8 @@ def register(app: Dash, pages: Pages) -> None:
         Output(Id.HEAD, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_head(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now = parse(path, search), parts.clock.now()
-        slug, tab = address(path or "")
+        filters, now, slug = parse(path, search), parts.clock.now(), platform_health.slug_of(path, parts.packs)
+        _, tab = address(path or "")
 
         async def make() -> Any:
             pack = parts.packs[slug]

@@ -15,9 +15,11 @@ from dashboards.block import Pages
 from dashboards.components import headroom_bar, states
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import glyph
+from dashboards.components.still import still
 from dashboards.components.target_table import targets_table
 from dashboards.filters import parse
 from dashboards.limit_rows import LimitRow, kept, sorted_by
+from dashboards.pages.platform_health import slug_of
 from dashboards.shell import Id as Shell
 from roomleft.limits import WORST_FIRST
 
@@ -56,7 +58,7 @@ def register(app: Dash, pages: Pages) -> None:
         Output(Id.LIMITS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_limits(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             rows = kept(
@@ -68,7 +70,7 @@ def register(app: Dash, pages: Pages) -> None:
                 return [chips(rows, filters, csv_href=csv), states.empty("No limit passes these filters.")]
             return [
                 chips(rows, filters, csv_href=csv),
-                html.Div(limit_table(listed, filters, now), className="card flush"),
+                still(limit_table(listed, filters, now), "card flush"),
                 headroom_bar.key(),
             ]
 
@@ -78,7 +80,7 @@ def register(app: Dash, pages: Pages) -> None:
         Output(Id.TARGETS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
     )
     async def show_targets(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), (path or "").split("/")[2]
+        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
 
         async def make() -> Any:
             rows = await pages.read("limits", lambda: reads.limits(parts.store, parts.packs, now, parts.slack))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 
 from analytics import signals
 from dashboards import reads, wording
@@ -43,12 +43,14 @@ class Id(StrEnum):
     """Ids of this tab."""
 
     BODY = "live-body"
+    NEWS = "live-news"
     UNUSUAL = "live-unusual"
 
 
 def layout() -> list[Any]:
     """Skeletons."""
-    return [html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.BODY), html.Div(id=Id.UNUSUAL)]
+    body = html.Div(html.Div([states.skeleton(320) for _ in range(3)], className="grid3"), id=Id.BODY)
+    return [body, html.Div(id=Id.UNUSUAL), dcc.Store(id=Id.NEWS)]
 
 
 def slug_of(path: str | None) -> str | None:
@@ -232,9 +234,11 @@ def register(app: Dash, pages: Pages) -> None:
                 ("unusual latency", slug),
                 lambda: [each for each in recent(parts, now - UNUSUAL_SPAN, now, platform=slug) if each.metric == "latency"],
             )
-            return unusual_block(found, parts.packs, now, filters.zone)
+            return unusual_block(found, parts.packs, now, filters)
 
         return await pages.guard(make)
+
+    app.clientside_callback(ClientsideFunction("roomleft", "pushed"), Input(Id.NEWS, "data"))
 
     @app.callback(persistent=True, websocket=True)
     async def push() -> None:
@@ -249,5 +253,5 @@ def register(app: Dash, pages: Pages) -> None:
                     search, theme = await socket.get_prop(Shell.URL, "search"), await socket.get_prop(Shell.THEME, "data")
                     made = await body(path, search, theme)
                     if made is not no_update:
-                        set_props(Id.BODY, {"children": made})
+                        set_props(Id.NEWS, {"data": {"id": Id.BODY, "children": made}})
             await asyncio.sleep(PUSH_EVERY_S)

@@ -65,7 +65,10 @@ def budget_bar(row: SloRow) -> html.Div:
 
 def slo_list(rows: Sequence[SloRow], filters: Filters, now: datetime) -> html.Div:
     """A row an SLO; cards on a phone."""
-    head = html.Div([html.Div(name, className=f"c{n}") for n, name in enumerate(HEADS)], className="slo-row head")
+    head = html.Div(
+        [html.Div(name or html.Span("State", className="sr"), className=f"c{n}") for n, name in enumerate(HEADS)],
+        className="slo-row head",
+    )
     return html.Div([head, *[_row(row, filters, now) for row in rows]], className="card flush slo-list")
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from dash import html
 
+from analytics.anomalies.causes import NOT_GIVEN as CAUSE_NOT_GIVEN
+from analytics.anomalies.causes import OTHERS
 from analytics.anomalies.finding import Anomaly, headline
-from dashboards import wording
+from analytics.ledger import DIMENSIONS, NOT_GIVEN
+from dashboards import ranges, wording
 from dashboards.anomaly_rows import one_in_of
-from dashboards.components.marks import badge
+from dashboards.components.marks import badge, glyph, link
+from dashboards.filters import Filters
 from roomleft.packs import Pack
 
 MOST = 6
+ROWS, COST = "/cost/rows", "/cost"
+ON_OVERVIEW = timedelta(days=2)
+"""The overview tells of what is not longer past than this."""
 
 
 def shown(found: Sequence[Anomaly]) -> list[Anomaly]:
@@ -33,7 +39,7 @@ def shown(found: Sequence[Anomaly]) -> list[Anomaly]:
     return sorted(kept, key=lambda one: one.about_at, reverse=True)
 
 
-def unusual_block(found: Sequence[Anomaly], packs: Mapping[str, Pack], now: datetime, zone: ZoneInfo) -> html.Div | None:
+def unusual_block(found: Sequence[Anomaly], packs: Mapping[str, Pack], now: datetime, filters: Filters) -> html.Div | None:
     """The strip; nothing where nothing is unusual."""
     rows = shown(found)
     if not rows:
@@ -46,7 +52,7 @@ def unusual_block(found: Sequence[Anomaly], packs: Mapping[str, Pack], now: date
             html.Div(
                 [html.H2("Unusual"), html.Span(note, className="dim note-beside", title=_promise(rows[0]))], className="card-head"
             ),
-            html.Ul([_line(each, packs, now, zone) for each in rows[:MOST]], className="unusual-list"),
+            html.Ul([_line(each, packs, now, filters) for each in rows[:MOST]], className="unusual-list"),
             html.Div(f"and {more} earlier", className="card-context") if more > 0 else None,
         ],
         className="card unusual",
@@ -59,12 +65,8 @@ def _promise(each: Anomaly) -> str:
     return f"While nothing is the matter, about one false mark in {often:,} readings of {wording.age(timedelta(seconds=each.step_s))}"
 
 
-def _line(each: Anomaly, packs: Mapping[str, Pack], now: datetime, zone: ZoneInfo) -> html.Li:
-    pack = packs.get(each.platform)
-    name = f"{pack.title if pack else each.platform}: {part_words(each)}"
-    going_on = now - each.about_to < timedelta(seconds=3 * each.step_s)
-    since = wording.when(each.about_at, now, zone)
-    lasted = f"since {since}" if going_on else f"{since}, for {wording.age(each.about_to - each.about_at)}"
+def _line(each: Anomaly, packs: Mapping[str, Pack], now: datetime, filters: Filters) -> html.Li:
+    name, lasted = _named(each, packs), _lasted(each, now, filters)
     beside = each.causes.get("beside") or []
     told = {
         "id": each.anomaly_id,
@@ -88,10 +90,59 @@ def _line(each: Anomaly, packs: Mapping[str, Pack], now: datetime, zone: ZoneInf
                 ],
                 className="card-context",
             ),
-            html.Div(act, className="acts"),
+            html.Div(
+                [link("The calls", rows_href(each, filters), "button small") if each.metric == "cost" else None, act],
+                className="acts",
+            ),
         ],
         className="known" if each.known_as else "",
     )
+
+
+def unusual_line(found: Sequence[Anomaly], packs: Mapping[str, Pack], now: datetime, filters: Filters) -> html.A | None:
+    """The newest unexpected event of cost as one line of the overview, with how many more there are, leading to Cost; None where there is none."""
+    rows = [each for each in shown(found) if not each.known_as]
+    if not rows:
+        return None
+    first, more = rows[0], len(rows) - 1
+    said = f"Unusual: {_named(first, packs)} {headline(first)}, {_lasted(first, now, filters)}"
+    why = str(first.causes.get("words", ""))
+    words = f"{said} · {why}" if why else said
+    words += f" · and {more} more" if more else ""
+    by = next((part["dimension"] for part in _told(first)), None)
+    asked = {"platform": None if more else first.platform, "range": "7d", "by": by}
+    return link([glyph("tight", labelled=False), words], filters.href(COST, **asked), "firing-line unusual-line")
+
+
+def rows_href(each: Anomaly, filters: Filters) -> str:
+    """The calls of an event's time and cause."""
+    where = {part["dimension"]: part["value"] for part in _told(each)}
+    where |= {name: value for name, _, value in [each.target.partition("#")[2].partition("=")] if name}
+    kept = {name: NOT_GIVEN if value == CAUSE_NOT_GIVEN else value for name, value in where.items() if name in DIMENSIONS}
+    span = ranges.written(each.about_at, each.about_to, filters.zone)
+    changes: dict[str, str | None] = {
+        **dict.fromkeys(filters.page),
+        "platform": each.platform,
+        "range": span,
+        "kind": "ai",
+        **kept,
+    }
+    return filters.href(ROWS, **changes)
+
+
+def _told(each: Anomaly) -> list[Mapping[str, str]]:
+    return [part for part in each.causes.get("told") or [] if part["value"] != OTHERS]
+
+
+def _named(each: Anomaly, packs: Mapping[str, Pack]) -> str:
+    pack = packs.get(each.platform)
+    return f"{pack.title if pack else each.platform}: {part_words(each)}"
+
+
+def _lasted(each: Anomaly, now: datetime, filters: Filters) -> str:
+    since = wording.when(each.about_at, now, filters.zone)
+    going_on = now - each.about_to < timedelta(seconds=3 * each.step_s)
+    return f"since {since}" if going_on else f"{since}, for {wording.age(each.about_to - each.about_at)}"
 
 
 def part_words(each: Anomaly) -> str:

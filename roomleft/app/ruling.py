@@ -17,6 +17,7 @@ from roomleft.rules_names import Columns
 from roomleft.rules_shelf import RulesChanged, RulesInUse, rule_sources
 from roomleft.settings import Settings
 from roomleft.slos import Slo, slos_of
+from warehouse.gate_users import naming
 from warehouse.rows import as_rows
 from warehouse.store import Store
 
@@ -31,7 +32,13 @@ def columns_of(store: Store) -> Columns:
         names = Counter(str(row["column_name"]).lower() for row in rows)
         for name in (name for name, times in names.items() if times > 1):
             raise InputError(f"it returns column '{name}' twice", "the query", "give each its own name with AS")
-        return {str(row["column_name"]): str(row["column_type"]) for row in rows}
+        found = {str(row["column_name"]): str(row["column_type"]) for row in rows}
+        if told := naming(store.parsed(asked_at(sql, SAMPLE_AT)), found):
+            hint = (
+                "count users, or add up what they cost: an alert is told to everybody, also to those who may not see single users"
+            )
+            raise InputError(f"its rows would name users, by column '{told}'", "the query", hint)
+        return found
 
     return columns
 

@@ -148,6 +148,16 @@ def test_what_has_run_out_comes_before_what_will(others: list[Row]) -> None:
     assert verdict([*others, OUT], NOW).parts[:2] == ("AI budget", "$1,100.00 used of $1,000.00")
 
 
+def test_what_runs_out_next_is_told_beside_what_is_out() -> None:
+    """The earliest of those that probably will; nothing where nothing is out, for then it is what comes first."""
+    said = verdict([DISK, OK, OUT, WILL], NOW)
+    assert (said.parts[0], said.of) == ("AI budget", OUT[0])
+    assert said.next_parts[:2] == ("AI budget", "24 Nov")
+    assert said.next_of == WILL[0]
+    calm = verdict([DISK, OK, WILL], NOW)
+    assert (calm.of, calm.next_parts, calm.next_of) == (WILL[0], (), None)
+
+
 def test_dates_are_in_the_readers_zone() -> None:
     late = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
     fresh = (replace(OK[0], exhausts_p10=late + timedelta(days=5)), BUDGET)

@@ -15,6 +15,7 @@ from analytics.verdict import verdict
 from dashboards import reads
 from dashboards.filters import Filters, bucket_edges
 from dashboards.pages import overview
+from dashboards.verdict_lines import verdict_block
 from jobs.measure import Paces, measure
 from roomleft.clock import FixedClock
 from roomleft.mapping_rules import mapping_rule
@@ -115,4 +116,4 @@ def draw(store: Store, packs: Mapping[str, Pack], now: datetime) -> list[object]
         overview.sources_fact(reads.sources(store), [], now),
     ]
     said = verdict([(row.headroom, row.limit) for row in rows], now, filters.zone)
-    return [overview.verdict_block(said), facts, overview.limits_block(rows, filters, now)]
+    return [verdict_block(said), facts, overview.limits_block(rows, filters, now)]

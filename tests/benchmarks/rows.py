@@ -57,12 +57,12 @@ def _one(tx: Transaction, sql: str, params: dict[str, object]) -> None:
     tx.execute(sql, params)
 
 
-def records(count: int, until: datetime, seed: int) -> list[dict[str, Any]]:
-    """Usage records as a platform sends them, over the six hours before `until`, with ids that no other seed makes."""
+def records(count: int, until: datetime, seed: int, span: timedelta = timedelta(hours=6)) -> list[dict[str, Any]]:
+    """Usage records as a platform sends them, over the `span` before `until`, with ids that no other seed makes."""
     rng = random.Random(seed)
     return [
         {
-            "id": f"bench-{seed}-{n}", "occurred_at": (until - timedelta(hours=6) + timedelta(hours=6) * (n / count)).isoformat(timespec="milliseconds"),
+            "id": f"bench-{seed}-{n}", "occurred_at": (until - span + span * (n / count)).isoformat(timespec="milliseconds"),
             "platform": "scribe", "component": "ai_services", "provider": "gemini", "model": rng.choice(("flash", "flash-lite")), "operation": "chat",
             "request_type": "npc_dialogue", "feature": "dialogue", "status": "ok", "user_id": f"u-{rng.randrange(2000)}", "tier": "free",
             "input_tokens": rng.randrange(10, 3000), "cache_read_tokens": rng.randrange(0, 10), "output_tokens": rng.randrange(1, 900),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
+from dashboards.api.search import make_search_api
 from dashboards.app import build_pages
 from dashboards.parts import Parts
 from tests.fixtures.asked import OWNER, AskedBy
@@ -21,11 +22,11 @@ from warehouse.state import Principal
 def serving(
     parts: Parts, *routers: APIRouter, prepare: Callable[[FastAPI], None] | None = None, who: Principal = OWNER
 ) -> Iterator[str]:
-    """The address of the running pages over `parts`, with routes of the API where a page needs them. No door stands before them: `who` asks."""
+    """The address of the running pages over `parts`, with the API's search and glossary, which every page asks, and other routes of it where a page needs them. No door stands before them: `who` asks."""
     server = FastAPI()
     if prepare is not None:
         prepare(server)
-    for router in routers:
+    for router in (make_search_api(parts), *routers):
         server.include_router(router)
     build_pages(server, parts)
     listener = socket.socket()

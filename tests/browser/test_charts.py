@@ -176,8 +176,8 @@ def test_no_name_on_a_chart_is_read_as_markup(site: str, open_window: OpenWindow
     window = open_window()
     page = visit(window, site + COST, "#cost-chart .bars path:visible")
     put(page, line_chart(lines, span, UTC_ZONE, LIGHT, unit="<i>u</i>", deploys=deploys), "tried")
-    page.mouse.move(300, 100)
-    page.mouse.move(310, 100)
+    page.mouse.move(540, 100)
+    page.mouse.move(550, 100)
     page.locator("#tried .hoverlayer text").first.wait_for()
     drawn = " ".join(page.locator("#tried text").all_text_contents())
     assert "<b>bold</b>" in drawn

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards import glossary
-from dashboards.api.search import make_search_api
 from tests.browser.serving import serving
 from tests.browser.test_pages import WAIT_MS, visit
 from tests.dashboards.sample_rows import sample_parts
@@ -40,7 +39,7 @@ WORDED = (
 def site() -> Iterator[str]:
     """The pages with the route of the search."""
     parts = sample_parts()
-    with serving(parts, make_search_api(parts)) as address:
+    with serving(parts) as address:
         yield address
     parts.store.close()
 

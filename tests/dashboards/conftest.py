@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from dashboards.app import build_pages
 from dashboards.components.still import VOID
 from dashboards.parts import Parts
+from dashboards.shared import Shared
 from tests.dashboards.sample_rows import sample_parts
 
 
@@ -24,10 +26,21 @@ class Driven:
         self.parts = parts
         self.server = FastAPI()
         self.app: Dash = build_pages(self.server, parts)
+        for layer in self.server.user_middleware:
+            if layer.cls is Shared:
+                # No answer is kept for the next question: here a second is enough for a world to change.
+                layer.kwargs["timer"] = count(step=60).__next__
         self.client = TestClient(self.server)
 
     def call(self, output: str, path: str = "/", search: str = "", theme: str = "light") -> Any:
         """The new value of `id.property`, as JSON; raises for an answer other than 200."""
+        answer = self.asked(output, path, search, theme)
+        assert answer.status_code == 200, answer.text
+        name, _, prop = output.rpartition(".")
+        return opened(answer.json()["response"][name][prop])
+
+    def asked(self, output: str, path: str = "/", search: str = "", theme: str = "light") -> Any:
+        """Dash's answer for `id.property`."""
         known = {"url.pathname": path, "url.search": search, "theme.data": theme}
         spec = self.app.callback_map[output]
 
@@ -42,9 +55,7 @@ class Driven:
             "state": filled(spec["state"]),
             "changedPropIds": ["url.search"],
         }
-        answer = self.client.post("/_dash-update-component", json=body)
-        assert answer.status_code == 200, answer.text
-        return opened(answer.json()["response"][name][prop])
+        return self.client.post("/_dash-update-component", json=body)
 
 
 @pytest.fixture(scope="module")

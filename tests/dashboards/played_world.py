@@ -50,7 +50,7 @@ def played_parts(hours: float = 1.25) -> Parts:
             writer.submit(batch)
             for slug, pack in packs.items()
             if pack.standin is not None
-            for batch in _sent(slug, pack, {**BACK, "samples": timedelta(hours=hours)})
+            for batch in sent(slug, pack, {**BACK, "samples": timedelta(hours=hours)})
         ]
         for receipt in waiting:
             assert receipt.result(timeout=60).rejected == 0
@@ -65,7 +65,7 @@ def played_parts(hours: float = 1.25) -> Parts:
     )  # fmt: skip
 
 
-def _sent(slug: str, pack: Pack, back: dict[str, timedelta]) -> list[Batch]:
+def sent(slug: str, pack: Pack, back: dict[str, timedelta]) -> list[Batch]:
     """What the platform's stand-in has to tell, as the batches a collector would make of it."""
     assert pack.standin is not None
     standin = StandIn(pack.standin, SEED, NOW, 8, FixedClock(NOW))

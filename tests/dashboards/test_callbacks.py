@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.pages import platform_deploys, platform_health, platform_home, platform_limits
 from dashboards.parts import Parts
 from dashboards.snapshot import Snapshots
 from roomleft.errors import QueryTimeout
@@ -149,6 +150,15 @@ def test_live_counts_the_last_five_minutes(pages: Driven) -> None:
     assert "199 calls over the last" in words or "200 calls over the last" in words
     assert "p95" in words
     assert "No AI call of arena" in texts(pages.call("live-body.children", "/platforms/arena/live"))
+
+
+@pytest.mark.parametrize("path", ["/", "/cost", "/platforms", "/platforms/", "/platforms/gone/limits", "/people/ada"])
+@pytest.mark.parametrize("block", [*platform_health.Id, *platform_limits.Id, *platform_deploys.Id, platform_home.Id.HEAD])
+def test_a_block_of_a_platform_that_is_being_left_says_nothing(
+    pages: Driven, caplog: pytest.LogCaptureFixture, block: str, path: str
+) -> None:
+    assert pages.asked(f"{block}.children", path).status_code == 204
+    assert caplog.records == []
 
 
 def test_live_shows_the_live_signals_above_the_calls(pages: Driven) -> None:

@@ -27,7 +27,7 @@ from tests.dashboards.sample_rows import NOW
 from tests.dashboards.test_cost_pages import cents, priced_parts, rows_of
 
 SEARCHES = [
-    "", "by=model&range=7d&platform=scribe&platform=coach", "by=platform&then=model&range=last-month&tz=Europe/Berlin",
+    "", "by=model&range=7d&platform=scribe", "by=platform&then=model&range=last-month&tz=Europe/Berlin",
     "by=user&range=7d&against=none", "by=kind&kind=ai&model=flash&model=lite", "by=model&range=2026-01-01..2026-01-02&kind=ai",
 ]  # fmt: skip
 

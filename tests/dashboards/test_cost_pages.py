@@ -194,11 +194,14 @@ def test_values_add_up_in_the_address(pages: Driven) -> None:
 def test_tabs_keep_the_range_and_mark_the_page(pages: Driven) -> None:
     tabs = pages.call("cost-tabs.children", "/cost/rows", "?range=7d&platform=scribe&model=flash")
     assert [(texts(each), each["props"]["href"]) for each in found(tabs, className="home-tab")] == [
-        ("Explorer", "/cost?range=7d&platform=scribe"),
+        ("Explorer", "/cost?range=7d&platform=scribe&model=flash"),
         ("Unit economics", "/cost/economics?range=7d&platform=scribe"),
+        ("Rows", "/cost/rows?range=7d&platform=scribe&model=flash"),
         ("Allocation", "/cost/allocation?range=7d&platform=scribe"),
     ]
-    assert found(tabs, className="home-tab")[0]["props"]["aria-current"] == "page"
+    assert [each["props"].get("aria-current") for each in found(tabs, className="home-tab")] == [None, None, "page", None]
+    economics = pages.call("cost-tabs.children", "/cost/economics", "?range=7d&platform=scribe&by=team")
+    assert [each["props"]["href"] for each in found(economics, className="home-tab")][2] == "/cost/rows?range=7d&platform=scribe"
 
 
 def test_the_range_is_this_month_unless_asked(pages: Driven) -> None:

@@ -22,6 +22,9 @@ from roomleft.clock import Clock
 from roomleft.packs import load_packs
 from roomleft.settings import ROOT
 from tests.dashboards.sample_rows import sample_parts
+from tests.fixtures.asked import OWNER
+from tests.fixtures.state import state_url
+from warehouse.state import Audit, StateDb
 
 PACKS = ROOT / "packs"
 
@@ -32,8 +35,10 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     folder = tmp_path_factory.mktemp("tray")
     plan = demo.plan(folder, ("scribe",), 1, datetime.now(UTC))
     settings: Any = SimpleNamespace(demo=True, data_dir=folder)
+    state = StateDb.open(state_url(folder), Clock())
     with demo.stand_in(plan, Clock(), (), PACKS, folder):
-        yield dataclasses.replace(sample_parts(filled=False), settings=settings, packs=load_packs(PACKS, ["scribe"]))
+        yield dataclasses.replace(sample_parts(filled=False), settings=settings, packs=load_packs(PACKS, ["scribe"]), state=state)
+    state.close()
 
 
 def client(parts: Parts) -> TestClient:
@@ -53,6 +58,9 @@ def test_a_fault_is_switched_on_and_off_in_the_stand_in(parts: Parts) -> None:
     assert http.put("/api/v1/demo/faults/scribe/replica_lag", json={"on": True}).json()["on"] is True
     assert is_on(http, "replica_lag")
     assert not is_on(http, "cache_cold")
+    deed = Audit(parts.state).recent(1)[0]
+    assert (deed.who, deed.what) == (OWNER.name, "switch fault")
+    assert deed.detail == {"platform": "scribe", "fault": "replica_lag", "on": True}
     http.put("/api/v1/demo/faults/scribe/replica_lag", json={"on": False})
     assert not is_on(http, "replica_lag")
 

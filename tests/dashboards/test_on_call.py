@@ -370,6 +370,11 @@ def test_the_phone_has_five_places() -> None:
         "Reports",
         "Sources",
         "Prices",
+        "People",
+        "Audit",
+        "Copy link to these times",
+        "Copy link that stays up to date",
+        "Light or dark",
     ]
 
 

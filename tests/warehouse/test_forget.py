@@ -261,7 +261,7 @@ def test_everybody_reads_and_writes_on_while_files_are_written_anew(kept: Kept) 
         while not stop.is_set():
             try:
                 seen.append(kept.store.select("SELECT count(*) AS n FROM ai_usage")["n"][0].as_py())
-                kept.store.ask("SELECT count(*) FROM ai_usage")
+                kept.store.ask("SELECT count(*) FROM ai_usage", see_users=True)
             except Exception as error:
                 failures.append(error)
                 return

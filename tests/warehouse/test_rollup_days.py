@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from roomleft.clock import FixedClock
-from roomleft.errors import InputError
+from roomleft.errors import InputError, UsersHidden
 from roomleft.timespan import local_days, midnight
 from tests.warehouse.facts import store_usage
 from tests.warehouse.rows import NOON, usage_event
@@ -98,7 +98,7 @@ def true_total(found: UsageSummary, platform: str | None) -> list[dict[str, Any]
 @pytest.mark.parametrize("platform", [None, "forge"])
 def test_parts_are_the_whole_by_every_dimension(store: Store, by: str, platform: str | None) -> None:
     since, until = NOON - timedelta(days=30, minutes=7), NOON - timedelta(days=20)
-    found = usage_summary(store, since, until, by=by, platform=platform)
+    found = usage_summary(store, since, until, by=by, platform=platform, see_users=True)
     step = timedelta(days=1) if by == "user" else timedelta(minutes=15)
     assert since - step < found.since <= since
     assert until <= found.until < until + step
@@ -118,7 +118,7 @@ def test_parts_are_the_whole_by_every_dimension(store: Store, by: str, platform:
 
 @pytest.mark.parametrize("by", DIMENSIONS)
 def test_no_usage_is_a_total_of_nothing(store: Store, by: str) -> None:
-    found = usage_summary(store, NOON - timedelta(days=900), NOON - timedelta(days=890), by=by)
+    found = usage_summary(store, NOON - timedelta(days=900), NOON - timedelta(days=890), by=by, see_users=True)
     assert found.rows == []
     assert all(found.total[name] == 0 for name in SUMMED)
     assert found.total["last_at"] is None
@@ -126,8 +126,8 @@ def test_no_usage_is_a_total_of_nothing(store: Store, by: str) -> None:
 
 def test_users_beyond_the_most_are_one_row_and_lose_nothing(store: Store) -> None:
     since, until = NOON - timedelta(days=30), NOON - timedelta(days=20)
-    all_of_them = usage_summary(store, since, until, by="user")
-    found = usage_summary(store, since, until, by="user", most_users=1)
+    all_of_them = usage_summary(store, since, until, by="user", see_users=True)
+    found = usage_summary(store, since, until, by="user", most_users=1, see_users=True)
     assert [row["label"] for row in found.rows] == [all_of_them.rows[0]["label"], "(others)"]
     assert found.total == all_of_them.total
     for name in SUMMED:
@@ -140,10 +140,15 @@ def test_the_total_counts_what_has_no_price(clock: FixedClock) -> None:
         store_usage(store, [priced, {**usage_event("b", NOON, user_id="bob", output_tokens=7), "cost_state": "unpriced"}])
         roll_up(store, NOON, ["UTC"])
         for by in DIMENSIONS:
-            total = usage_summary(store, NOON, NOON + timedelta(minutes=1), by=by).total
+            total = usage_summary(store, NOON, NOON + timedelta(minutes=1), by=by, see_users=True).total
             assert (total["requests"], total["unpriced_requests"], total["cost_usd"]) == (2, 1, Decimal("0.000000001")), by
 
 
 def test_what_is_not_kept_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match="not kept by 'feature'"):
         usage_summary(store, NOON, NOON, by="feature")
+
+
+def test_by_user_only_for_who_may_see_users(store: Store) -> None:
+    with pytest.raises(UsersHidden):
+        usage_summary(store, NOON - timedelta(days=30), NOON - timedelta(days=20), by="user")

@@ -9,11 +9,10 @@ FROM (
     SELECT occurred_at, requests, ingested_at, epoch(ingested_at) - epoch(occurred_at) > $late_s AS late
     FROM ai_usage
     WHERE platform = $platform
+        -- The range of both: what lies outside of it need not be read.
+        AND occurred_at >= $since::TIMESTAMPTZ - INTERVAL 7 DAY AND occurred_at < $until
         AND (
-            (occurred_at >= $since AND occurred_at < $until)
-            OR (
-                occurred_at >= $since::TIMESTAMPTZ - INTERVAL 7 DAY AND occurred_at < $since
-                AND (epoch(occurred_at)::BIGINT - epoch($since::TIMESTAMPTZ)::BIGINT + 86400 * 4000) % 86400 < $length_s
-            )
+            occurred_at >= $since
+            OR (epoch(occurred_at)::BIGINT - epoch($since::TIMESTAMPTZ)::BIGINT + 86400 * 4000) % 86400 < $length_s
         )
 )

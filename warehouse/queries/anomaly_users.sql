@@ -2,10 +2,11 @@
 WITH costs AS (
     SELECT source, event_id, id_hash, occurred_at >= $since AS is_now, sum(cost_usd) AS usd
     FROM cost_entries
-    WHERE (occurred_at >= $since AND occurred_at < $until)
-        OR (
-            occurred_at >= $since::TIMESTAMPTZ - INTERVAL 7 DAY AND occurred_at < $since
-            AND (epoch(occurred_at)::BIGINT - epoch($since::TIMESTAMPTZ)::BIGINT + 86400 * 4000) % 86400 < $length_s
+    -- The range of both: what lies outside of it need not be read.
+    WHERE occurred_at >= $since::TIMESTAMPTZ - INTERVAL 7 DAY AND occurred_at < $until
+        AND (
+            occurred_at >= $since
+            OR (epoch(occurred_at)::BIGINT - epoch($since::TIMESTAMPTZ)::BIGINT + 86400 * 4000) % 86400 < $length_s
         )
     GROUP BY ALL
 )

@@ -9,21 +9,25 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import FastAPI
 
+from analytics.anomalies.causes import OTHERS
 from analytics.anomalies.finding import Anomaly, anomaly_id
 from analytics.anomalies.storing import store_anomalies
+from analytics.ledger import NOT_GIVEN
 from dashboards.anomaly_rows import announce, recent
 from dashboards.api.anomalies import make_anomaly_api
 from dashboards.api.program import install_errors
-from dashboards.pages.unusual import part_words, shown, unusual_block
+from dashboards.filters import parse
+from dashboards.pages.unusual import part_words, rows_href, shown, unusual_block, unusual_line
 from dashboards.parts import Parts
 from roomleft.clock import FixedClock
 from roomleft.errors import InputError
 from roomleft.packs import load_pack
-from tests.dashboards.sample_rows import BERLIN, NOW, sample_parts
+from tests.dashboards.sample_rows import NOW, sample_parts
 from tests.fixtures.state import state_url
 from warehouse.state import StateDb
 
@@ -197,7 +201,7 @@ def test_the_strip_shows_one_of_each_event_as_the_api_tells_it(site: Site) -> No
     found = [each for each in recent(site.parts, NOW - 48 * HOUR, NOW) if each.metric == "cost"]
     rows = shown(found)
     assert [(each.target.partition("/")[2], each.step_s) for each in rows] == [("ai_cost", 900), ("ai_cost", 3600)]
-    block = unusual_block(found, site.parts.packs, NOW, BERLIN)
+    block = unusual_block(found, site.parts.packs, NOW, parse("/cost", "?tz=Europe/Berlin"))
     assert block is not None
     told = json.dumps(block.to_plotly_json(), default=lambda part: part.to_plotly_json())
     api = {each["anomaly_id"]: each for each in site.get("/api/v1/anomalies")}
@@ -205,7 +209,39 @@ def test_the_strip_shows_one_of_each_event_as_the_api_tells_it(site: Site) -> No
         assert each.anomaly_id in told
         assert api[each.anomaly_id]["headline"] in told
         assert api[each.anomaly_id]["words"] in told
-    assert unusual_block([], site.parts.packs, NOW, BERLIN) is None
+    assert unusual_block([], site.parts.packs, NOW, parse("/cost", "")) is None
+
+
+def test_an_event_leads_to_its_calls() -> None:
+    """Of its time in the reader's zone, its platform and its cause, whatever the page is narrowed to."""
+    one = anomaly("shop/ai_cost#tier=free", 5)
+    told = [
+        {"dimension": "model", "value": "a b&c"},
+        {"dimension": "provider", "value": "(not given)"},
+        {"dimension": "feature", "value": OTHERS},
+    ]
+    one = dataclasses.replace(one, causes={**one.causes, "told": told})
+    query = parse_qs(urlsplit(rows_href(one, parse("/cost", "?tz=Europe/Berlin&by=tier&model=z&range=90d"))).query)
+    assert query == {
+        "range": ["2026-11-20T08:00..2026-11-20T09:00"], "platform": ["shop"], "tz": ["Europe/Berlin"], "kind": ["ai"], "model": ["a b&c"],
+        "provider": [NOT_GIVEN], "tier": ["free"],
+    }  # fmt: skip
+
+
+def test_the_overview_tells_of_the_newest_that_nobody_expected() -> None:
+    filters = parse("/", "")
+    older, newer = anomaly("shop/ai_cost", 30), anomaly("shop/ai_cost", 5)
+    line = unusual_line([older, newer], {}, NOW, filters)
+    assert line is not None
+    assert line.href == "/cost?range=7d"
+    words = str(line.children[1])
+    assert words.startswith("Unusual: shop: AI cost 3.0 times what was expected, today 07:00, for 60\u202fmin · +$6")
+    assert words.endswith("and 1 more")
+    expected = dataclasses.replace(newer, known_as="launch: sale")
+    one = unusual_line([older, expected], {}, NOW, filters)
+    assert one is not None
+    assert one.href == "/cost?range=7d&platform=shop"
+    assert unusual_line([expected], {}, NOW, filters) is None
 
 
 @pytest.mark.parametrize(

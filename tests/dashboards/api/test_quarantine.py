@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,9 @@ from starlette.testclient import TestClient
 from dashboards.api.program import install_errors, make_api
 from dashboards.api.quarantine import MARK, as_ndjson, make_quarantine
 from tests.dashboards.sample_rows import NOW, sample_parts
+from tests.fixtures.asked import OWNER
+from tests.fixtures.state import state_url
+from warehouse.state import Audit, StateDb
 from warehouse.writer import Writer
 
 
@@ -24,12 +28,13 @@ def event(number: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def http() -> Iterator[TestClient]:
+def http(tmp_path: Path) -> Iterator[TestClient]:
     """A server with the API, the quarantine's routes and a writer."""
     parts = sample_parts(filled=False)
+    state = StateDb.open(state_url(tmp_path), parts.clock)
     writer = Writer(parts.store, parts.clock)
     settings: Any = SimpleNamespace(demo=True, body_limit_mb=4)
-    parts = dataclasses.replace(parts, writer=writer, settings=settings)
+    parts = dataclasses.replace(parts, writer=writer, state=state, settings=settings)
     app = FastAPI()
     install_errors(app)
     app.include_router(make_api(parts))
@@ -38,6 +43,7 @@ def http() -> Iterator[TestClient]:
     yield TestClient(app)
     writer.close()
     parts.store.close()
+    state.close()
 
 
 def push(http: TestClient, *records: object) -> dict[str, Any]:
@@ -122,8 +128,9 @@ def test_a_record_cannot_take_the_place_of_its_own_refusal(http: TestClient) -> 
     assert resubmit(http, [{**row, "input_tokens": 1}]).json()["rows_added"] == 1
 
 
-def test_a_corrected_row_wakes_the_pack_of_its_platform_as_a_pushed_one_does() -> None:
+def test_a_corrected_row_wakes_the_pack_of_its_platform_as_a_pushed_one_does(tmp_path: Path) -> None:
     parts = sample_parts(filled=False)
+    state = StateDb.open(state_url(tmp_path), parts.clock)
     everyone, woken = dict(parts.packs), set[str]()
     writer = Writer(parts.store, parts.clock)
     settings: Any = SimpleNamespace(demo=False, body_limit_mb=4)
@@ -132,7 +139,7 @@ def test_a_corrected_row_wakes_the_pack_of_its_platform_as_a_pushed_one_does() -
         woken.update(slugs)
         return tuple(everyone)
 
-    parts = dataclasses.replace(parts, writer=writer, settings=settings, packs={}, wake_packs=wake)
+    parts = dataclasses.replace(parts, writer=writer, state=state, settings=settings, packs={}, wake_packs=wake)
     app = FastAPI()
     install_errors(app)
     app.include_router(make_api(parts))
@@ -142,6 +149,9 @@ def test_a_corrected_row_wakes_the_pack_of_its_platform_as_a_pushed_one_does() -
     push(client, event("a", input_tokens=-1))
     (row,) = downloaded(client)
     said = resubmit(client, [{**row, "input_tokens": 1}]).json()
+    (deed,) = Audit(state).recent()
     writer.close()
     parts.store.close()
+    state.close()
+    assert (deed.who, deed.what, deed.detail["rows_added"]) == (OWNER.name, "resubmit", 1)
     assert (said["rows_added"], woken) == (1, {"scribe"})

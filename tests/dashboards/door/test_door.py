@@ -28,7 +28,7 @@ from dashboards.door.memory import FAILURES, VERIFIED_FOR_S, WINDOW_S
 from dashboards.door.rules import LOOPBACK_HOSTS, hosts_for, local_path
 from roomleft.clock import FixedClock
 from tests.fixtures.state import state_url
-from warehouse.state import Scope, Sessions, SignIn, StateDb, Tokens
+from warehouse.state import Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
     warnings.simplefilter("ignore")
@@ -211,6 +211,35 @@ def test_a_browser_is_sent_to_sign_in_and_told_where_to_return(house: House, pat
 @pytest.mark.parametrize("path", ["/api/v1/headroom", "/metrics", "/_dash-layout"])
 def test_programs_are_told_not_redirected(house: House, path: str) -> None:
     assert house.client().get(path, headers=HTML).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/people"), ("GET", "/audit"), ("POST", "/status/scribe/publish")])
+def test_a_browser_that_may_not_is_told_so_on_a_page_with_a_way_on(house: House, method: str, path: str) -> None:
+    browser = house.signed_in({Scope.READ})
+    refused = browser.request(method, path, headers=HTML)
+    assert (refused.status_code, refused.headers["content-type"].partition(";")[0]) == (403, "text/html")
+    assert "This needs the scope admin; ada has read" in refused.text
+    assert "You are signed in as ada" in refused.text
+    assert 'href="/"' in refused.text
+    assert "no-store" in refused.headers["cache-control"]
+    assert browser.request(method, path).json()["error"]["hint"] == "ask an administrator"
+
+
+def test_who_has_a_role_is_told_which_one_is_needed(db: StateDb, house: House) -> None:
+    user = Users(db).add("Ada", Role.ONCALL, display_name="Ada <b>")
+    browser = house.client()
+    browser.cookies.set(COOKIE, SignIn(db).start(user, "password"))
+    refused = browser.get("/people", headers=HTML)
+    assert refused.status_code == 403
+    assert "This needs the role admin; Ada has the role oncall" in refused.text
+    assert "You are signed in as Ada &lt;b&gt;, as oncall" in refused.text
+    assert 'href="/on-call"' in refused.text, "the page where that role begins"
+    assert 'href="/account"' in refused.text
+
+
+def test_programs_are_refused_without_a_page(house: House) -> None:
+    for path in ("/api/v1/people", "/_dash-nothing"):
+        assert "error" in house.client().delete(path, headers={**HTML, **house.bearer("read")}).json()
 
 
 def test_looking_at_a_link_does_not_burn_it(house: House) -> None:

@@ -11,14 +11,17 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, select, text
+from sqlalchemy import bindparam, create_engine, insert, select, text
 
 from roomleft.clock import FixedClock
 from roomleft.errors import DiskFull, InputError, SchemaTooNew, StoreCorrupt, StoreError, StoreLocked
 from warehouse.state import Audit, StateDb, Users
-from warehouse.state.models import Base, UserRow
+from warehouse.state.database import MIGRATIONS
+from warehouse.state.models import Base, UserRow, UtcDateTime
 from warehouse.state.principals import Role
 
 ROOT = Path(__file__).parents[3]
@@ -196,3 +199,51 @@ def test_only_the_owner_may_read_the_file(tmp_path: Path, clock: FixedClock) -> 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep").iterdir() if path.suffix != ".lock"}
     assert set(modes.values()) == {0o600}, modes
     db.close()
+
+
+AS_OF_5 = (
+    "INSERT INTO users (name, role, created_at) VALUES ('Ada', 'admin', :before), ('ada', 'viewer', :at), ('Ünal', 'oncall', :at)",
+    "INSERT INTO sessions (hash, principal, scopes, created_at, expires_at) VALUES ('h1', 'owner', 'admin', :before, :after)",
+    "INSERT INTO sessions (hash, principal, scopes, created_at, expires_at) VALUES ('h2', 'owner', 'read', :before, :after)",
+    "INSERT INTO sign_in_links (hash, principal, scopes, created_at, expires_at) VALUES ('l1', 'owner', 'admin', :before, :after)",
+)
+
+
+def test_people_and_sessions_of_the_revision_before_are_kept(url: str, clock: FixedClock) -> None:
+    before, at = clock.now() - timedelta(days=1), clock.now()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        moments = {"before": before, "at": at, "after": at + timedelta(days=7)}
+        for each in AS_OF_5:
+            given = {name: moment for name, moment in moments.items() if f":{name}" in each}
+            typed = text(each).bindparams(*(bindparam(name, type_=UtcDateTime()) for name in given))
+            connection.execute(typed, given)
+    engine.dispose()
+
+    db = StateDb.open(url, clock)
+    try:
+        people = Users(db).list()
+        assert {each.name: (each.role, each.source, each.has_password, each.disabled_at) for each in people} == {
+            "Ada": (Role.ADMIN, "local", False, None),
+            "ada": (Role.VIEWER, "local", False, None),
+            "Ünal": (Role.ONCALL, "local", False, None),
+        }
+        assert {each.created_at for each in people} == {before, at}
+        with db.read() as connection:
+            keys = {row[0]: row[1] for row in connection.execute(text("SELECT name, name_key FROM users"))}
+            sessions = connection.execute(text("SELECT hash, session_id, how, user_name FROM sessions ORDER BY hash")).all()
+        assert (keys["Ada"], keys["ada"], keys["Ünal"]) == ("ada", "ada'", "ünal"), "who was first keeps the plain key"
+        assert [(row[0], row[2], row[3]) for row in sessions] == [("h1", "link", None), ("h2", "link", None)]
+        assert len({row[1] for row in sessions}) == 2
+        assert all(row[1].startswith("s_") and len(row[1]) == 18 for row in sessions)
+        assert Users(db).get("ADA") == next(each for each in people if each.name == "Ada")
+        with pytest.raises(InputError):
+            Users(db).add("ÜNAL", Role.VIEWER)
+        with db.read() as connection:
+            assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata) == []
+    finally:
+        db.close()
