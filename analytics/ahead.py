@@ -34,7 +34,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 """A row older than this has no say."""
 SOON = timedelta(days=30)
 """A stock that runs out sooner than this, or than its next step takes, is tight."""
-OF_THE_FORECAST = frozenset({NoDate.NO_DATA, NoDate.NOT_YET, NoDate.FAILED, NoDate.PER_USER, NoDate.BY_QUERY})
+OF_THE_FORECAST = frozenset({NoDate.NO_DATA, NoDate.NOT_YET, NoDate.FAILED, NoDate.PER_USER, NoDate.BY_QUERY, NoDate.NO_METER})
 """Reasons that say nothing against a pace: it has grounds of its own, or none by its own words."""
 OF_VALUES = frozenset({NoDate.NOT_FINITE, NoDate.STALE, NoDate.HALF_READ})
 """Reasons that hold for hours as well as for days."""

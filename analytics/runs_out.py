@@ -80,6 +80,6 @@ def runs_out(row: Headroom, limit: Limit) -> RunsOut:
 
 def _why(row: Headroom) -> str:
     """Its basis where that counts the days; else the words of the reason."""
-    if row.basis and row.no_date not in (NoDate.BEYOND, NoDate.PER_USER, NoDate.BY_QUERY):
+    if row.basis and row.no_date not in (NoDate.BEYOND, NoDate.PER_USER, NoDate.BY_QUERY, NoDate.NO_METER):
         return row.basis.removeprefix("no pace: ")
     return NO_DATE_WORDS[NoDate(row.no_date)] if row.no_date in set(NoDate) else "nothing is forecast yet"

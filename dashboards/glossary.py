@@ -55,7 +55,7 @@ _ROOM = (
 _FORECAST = (
     Term("Forecast", "A range for what comes, worked out each night from the platform's own past.", "/capacity/forecasts", ("Next 30 days", "Fitted")),
     Term("p10, p50, p90", "Of 100 such cases, 10, 50 and 90 come out below; p50 is the middle, p10 to p90 holds 80 of 100.", "/capacity/forecasts", ("Range, 80 %", "Likely", "80 % range", "Likely, 80 % range", "*, expected in all", "Expected in all", "*expected in all*")),
-    Term("p50, p95, p99", "Half, 95 and 99 of 100 calls are faster than this.", "/platforms"),
+    Term("p50, p95, p99", "Half, 95 and 99 of 100 calls are faster than this.", "/platforms", ("p95", "p99")),
     Term("Growth", "How fast the trend rises or falls, a month.", "/capacity/forecasts"),
     Term("Error against last week's", "The forecast's error over that of repeating last week (MASE): below 1 it does better, from a backtest.", "/capacity/forecasts", ("Against last week's", "Against repeating last week")),
     Term("Backtest", "A forecast made as if it were an earlier day, then compared with what really came.", "/capacity/track-record"),
@@ -72,6 +72,7 @@ _SLO = (
     Term("Burn rate", "How fast the error budget is spent: at 1 it lasts exactly the window, at 10 a tenth of it.", "/slos", ("Burn", "1 h", "6 h", "3 d", "Burn, 1 h", "Burn, 6 h", "Burn, 3 d", "1h", "6h", "3d")),
     Term("Time to recover", "From the first sign of a critical incident until it was over; the middle of the last 30 days.", "/slos", ("Time to recover, 30 d", "Lasted")),
     Term("Target", "What the design promises: the aim, what is measured now, and whether it is met.", "/platforms", ("Aim", "Met", "Holds in")),
+    Term("Why, or what the design says", "Why a target has no reading, or what its reading is; where neither is known, what the design says of it.", "/platforms"),
     Term("Score", "One figure from 0 to 1 made of several readings, weighed as the pack says; 1 is best.", "/platforms", ("Made of",)),
 )  # fmt: skip
 _ALERT = (
@@ -83,6 +84,7 @@ _ALERT = (
     Term("Acknowledge", "Says that you have it: reminders stop, the alert stays until it is over.", "/on-call", ("Ack",)),
     Term("Held back", "Nobody is told of this alert because another that is told explains it.", "/on-call"),
     Term("Delivery", "One attempt to tell a receiver about alerts, with what it answered.", "/on-call/deliveries", ("Outcome", "Try", "Tries", "Answer, or why not", "To", "Notice", "Last words", "Next")),
+    Term("Errors", "The share of calls that failed.", "/platforms"),
     Term("Deploy", "A change of a component that its platform reported: a release, a migration, a rollback.", "/platforms", ("Deploy before it", "Version")),
 )  # fmt: skip
 _MONEY = (
@@ -91,10 +93,10 @@ _MONEY = (
     Term("Cost", "AI usage and infrastructure together, in US dollars; the parts add up to the cent.", "/cost", ("Total", "Whole", "Dollars", "Amount", "* so far", "Cost in the range", "A month", "Cost, rounded once to nano-dollars")),
     Term("Share", "This row's part of the total cost.", "/cost"),
     Term("Change", "Against the period directly before, as long as this one.", "/cost", ("Before", "Against*", "Last month")),
-    Term("A priced call", "Cost over the calls that have a price, in dollars.", "/cost", ("A request", "Each call")),
+    Term("A priced call", "Cost over the calls that have a price, in dollars.", "/cost", ("A request", "Each call", "Cost a call")),
     Term("Unpriced", "Calls of a model without a known price; they count nothing, so the total is at least what it says.", "/prices"),
     Term("Tokens", "The pieces of text that models count and charge: input and output.", "/cost", ("Input", "Output", "Quantity", "Input tokens", "Output tokens")),
-    Term("Cache read", "Input that the provider had kept from an earlier call, at a lower price; a cache write is the keeping.", "/prices", ("Cache write",)),
+    Term("Cache read", "Input that the provider had kept from an earlier call, at a lower price; a cache write is the keeping.", "/prices", ("Cache write", "Cached", "Written")),
     Term("Provisional", "A cost that may still change, because a source may send more for that time.", "/cost", ("Pricing", "Cost state", "Price state", "How it was priced")),
     Term("Restated", "A cost that was worked out again, with the earlier figure and the reason kept.", "/cost", ("Revision",)),
     Term("Back-fill", "Data fetched afterwards for a time that was missed; marked, and never mistaken for live data.", "/sources"),

@@ -41,6 +41,7 @@ class NoDate(StrEnum):
     HALF_READ = "half_read"
     PER_USER = "per_user"
     BY_QUERY = "by_query"
+    NO_METER = "no_meter"
     BEYOND = "beyond"
     FAILED = "failed"
 
@@ -58,6 +59,7 @@ NO_DATE_WORDS = {
     NoDate.HALF_READ: "its history is still being read",
     NoDate.PER_USER: "each user has this limit apart",
     NoDate.BY_QUERY: "a query works it out, so it has no history by day",
+    NoDate.NO_METER: "nothing in the pack measures it",
     NoDate.BEYOND: "further away than the data can tell",
     NoDate.FAILED: "the forecast failed",
 }

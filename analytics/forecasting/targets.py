@@ -268,11 +268,14 @@ class _Making:
             self._first.setdefault(_question(meter), meter_id)
 
     def meter(self, meter_id: str) -> Meter:
-        """A meter of the pack, or one that every pack has."""
+        """A meter of the pack, or one that every pack has. Raises KeyError for any other."""
         return self.pack.meters[meter_id] if meter_id in self.pack.meters else ALL[meter_id]
 
     def recipe(self, meter_id: str, window: Window | None, statistic: Statistic, *, level: bool) -> Recipe:
         """The recipe of a meter for a limit of that window. `level`: what it reads is wanted, not what each day adds to it."""
+        if meter_id not in self.pack.meters and meter_id not in ALL:
+            # A pack's file has every meter that it names; a pack made in a program need not.
+            return Recipe.none(NoDate.NO_METER)
         meter = self.meter(meter_id)
         match meter:
             case SqlMeter():
@@ -290,7 +293,10 @@ class _Making:
             case RatioMeter():
                 parts = [self.recipe(name, window, statistic, level=True) for name in (meter.part, meter.whole)]
                 scale = float(meter.scale) if meter.scale is not None else 1.0
-                return replace(_joined(Join.RATIO, parts, scale=scale), share=self._may_be_share(meter_id, meter, scale))
+                joined = _joined(Join.RATIO, parts, scale=scale)
+                if joined.no_date is not None:
+                    return joined
+                return replace(joined, share=self._may_be_share(meter_id, meter, scale))
             case TotalMeter():
                 return self._added(Join.TOTAL, tuple(meter.of), window, statistic, level)
             case DifferenceMeter():

@@ -11,12 +11,20 @@
   }
 
   function keep(output, mine, mark) {
+    // The clock is the sign of life: it is heard each time, even if it says the same again.
+    if (output === "clock.data") return;
     // An answer that a later question has overtaken never reaches the screen.
     if (newest[output] === mine && mark && mark !== "-") shown[output] = mark;
   }
 
+  // signed_out.js hears what became of each question, whatever Dash is told of it.
+  function tell(status) { window.dispatchEvent(new CustomEvent("answer-status", { detail: status })); }
+  // Where a proxy leads to the way in instead of refusing, that is a refusal.
+  function statusOf(response) { return response.redirected && /\/sign-in/.test(response.url) ? 401 : response.status; }
+
   // At a tick the figures on the screen stay when there are no new ones: they tell their age.
   function answer(status, body) {
+    tell(status);
     // Who is signed out is told so by signed_out.js; Dash would fail on the words of the refusal.
     var none = status === 204 || status === 401 || status >= 500;
     return new Response(none ? null : body, { status: none ? 204 : status, headers: { "content-type": "application/json" } });
@@ -43,9 +51,9 @@
       each.resolve(answer(status, body));
     }
     plain.call(window, batch[0].url, one).then(function (response) {
-      if (!response.ok || !response.body) {
+      if (!response.ok || !response.body || statusOf(response) === 401) {
         return response.text().then(function (words) {
-          Object.keys(left).forEach(function (n) { left[n].resolve(answer(response.status, words)); });
+          Object.keys(left).forEach(function (n) { left[n].resolve(answer(statusOf(response), words)); });
         });
       }
       var reader = response.body.getReader(), decoder = new TextDecoder(), text = "";
@@ -75,7 +83,9 @@
       delete shown[output];
       return plain.apply(this, arguments).then(function (response) {
         if (response.status === 200) keep(output, mine, response.headers.get("x-roomleft-answer"));
-        return response.status === 401 ? answer(401, null) : response;
+        if (statusOf(response) === 401) return answer(401, null);
+        tell(response.status);
+        return response;
       });
     }
     return new Promise(function (resolve, reject) {

@@ -18,14 +18,35 @@
     return day + ((+found[5] || 0) * 60 + (+found[6] || 0)) * 60000;
   }
 
+  var collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  function apart(a, b) {
+    if (a.by === b.by) return 0;
+    // The same words with a number after them need no collation, which is slow.
+    if (a.lead !== null && a.lead === b.lead) return a.tail - b.tail;
+    return collator.compare(a.by, b.by);
+  }
+
+  // Where each row stands when a column goes up, equals alike, null for the unknown. `values`: a row's worth each.
+  function ranks(values, numbers) {
+    var known = [], told = new Map(), rank = 0, compare = numbers ? function (a, b) { return a.by - b.by; } : apart;
+    values.forEach(function (value, row) {
+      if (!value) { told.set(row, null); return; }
+      if (numbers) { known.push({ row: row, by: value.n }); return; }
+      var words = value.t !== undefined ? value.t : String(value.n), found = /^(.*?)(\d{1,15})$/.exec(words);
+      known.push({ row: row, by: words, lead: found ? found[1] : null, tail: found ? Number(found[2]) : 0 });
+    });
+    known.sort(compare).forEach(function (each, n) { if (n && compare(known[n - 1], each) !== 0) rank += 1; told.set(each.row, rank); });
+    return told;
+  }
+
   // What a cell is sorted by: {n} a number, {t} words, null for what nobody knows.
   function worth(cell) {
     if (!cell) return null;
     var said = cell.dataset.sort;
     if (said !== undefined) return said === "" ? null : isNaN(said) ? { t: said } : { n: Number(said) };
-    var mark = cell.querySelector(".age[data-at]"), words = plain(cell.textContent);
+    var inner = cell.firstElementChild, mark = inner && cell.querySelector(".age[data-at]"), words = plain(cell.textContent);
     if (mark && plain(mark.textContent) === words) return { n: -Number(mark.dataset.at) };
-    mark = cell.querySelector(".glyph");
+    mark = inner && cell.querySelector(".glyph");
     if (mark && !words) { words = Object.keys(RANK).find(function (name) { return mark.classList.contains(name); }); return words ? { n: RANK[words] } : null; }
     if (NOTHING.test(words)) return null;
     var at = instant(words.replace(/^(?:after|by|until|since) /, ""));
@@ -58,5 +79,5 @@
     return "\ufeff" + lines.join("\r\n") + "\r\n";
   }
 
-  window.cells = { plain: plain, worth: worth, csv: csv };
+  window.cells = { plain: plain, worth: worth, ranks: ranks, csv: csv };
 })();

@@ -120,9 +120,12 @@
     plot.on("plotly_click", function (told) { clicked(plot, told); });
     plot.closest(".chart-frame").classList.toggle("clickable", Boolean(metaOf(plot).click));
   }
-  document.addEventListener("pointerover", function (event) {
-    hear(event.target.closest && event.target.closest(".chart-frame .js-plotly-plot"));
-  }, { passive: true });
+  // At the press as well: a chart drawn anew under a pointer that rests has forgotten who listened, and tells of no pointer that comes.
+  ["pointerover", "pointerdown"].forEach(function (name) {
+    document.addEventListener(name, function (event) {
+      hear(event.target.closest && event.target.closest(".chart-frame .js-plotly-plot"));
+    }, { passive: true, capture: true });
+  });
 
   // Of bars with a line over them the bars: the line's points stand in the middle of a bucket.
   function behind(told) {

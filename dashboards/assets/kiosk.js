@@ -1,4 +1,4 @@
-// Wall screens: ?kiosk=1 shows one page without controls, ?kiosk=60&pages=/,/on-call goes round. And, on every page: a session that is over.
+// Wall screens: ?kiosk=1 shows one page without controls, ?kiosk=60&pages=/,/on-call goes round.
 (function () {
   "use strict";
   var STALE_S = 15, DIALOG_S = 60, FRESH_START_S = 6 * 3600, LOST_S = 60;
@@ -20,25 +20,6 @@
     return el;
   }
   function span(s) { return s < 99.5 ? Math.round(s) + "\u202fs" : s < 5970 ? Math.round(s / 60) + "\u202fmin" : s < 172800 ? Math.round(s / 3600) + "\u202fh" : Math.round(s / 86400) + "\u202fd"; }
-
-  // A callback that is refused means that nobody is signed in any more: the numbers would stand still without a word.
-  var plainFetch = window.fetch;
-  window.fetch = function (input) {
-    var dash = String(input && input.url || input).indexOf("_dash-update-component") >= 0;
-    var answer = plainFetch.apply(this, arguments);
-    if (dash) answer.then(function (told) { if (told.status === 401 || told.status === 403 || told.redirected && /\/sign-in/.test(told.url)) over(told.status !== 403); else if (told.ok) signedIn(); }, function () {});
-    return answer;
-  };
-  function over(out) {
-    if (document.getElementById("signed-out") || !out) return;
-    var note = words("div", "signed-out"), link = words("a", "button", "Sign in");
-    note.id = "signed-out";
-    note.setAttribute("role", "alert");
-    link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
-    note.append(words("strong", "", "You are signed out."), " The figures below no longer change. ", link);
-    document.body.append(note);
-  }
-  function signedIn() { var note = document.getElementById("signed-out"); if (note) note.remove(); }
 
   function listen() {
     var own = window.dash_clientside && window.dash_clientside.roomleft;
@@ -105,7 +86,7 @@
     if (lost && !stale || now - began > FRESH_START_S * 1000 && !stale) {
       lost = false;
       began = now;
-      plainFetch("/healthz", { cache: "no-store" }).then(function (answer) { if (answer.ok) location.reload(); }, function () {});
+      fetch("/healthz", { cache: "no-store" }).then(function (answer) { if (answer.ok) location.reload(); }, function () {});
       return;
     }
     // Nothing that opened by chance stays for the night; and the picture wanders by some pixels, so that nothing burns in.

@@ -1,8 +1,8 @@
-// A live page whose connection was closed asks whether its session is over, and says so instead of standing still.
+// A session that is over is said on every page: the figures would stand still without a word. answers.js tells of each question that was
+// refused; a live page, which asks nothing, asks when its connection was closed.
 (function () {
   "use strict";
   var Plain = window.SharedWorker, asking = false;
-  if (!Plain) return;
 
   function say() {
     if (document.getElementById("signed-out")) return;
@@ -16,6 +16,11 @@
     note.append(strong, " The figures below no longer change. ", link);
     document.body.append(note);
   }
+  window.addEventListener("answer-status", function (event) {
+    var note = document.getElementById("signed-out");
+    if (event.detail === 401) say();
+    else if (event.detail >= 200 && event.detail < 300 && note) note.remove();
+  });
   function ask() {
     if (asking) return;
     asking = true;
@@ -24,6 +29,8 @@
     }, function () {}).finally(function () { asking = false; });
   }
 
+  document.addEventListener("visibilitychange", function () { if (document.visibilityState === "visible") ask(); });
+  if (!Plain) return;
   window.SharedWorker = function (address, options) {
     var worker = new Plain(address, options);
     worker.port.addEventListener("message", function (event) {
@@ -32,5 +39,4 @@
     return worker;
   };
   window.SharedWorker.prototype = Plain.prototype;
-  document.addEventListener("visibilitychange", function () { if (document.visibilityState === "visible") ask(); });
 })();

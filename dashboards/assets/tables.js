@@ -1,10 +1,9 @@
 // One behaviour for every table: sort by a heading, filter, choose columns, CSV, pages of rows; remembered, and kept when data comes.
 (function () {
   "use strict";
-  var STORE = "roomleft-tables", MOST_KEPT = 80, PAGE = 100, LONG = 12, MANY = 2000, WAIT_MS = 120, STICKY_FROM = 25;
+  var STORE = "roomleft-tables", MOST_KEPT = 80, PAGE = 100, LONG = 12, MANY = 2000, WAIT_MS = 120, STICKY_FROM = 25, WIDE_PX = 560;
   var TABLES = "#page table.plain-table:not(.arithmetic)", HEADS = "#page [class*='-row'].head";
   var plain = window.cells.plain, worth = window.cells.worth, make = window.tableMenu.make;
-  var collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   var kept = {}, models = new WeakMap(), serial = 0, numbered = 0, focus = null;
   try { kept = JSON.parse(localStorage.getItem(STORE) || "{}") || {}; } catch (e) { kept = {}; }
 
@@ -41,7 +40,16 @@
     });
   }
 
+  // A long still table keeps its rows here and only the page that is shown in the document: ten thousand rows in it take the browser
+  // seconds to order. What the renderer made stays where it was put.
+  function hold(own) {
+    if (own.held || own.grid || own.body.children.length <= PAGE || !own.el.closest("[data-html]")) return;
+    var all = groups(own);
+    if (all.length > PAGE) own.held = all;
+  }
+
   function groups(own) {
+    if (own.held) return own.held;
     var all = [];
     Array.prototype.forEach.call(own.body.children, function (row) {
       if (row === own.head || row.classList.contains("table-none")) return;
@@ -69,12 +77,11 @@
     var rows = all.slice().sort(function (a, b) { return a[0].place - b[0].place; });
     var n = own.state.s ? own.names.indexOf(own.state.s[0]) : -1;
     if (n < 0) return rows;
-    var told = column(own, n, rows), down = own.state.s[1] === "down" ? -1 : 1;
+    var told = column(own, n, rows), ranked = told.ranks || (told.ranks = window.cells.ranks(told.values, told.numbers)), down = own.state.s[1] === "down" ? -1 : 1;
     return rows.sort(function (a, b) {
-      var one = told.values.get(a[0]), two = told.values.get(b[0]);
-      if (!one || !two) return (one ? 0 : 1) - (two ? 0 : 1) || a[0].place - b[0].place;
-      var apart = told.numbers ? one.n - two.n : collator.compare(one.t !== undefined ? one.t : String(one.n), two.t !== undefined ? two.t : String(two.n));
-      return apart * down || a[0].place - b[0].place;
+      var one = ranked.get(a[0]), two = ranked.get(b[0]);
+      if (one === null || two === null) return (one === null ? 1 : 0) - (two === null ? 1 : 0) || a[0].place - b[0].place;
+      return (one - two) * down || a[0].place - b[0].place;
     });
   }
 
@@ -97,7 +104,9 @@
 
   // Puts the rows in their order; only those that came or an order that changed ask for it.
   function order(own) {
+    hold(own);
     var all = groups(own), rows = sorted(own, all), moved = false;
+    if (own.held) return rows;
     var now = [].concat.apply([], all), then = [].concat.apply([], rows);
     for (var i = 0; i < then.length; i++) if (then[i] !== now[i]) { moved = true; break; }
     var at = document.activeElement, hadFocus = at && own.body.contains(at) && at !== own.head && !own.head.contains(at) ? at : null;
@@ -118,7 +127,8 @@
     var pages = Math.max(1, Math.ceil(fits.length / PAGE));
     if (own.page >= pages) own.page = pages - 1;
     var from = own.page * PAGE, to = from + PAGE, shown = new Set(fits.length > PAGE ? fits.slice(from, to) : fits);
-    (fresh || !own.shown ? rows : Array.from(own.shown).concat(Array.from(shown))).forEach(function (group) { var hide = !shown.has(group); group.forEach(function (row) { if (row.hidden !== hide) row.hidden = hide; }); });
+    if (own.held) lay(own, shown);
+    else (fresh || !own.shown ? rows : Array.from(own.shown).concat(Array.from(shown))).forEach(function (group) { var hide = !shown.has(group); group.forEach(function (row) { if (row.hidden !== hide) row.hidden = hide; }); });
     own.shown = shown;
     own.count = rows.length;
     own.fits = fits.length;
@@ -127,6 +137,27 @@
     if (own.el.tagName === "TABLE" && own.el.parentElement.classList) own.el.parentElement.classList.toggle("tall", shown.size > STICKY_FROM && own.el.parentElement.classList.contains("table-scroll"));
     else if (!own.grid) own.el.parentElement.classList.remove("tall");
     tools(own);
+  }
+
+  // The shown rows of a long table, and no others, in the document.
+  function lay(own, shown) {
+    var now = own.body.children, then = [].concat.apply([], Array.from(shown)), none = own.body.querySelector(":scope > .table-none");
+    if (none) then.push(none);
+    if (now.length === then.length && then.every(function (row, n) { return row === now[n]; })) return;
+    var at = document.activeElement, held = at && own.body.contains(at) ? at : null;
+    own.body.replaceChildren.apply(own.body, then);
+    if (held && own.body.contains(held)) held.focus({ preventScroll: true });
+  }
+
+  // A wide table gives what is left over to the column that has most: one that would be wider than a name may be keeps to its measure.
+  function narrow(all) {
+    var wide = [];
+    all.forEach(function (own) {
+      var row = own.body.rows && own.body.rows[0];
+      if (!row || row.cells.length !== own.heads.length) return;
+      own.heads.forEach(function (each, n) { if (!each.dataset.wide && each.offsetWidth > WIDE_PX && getComputedStyle(row.cells[n]).whiteSpace === "nowrap") wide.push(each); });
+    });
+    wide.forEach(function (each) { each.dataset.wide = "1"; });
   }
 
   function columns(own) {
@@ -306,7 +337,7 @@
     if (!own || page < 0 || page >= own.pages) return;
     event.preventDefault();
     turn(own, page);
-    var rows = groups(own).filter(function (group) { return !group[0].hidden; }), row = rows[event.detail > 0 ? 0 : rows.length - 1][0];
+    var rows = Array.from(own.shown), row = rows[event.detail > 0 ? 0 : rows.length - 1][0];
     row.tabIndex = -1;
     row.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
@@ -318,17 +349,20 @@
   function scan() {
     var all = Array.prototype.slice.call(document.querySelectorAll(TABLES));
     document.querySelectorAll(HEADS).forEach(function (head) { all.push(head.parentElement); });
+    var unseen = [];
     all.forEach(function (el) {
       var own = model(el);
       if (!own) return;
       // The renderer may have changed the headings of a table that it kept.
       var head = own.grid ? el.querySelector(":scope > .head") : el.tHead && el.tHead.rows[0];
       if (head !== own.head || head.children.length !== own.heads.length || own.heads.some(function (each, n) { return (plain(each.textContent) || "#" + n) !== own.names[n]; })) { models.delete(el); own = model(el); if (!own) return; }
-      own.order = null;
-      own.values = {};
+      // What a long table holds changes only where something in it did.
+      if (!own.held || own.touched) { own.order = null; own.values = {}; own.touched = false; }
+      if (!own.measured && !own.grid) { own.measured = true; unseen.push(own); }
       apply(own);
       if (focus && focus.key === own.key && document.activeElement === document.body && own.heads[focus.n]) own.heads[focus.n].focus({ preventScroll: true });
     });
+    narrow(unseen);
     document.querySelectorAll(".table-tools, .table-pager").forEach(function (bar) { if (!bar.owner.el.isConnected) bar.remove(); });
   }
 
@@ -344,7 +378,7 @@
       change.addedNodes.forEach(function (node) { if (node.nodeType === 1 && (node.matches("table, [class*='-row'].head") || node.querySelector("table, [class*='-row'].head"))) dirty = true; });
       if (change.removedNodes.length) dirty = true;
     });
-    touched.forEach(function (own) { own.texts = null; });
+    touched.forEach(function (own) { own.texts = null; own.measured = false; own.touched = true; });
     if (dirty) quietly(scan);
   });
   var watched = { childList: true, subtree: true, characterData: true };

@@ -177,16 +177,21 @@
     path = location.pathname;
     var page = document.getElementById("page");
     if (!page) return;
-    var watch = new MutationObserver(function () {
-      var heading = page.querySelector("h1");
-      if (!heading) return;
-      watch.disconnect();
-      var held = document.activeElement;
-      if (held && held !== document.body && page.contains(held)) return;
+    // The page left behind stands until the new one is there, and still counts its ages: its heading is not the one.
+    var left = page.querySelector("h1"), words = left && left.textContent, from = document.activeElement, given = null;
+    function give(anyway) {
+      var heading = page.querySelector("h1"), held = document.activeElement;
+      if (!heading || heading === held || (!anyway && heading === left && heading.textContent === words)) return;
+      // Whoever has gone on by himself stays where he is. A heading drawn anew lets go of the focus: it gets it again.
+      if (held && held !== document.body && (given || held !== from || page.contains(held))) { watch.disconnect(); return; }
       heading.tabIndex = -1;
       heading.focus({ preventScroll: true });
-    });
+      given = heading;
+    }
+    var watch = new MutationObserver(function () { give(false); });
     watch.observe(page, { childList: true, subtree: true, characterData: true });
+    // Two pages of one name may share the heading.
+    setTimeout(function () { if (!given) give(true); }, 1500);
     setTimeout(function () { watch.disconnect(); }, 10000);
   }
   window.addEventListener("_dashprivate_pushstate", moved);

@@ -329,6 +329,12 @@ def register(app: Dash, pages: Pages) -> None:
                 if filters.platform in (None, each.alert.platform)
             ]
             lines = html.Div([firing_line(alerts, filters), await odd(filters, now)], className="verdict-lines")
-            return [verdict_block(said, (), down, lines, hrefs), html.Div(facts, className="facts")]
+            long = " long" if said.next_parts else ""
+            return [
+                html.Div(
+                    [verdict_block(said, (), down, None, hrefs), lines, html.Div(facts, className="facts")],
+                    className=f"told{long}",
+                )
+            ]
 
         return await pages.guard(make)

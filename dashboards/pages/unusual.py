@@ -111,7 +111,7 @@ def unusual_line(found: Sequence[Anomaly], packs: Mapping[str, Pack], now: datet
     words += f" · and {more} more" if more else ""
     by = next((part["dimension"] for part in _told(first)), None)
     asked = {"platform": None if more else first.platform, "range": "7d", "by": by}
-    return link([glyph("tight", labelled=False), words], filters.href(COST, **asked), "firing-line unusual-line")
+    return link([glyph("tight", labelled=False), words], filters.href(COST, **asked), "firing-line unusual-line", title=words)
 
 
 def rows_href(each: Anomaly, filters: Filters) -> str:

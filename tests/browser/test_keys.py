@@ -93,7 +93,7 @@ def test_help_holds_the_focus_and_gives_it_back(site: str, open_window: OpenWind
 
 def test_rows_by_keyboard_stand_over_a_refresh_and_open(site: str, open_window: OpenWindow) -> None:
     page = visit(open_window(), site, ".limit-row.ok")
-    for key in "jjjk":
+    for key in "jjjjk":
         page.keyboard.press(key)
     assert "Worlds, us-west-2" in focused(page)
     page.evaluate(

@@ -113,7 +113,10 @@ def test_why_did_cost_jump_yesterday(begin: Begin, role: Role) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_acknowledge_and_silence_the_page(begin: Begin, world: Working, width: int) -> None:
     task, window = begin(f"Acknowledge and silence the page, {width} px", Role.ONCALL, width)
-    page = task.page
+    page, state = task.page, world.app.parts.state
+    # The list keeps what the other width took and gave back.
+    before = Acknowledgements(state).of(world.episode)
+    assert not any(each.holds_at(NOW) for each in before)
     row, form = page.locator(f"[data-episode='{world.episode}']"), page.locator("dialog.oncall-form")
     expect(row).to_be_visible(timeout=WAIT_MS)
     task.click(row.get_by_role("button", name="Ack"), "*Ack*")
@@ -123,8 +126,9 @@ def test_acknowledge_and_silence_the_page(begin: Begin, world: Working, width: i
     task.click(form.get_by_role("button", name="Silence"), "*Silence*")
     expect(row).to_contain_text("silenced", timeout=WAIT_MS)
     task.done()
-    state = world.app.parts.state
-    [taken] = [each for each in Acknowledgements(state).of(world.episode) if each.who == "oncall"]
+    [taken] = Acknowledgements(state).of(world.episode)[len(before) :]
+    assert taken.who == "oncall"
+    assert taken.holds_at(NOW)
     [silence] = [each for each in Silences(state).all(NOW) if each.state_at(NOW) == "active"]
     [fires] = [each for each in world.app.parts.alerts() if each.episode == world.episode]
     assert silence.holds(fires.labels, NOW)
@@ -133,7 +137,6 @@ def test_acknowledge_and_silence_the_page(begin: Begin, world: Working, width: i
     # The other width finds it as it was.
     Acknowledgements(state).give_back(world.episode, who="oncall", now=NOW)
     Silences(state).end(silence.id, who="oncall", now=NOW)
-    assert taken.who == "oncall"
 
 
 def test_what_does_tier_active_earn(begin: Begin) -> None:

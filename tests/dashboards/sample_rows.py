@@ -18,7 +18,7 @@ from dashboards.parts import Parts
 from dashboards.readiness import Readiness
 from roomleft.clock import FixedClock
 from roomleft.limits import Direction, Kind, Limit, NextStep
-from roomleft.packs_parts import Component, Signal, Threshold
+from roomleft.packs_parts import Component, Reports, Signal, Threshold
 from roomleft.timespan import Period, Window
 from tests.dashboards.sample_calls import call_rows, usage_rows, user_rows
 from warehouse import tables
@@ -196,7 +196,7 @@ def sample_packs() -> dict[str, Any]:
             slug=slug, source_name=slug, title=title, summary=summary, zone="Europe/Berlin" if slug == "scribe" else "UTC", interval=timedelta(minutes=1),
             components=COMPONENTS if slug == "scribe" else COMPONENTS[:1], signals=SIGNALS if slug == "scribe" else [],
             thresholds=THRESHOLDS, meters={}, limits=[], targets=[], figures=[], states={}, request_paths={}, scores={}, scaling={},
-            cost_tiers=[], costs=None, cost_items=tuple, sources=(), alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
+            cost_tiers=[], costs=None, cost_items=tuple, reports=Reports(), sources=(), alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
         )
         for slug, (title, summary) in TITLES.items()
     }  # fmt: skip

@@ -50,6 +50,20 @@ def test_a_limit_is_made_of(tmp_path: Path, limit: str, words: str, shape: Shape
     assert recipe.shape is shape
 
 
+def test_a_limit_whose_meter_the_pack_lacks_has_no_date_and_the_others_have_theirs(tmp_path: Path) -> None:
+    whole = world_pack(tmp_path)
+    less = whole.model_copy(
+        update={"meters": {name: meter for name, meter in whole.meters.items() if name not in ("spend", "served", "users")}}
+    )
+    plan, of_each = plan_of(less), {limit.limit_id: limit for limit in less.limit_list()}
+    shown = {subject.name: subject.recipe.no_date for subject in plan.subjects if subject.name in of_each}
+    assert shown["shop.month"] is NoDate.NO_METER
+    assert shown["shop.failed"] is NoDate.NO_METER, "what its amount is for each of"
+    assert shown["shop.each"] is NoDate.NO_METER, "a part of its ratio"
+    assert shown["shop.grown"] is NoDate.NO_METER, "what it has grown from"
+    assert shown["shop.disk"] is None
+
+
 def test_an_amount_for_each_of_something_has_a_recipe_of_its_own(tmp_path: Path) -> None:
     subject = plan_of(world_pack(tmp_path)).subject("shop.failed")
     assert subject is not None
