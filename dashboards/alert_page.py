@@ -23,6 +23,7 @@ from dashboards.alert_page_chart import Asked, Point
 from dashboards.alert_page_html import alert_html
 from dashboards.alert_rows import Delivery
 from dashboards.alert_words import AlertLine, began_at
+from dashboards.door.asking import csrf_asked, who_asks
 from dashboards.parts import Parts
 from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
 from roomleft.errors import RoomleftError
@@ -70,7 +71,7 @@ def make_alert_pages(parts: Parts) -> APIRouter:
         if alert is None:
             body = f'<h1>There is no alert {escape(named[:200])}</h1><p>It may be long over. <a href="/on-call">On call</a> shows what fires now.</p>'
             return html_answer(keeping(plain_page("No such alert", body, nav=NAV), request.url.query), 404)
-        found = await asyncio.to_thread(_gathered, parts, alert, _zone(request, parts, alert), _csrf(request))
+        found = await asyncio.to_thread(_gathered, parts, alert, _zone(request, parts, alert), csrf_asked(request))
         if found.line.rule is not None:
             rule = found.line.rule
             drawn = await asyncio.to_thread(asked.points, rule, alert.fingerprint, found.span)
@@ -95,7 +96,7 @@ def make_alert_pages(parts: Parts) -> APIRouter:
         if alert is None:
             return await page(request, None, episode)
         try:
-            await asyncio.to_thread(deed, parts, alert, form.get("note", "").strip()[:500], _who(request))
+            await asyncio.to_thread(deed, parts, alert, form.get("note", "").strip()[:500], who_asks(request))
         except RoomleftError as error:
             words = f"{error.what[:1].upper()}{error.what[1:]}." + (
                 f" {error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
@@ -180,11 +181,3 @@ def _zone(request: Request, parts: Parts, alert: Alert) -> ZoneInfo:
         return ZoneInfo(asked)
     pack = parts.packs.get(alert.platform)
     return ZoneInfo(pack.zone) if pack else ZoneInfo("UTC")
-
-
-def _csrf(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "csrf", None) or "")
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

@@ -12,15 +12,16 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from analytics.reports.user_cost_read import cost_report
-from collectors.records.fields import nearest, shown
+from collectors.records.fields import shown
 from dashboards import report_cost
 from dashboards.api.answers import dumps
+from dashboards.api.economics import packs_asked
 from dashboards.door.asking import may_see_users
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from dashboards.report_cost_html import cost_html
 from dashboards.report_cost_xlsx import cost_xlsx
-from roomleft.errors import InputError, Refused
+from roomleft.errors import Refused
 from roomleft.packs import Pack
 
 PATH = "/export/reports"
@@ -44,7 +45,7 @@ def add_routes(server: FastAPI, parts: Parts) -> None:
         if kind not in FILES or ending not in FILES[kind]:
             known = ", ".join(f"{kind}.{ending}" for kind, endings in FILES.items() for ending in endings)
             raise Refused(f"there is no report {shown(name)}", PATH, f"there are {known}", status=404)
-        packs = _asked(parts, parse(PATH, request.url.query).platform)
+        packs = packs_asked(parts, parse(PATH, request.url.query).platform)
         now = parts.clock.now()
         content = await asyncio.to_thread(_json, parts, kind, packs, now)
         body = await asyncio.to_thread(MADE[kind, ending], content, now)
@@ -52,19 +53,6 @@ def add_routes(server: FastAPI, parts: Parts) -> None:
         saved = f"{kind}-{whose}-{now:%Y-%m-%d}.{ending}"
         headers = {"content-disposition": f'attachment; filename="{saved}"', "cache-control": "no-store"}
         return Response(body, media_type=MIME[ending], headers=headers)
-
-
-def _asked(parts: Parts, platform: str | None) -> list[Pack]:
-    packs = dict(parts.packs)  # a reload meanwhile changes those in force
-    if platform is None:
-        return list(packs.values())
-    if platform not in packs:
-        raise InputError(
-            f"unknown platform {shown(platform)}{nearest(platform, packs)}",
-            "the parameter platform",
-            "platforms are the packs in use",
-        )
-    return [packs[platform]]
 
 
 def _json(parts: Parts, kind: str, packs: Sequence[Pack], now: datetime) -> Content:

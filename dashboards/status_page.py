@@ -21,6 +21,7 @@ from analytics.health import ComponentHealth, PlatformHealth, platform_health
 from dashboards import reads
 from dashboards.alert_lines import alert_lines
 from dashboards.alert_words import AlertLine
+from dashboards.door.asking import csrf_asked, who_asks
 from dashboards.parts import Parts
 from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
 from dashboards.snapshot import Snapshots
@@ -104,7 +105,7 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
         shown = await asyncio.to_thread(status_of, parts, platform, parts.clock.now())
         published = await asyncio.to_thread(links.of, platform)
         address = f"{(parts.settings.public_url or str(request.base_url)).rstrip('/')}/s/{made}" if made else ""
-        text = status_html(shown, links=published, csrf=_csrf(request), made=address, trouble=trouble)
+        text = status_html(shown, links=published, csrf=csrf_asked(request), made=address, trouble=trouble)
         return html_answer(keeping(text, request.url.query), status)
 
     @router.get("/status/{platform}", include_in_schema=False)
@@ -116,14 +117,14 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
         form = await _form(request)
         if platform not in parts.packs:
             return await answer_for(request, platform)
-        made = await asyncio.to_thread(links.add, platform, who=_who(request), note=form.get("note", ""))
+        made = await asyncio.to_thread(links.add, platform, who=who_asks(request), note=form.get("note", ""))
         return await answer_for(request, platform, made)
 
     @router.post("/status/{platform}/revoke", include_in_schema=False)
     async def revoke(platform: str, request: Request) -> Response:
         form = await _form(request)
         try:
-            await asyncio.to_thread(links.revoke, form.get("prefix", ""), who=_who(request))
+            await asyncio.to_thread(links.revoke, form.get("prefix", ""), who=who_asks(request))
         except RoomleftError as error:
             return await answer_for(request, platform, trouble=f"{error.what[:1].upper()}{error.what[1:]}.", status=422)
         return RedirectResponse(f"/status/{platform}", 303, {"cache-control": "no-store"})
@@ -180,11 +181,3 @@ def days_of(pack: Pack, rows: Sequence[Mapping[str, Any]], first: date, zone: Zo
 async def _form(request: Request) -> dict[str, str]:
     body = (await request.body())[:8192].decode("utf-8", "replace")
     return {name: values[0] for name, values in parse_qs(body).items()}
-
-
-def _csrf(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "csrf", None) or "")
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

@@ -16,7 +16,7 @@ from alerts.silences import Draft, Silences
 from dashboards.alert_words import matchers_of
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
-from dashboards.api.silences import who_asks
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.timespan import parse_span

@@ -16,6 +16,7 @@ from analytics.allocation import Rule, rules_of, with_candidate
 from analytics.ledger import Books
 from dashboards.api.answers import answer
 from dashboards.cost_books import books_of
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.mapping_rules import KIND, mapping_rule
@@ -88,7 +89,7 @@ def _decide(router: APIRouter, parts: Parts) -> None:
 
     @router.post("/api/v1/allocation/rules", summary="Make a mapping rule (admin)", tags=["self"])
     async def make(body: RuleBody, request: Request) -> Response:
-        who = _who(request)
+        who = who_asks(request)
 
         def work() -> dict[str, Any]:
             rule, seen = _looked_at(parts, body)
@@ -117,7 +118,7 @@ def _decide(router: APIRouter, parts: Parts) -> None:
 
     @router.post("/api/v1/allocation/rules/{rule_id}/withdraw", summary="Take a mapping rule back (admin)", tags=["self"])
     async def withdraw(rule_id: int, request: Request) -> Response:
-        who = _who(request)
+        who = who_asks(request)
 
         def work() -> str:
             terms = Terms(parts.state)
@@ -163,7 +164,3 @@ def _looked_at(parts: Parts, body: RuleBody) -> tuple[Rule, Preview]:
     start = min(end - LOOKED_BACK, max(since, end - timedelta(days=400)))
     books: Books = books_of(parts)
     return rule, preview(books, with_candidate(Terms(parts.state), rule), rule, start, end, now)
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

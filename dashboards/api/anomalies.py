@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from dashboards.anomaly_rows import FORMS, SHOWN_FOR, announce, document, event_document, known_platform, mark_expected, recent
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.timespan import parse_instant
@@ -53,7 +54,7 @@ def make_anomaly_api(parts: Parts) -> APIRouter:
     )
     async def expected(anomaly_id: str, request: Request) -> Response:
         body = await read_object(request, EXAMPLE)
-        found, event = await asyncio.to_thread(mark_expected, parts, anomaly_id, body, _who(request))
+        found, event = await asyncio.to_thread(mark_expected, parts, anomaly_id, body, who_asks(request))
         parts.responded()
         return answer({"anomaly": document(found), "event": event_document(event, parts.clock.now())})
 
@@ -68,12 +69,12 @@ def make_anomaly_api(parts: Parts) -> APIRouter:
     @router.post(EVENTS, summary="Announce something that moves figures (respond)", description=DESCRIBED, tags=["decide"])
     async def announced(request: Request) -> Response:
         body, now = await read_object(request, EXAMPLE), parts.clock.now()
-        event = await asyncio.to_thread(announce, parts.state, dict(parts.packs), body, _who(request), now)
+        event = await asyncio.to_thread(announce, parts.state, dict(parts.packs), body, who_asks(request), now)
         return answer(event_document(event, now))
 
     @router.delete(EVENTS + "/{number}", summary="End an announced event, or call it off (respond)", tags=["decide"])
     async def ended(number: int, request: Request) -> Response:
-        now, who = parts.clock.now(), _who(request)
+        now, who = parts.clock.now(), who_asks(request)
         event = await asyncio.to_thread(lambda: ExpectedEvents(parts.state).end(number, who=who, now=now))
         return answer(event_document(event, now))
 
@@ -87,7 +88,3 @@ def _instant(text: str | None, name: str) -> datetime | None:
         return parse_instant(text)
     except OverflowError as error:
         raise InputError(f"{text[:60]!r} is not an instant", f"the parameter {name}", "years 1 to 9999") from error
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

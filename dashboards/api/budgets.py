@@ -15,6 +15,7 @@ from dashboards.budget_csv import budgets_csv
 from dashboards.budget_deeds import amount_meaning, edit_limit, end_budget, new_budget, put_contract, put_credit, take_back
 from dashboards.budget_rows import budget_answer, budgets, credit_answer, term_answer, written_packs
 from dashboards.budget_yaml import budgets_yaml
+from dashboards.door.asking import who_asks
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from roomleft import contracts, credits
@@ -81,7 +82,7 @@ def make_budget_api(parts: Parts) -> APIRouter:
 def _deeds(router: APIRouter, parts: Parts) -> None:
     async def done(request: Request, deed: Callable[[dict[str, Any], str], dict[str, Any]]) -> Response:
         body = await read_object(request, EXAMPLE)
-        return answer(await asyncio.to_thread(deed, body, _who(request)))
+        return answer(await asyncio.to_thread(deed, body, who_asks(request)))
 
     @router.post(ROUTE, summary="A budget that no pack has (admin)", description=DESCRIBED_NEW, tags=["decide"])
     async def added(request: Request) -> Response:
@@ -126,11 +127,7 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
 
     @router.delete("/api/v1/decisions/{decision}", summary="Take a decision back (admin)", tags=["decide"])
     async def taken_back(decision: int, request: Request) -> Response:
-        return answer(term_answer(await asyncio.to_thread(take_back, parts, decision, _who(request))))
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))
+        return answer(term_answer(await asyncio.to_thread(take_back, parts, decision, who_asks(request))))
 
 
 def _known(parts: Parts, platform: str | None) -> None:

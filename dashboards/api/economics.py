@@ -31,13 +31,13 @@ def make_economics_api(parts: Parts) -> APIRouter:
     @router.get("/api/v1/economics", summary="Unit economics of one platform, or of each", tags=["read"])
     async def economics(platform: str | None = None, period: str = BY_DEFAULT, by: str = "week") -> Response:
         now = parts.clock.now()
-        found = [await asyncio.to_thread(read_economics, parts, pack, now, period, by) for pack in _asked(parts, platform)]
+        found = [await asyncio.to_thread(read_economics, parts, pack, now, period, by) for pack in packs_asked(parts, platform)]
         return answer([answer_of(each) for each in found])
 
     @router.get("/api/v1/reports/cost", summary="The cost report of a platform, or of one of its users", tags=["read"])
     async def cost(platform: str | None = None, user: str | None = None, period: str | None = None) -> Response:
         span = _span(period)
-        packs = _asked(parts, platform)
+        packs = packs_asked(parts, platform)
         if user is not None:
             if not may_see_users():  # before it is looked up: whether somebody is known is told to nobody else
                 raise UsersHidden("the cost report of a user")
@@ -58,7 +58,8 @@ def read_economics(parts: Parts, pack: Pack, now: datetime, period: str, by: str
     return told(parts.store, pack, now, period, by, served=books_of(parts).served)
 
 
-def _asked(parts: Parts, platform: str | None) -> list[Pack]:
+def packs_asked(parts: Parts, platform: str | None) -> list[Pack]:
+    """The platform a question names, or all in force. Raises InputError for one that is unknown."""
     packs = dict(parts.packs)  # a reload meanwhile changes those in force
     if platform is None:
         return list(packs.values())

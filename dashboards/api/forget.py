@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.api.answers import answer
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from warehouse.forget import forget
 
@@ -32,7 +33,7 @@ def make_forget_api(parts: Parts) -> APIRouter:
 
     @router.post("/api/v1/users/forget", summary="Forget a person (admin)", description=DESCRIBED, tags=["self"])
     async def forget_user(body: ForgetBody, request: Request) -> Response:
-        who = str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))
+        who = who_asks(request)
         done = await asyncio.to_thread(lambda: forget(parts.store, parts.state, body.user, who, parts.settings.data_dir))
         return answer(asdict(done))
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
-from dashboards.api.silences import who_asks
+from dashboards.door.asking import who_asks
 from dashboards.mailer import Mailer
 from dashboards.parts import Parts
 from dashboards.plain_pages import html_answer, plain_page

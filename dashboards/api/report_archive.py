@@ -12,7 +12,7 @@ from collectors.records.fields import shown
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
 from dashboards.api.recipients import checked_platforms
-from dashboards.api.silences import who_asks
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from dashboards.reports.shown import document, mailing_document
 from roomleft.errors import InputError, Refused

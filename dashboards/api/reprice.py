@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analytics.reprice import Asked, Repriced, refuse_settled, reprice
 from analytics.reprice_rates import rates_known
 from dashboards.api.answers import answer
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.timespan import parse_instant
@@ -65,7 +66,7 @@ def make_reprice_api(parts: Parts) -> APIRouter:
 
     @router.post("/api/v1/reprice", summary="Price the past again (admin)", description=DESCRIBED, tags=["self"])
     async def price_again(body: RepriceBody, request: Request) -> Response:
-        asked, who, now = _asked(parts, body), _who(request), parts.clock.now()
+        asked, who, now = _asked(parts, body), who_asks(request), parts.clock.now()
         if asked.until - asked.since > timedelta(days=MOST_DAYS):
             raise InputError(f"at most {MOST_DAYS} days at once", "reprice", "ask month by month")
 
@@ -86,13 +87,13 @@ def make_reprice_api(parts: Parts) -> APIRouter:
     async def close(body: CloseBody, request: Request) -> Response:
         if body.platform:
             _known(parts, body.platform)
-        since, until, who = parse_instant(body.since), parse_instant(body.until), _who(request)
+        since, until, who = parse_instant(body.since), parse_instant(body.until), who_asks(request)
         made = await asyncio.to_thread(lambda: periods.close(since, until, who=who, platform=body.platform, note=body.note))
         return answer({"id": made}, 201)
 
     @router.post("/api/v1/closed-periods/{period_id}/reopen", summary="Open closed books again (admin)", tags=["self"])
     async def reopen(period_id: int, request: Request) -> Response:
-        who = _who(request)
+        who = who_asks(request)
         await asyncio.to_thread(lambda: periods.reopen(period_id, who=who))
         return answer({"reopened": period_id})
 
@@ -132,7 +133,3 @@ def _asked(parts: Parts, body: SpanBody) -> Asked:
 def _known(parts: Parts, platform: str) -> None:
     if platform not in parts.packs:
         raise InputError(f"unknown platform {platform[:60]!r}", "platform", f"one of {', '.join(parts.packs)}")
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

@@ -15,6 +15,7 @@ from alerts.silences import ENDS_SOON, Silence, Silences, holding, windows_of
 from dashboards import wording
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from warehouse.state import StateDb
@@ -124,8 +125,3 @@ def notice_words(silence: Silence, hides: int, idle: bool, now: datetime) -> str
     if idle:
         said.append("nothing matched it for a week")
     return "; ".join(said)
-
-
-def who_asks(request: Request) -> str:
-    """Who asks, for the audit."""
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from dashboards.api.answers import answer
 from dashboards.api.reload_audit import note_reload
-from dashboards.api.silences import who_asks
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts, Reloaded
 
 

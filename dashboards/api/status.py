@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.api.answers import answer
+from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from dashboards.status_links import PREFIX, StatusLinks
 from roomleft.errors import InputError
@@ -37,13 +38,13 @@ def make_status_api(parts: Parts) -> APIRouter:
     @router.post(ROUTE, summary="Publish a platform's status page by a new link (admin)", tags=["decide"])
     async def made(body: LinkBody, request: Request) -> Response:
         _known(parts, body.platform)
-        secret = await asyncio.to_thread(lambda: links.add(body.platform, who=_who(request), note=body.note))
+        secret = await asyncio.to_thread(lambda: links.add(body.platform, who=who_asks(request), note=body.note))
         base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
         return answer({"platform": body.platform, "url": f"{base}/s/{secret}", "prefix": secret[:PREFIX]})
 
     @router.post(ROUTE + "/{prefix}/revoke", summary="Revoke a published link (admin)", tags=["decide"])
     async def revoked(prefix: str, request: Request) -> Response:
-        platform = await asyncio.to_thread(lambda: links.revoke(prefix, who=_who(request)))
+        platform = await asyncio.to_thread(lambda: links.revoke(prefix, who=who_asks(request)))
         return answer({"platform": platform, "prefix": prefix})
 
     return router
@@ -52,7 +53,3 @@ def make_status_api(parts: Parts) -> APIRouter:
 def _known(parts: Parts, platform: str | None) -> None:
     if platform is not None and platform not in parts.packs:
         raise InputError(f"unknown platform {platform[:60]!r}", "platform", "platforms are the packs in use")
-
-
-def _who(request: Request) -> str:
-    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from starlette.requests import Request
+
 from warehouse.state import Principal, Scope
 
 NOBODY = Principal("nobody", frozenset())
@@ -31,3 +33,13 @@ def asked_by(principal: Principal) -> Iterator[None]:
         yield
     finally:
         _ASKING.reset(token)
+
+
+def who_asks(request: Request) -> str:
+    """The name of who asks, for the audit."""
+    return str(getattr(request.scope.get("state", {}).get("principal"), "name", "somebody"))
+
+
+def csrf_asked(request: Request) -> str:
+    """The word that a form of a page without scripts must carry; empty for a token."""
+    return str(getattr(request.scope.get("state", {}).get("principal"), "csrf", None) or "")
