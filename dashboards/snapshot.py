@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+AT_ONCE = 4
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pages")
+"""Threads of their own: a push must not wait until fifty tabs have been read for."""
 
 
 class Snapshots:
@@ -30,7 +34,9 @@ class Snapshots:
         answer, mine = self._claim(key)
         if mine:
             # Shielded: a tab that goes away must not leave the others waiting for an answer nobody is making.
-            await asyncio.shield(asyncio.to_thread(self._answer, key, answer, work))
+            seen = contextvars.copy_context()
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(loop.run_in_executor(_threads, seen.run, self._answer, key, answer, work))
         return await asyncio.wrap_future(answer)
 
     def _claim(self, key: Hashable) -> tuple[Future[Any], bool]:

@@ -97,7 +97,7 @@ SCHEMAS = {
 
 class Writer:
     """Queues batches and stores them in groups, one commit a group: as soon as `group_rows` rows wait, or `group_ms` milliseconds
-    after the first came. While senders are faster than commits a group takes what has queued up, to `BACKLOG_GROUPS` times its rows.
+    after the first came; at once when nothing was stored for that long, since there is nobody to wait for then. While senders are faster than commits a group takes what has queued up, to `BACKLOG_GROUPS` times its rows.
 
     A batch is acknowledged (its future resolves) only after its commit. A batch that cannot be stored fails alone. With a full disk
     batches fail with DiskFull and the writer goes on. `rates_for` is asked, once a process, for the prices of each provider and model that
@@ -124,6 +124,10 @@ class Writer:
         self._max_queued_rows = max_queued_rows
         self._group_rows = group_rows
         self._group_s = (group_ms if group_ms is not None else 2_000 if store.is_lake else 200) / 1000
+        self._waits_when_idle = store.is_lake
+        """On DuckLake each commit is a file: there even a lone batch waits for company."""
+        self._stored_at = float("-inf")
+        """When the last group was stored, by the monotonic clock."""
         self._queue: deque[_Waiting] = deque()
         self._queued_rows = 0
         self._rows_per_s = 0.0
@@ -229,7 +233,8 @@ class Writer:
             began = time.monotonic()
             self._store_group(group)
             rows = sum(waiting.batch.rows for waiting in group)
-            took = max(time.monotonic() - began, 1e-6)
+            self._stored_at = time.monotonic()
+            took = max(self._stored_at - began, 1e-6)
             with self._changed:
                 self._queued_rows -= rows
                 self._rows_per_s = 0.7 * self._rows_per_s + 0.3 * rows / took if self._rows_per_s else rows / took
@@ -242,7 +247,8 @@ class Writer:
             self._changed.wait_for(lambda: self._queue or self._closing)
             if not self._queue:
                 return []
-            deadline = self._queue[0].since + self._group_s
+            first = self._queue[0].since
+            deadline = (first if self._waits_when_idle else min(first, self._stored_at)) + self._group_s
             self._changed.wait_for(
                 lambda: self._closing or self._queued_rows >= self._group_rows, timeout=max(0.0, deadline - time.monotonic())
             )

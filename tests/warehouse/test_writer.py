@@ -158,6 +158,16 @@ def send_until_refused(writer: Writer) -> None:
         writer.write(Batch("atelier", usage=make_usage([{"event_id": f"{start}-{i}", "team": f"{i}" * 50} for i in range(200)])))
 
 
+def test_a_lone_batch_is_stored_at_once_and_the_next_waits_for_company(store: Store, clock: FixedClock) -> None:
+    writer = Writer(store, clock, group_ms=600_000)
+    writer.start()
+    assert writer.write(one("first")).added == 1
+    waiting = writer.submit(one("second"))
+    assert not waiting.done()
+    writer.close()
+    assert waiting.result(30).added == 1
+
+
 @pytest.mark.chaos
 def test_a_full_disk_fails_batches_and_the_writer_goes_on(small_disk: Path, clock: FixedClock) -> None:
     filler = small_disk / "filler"
