@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics.anomalies.finding import without_users
 from analytics.conditions_board import ABSENT, HOLDS, NOT, Board, Labels, Told
 from analytics.conditions_tape import EPOCH, Ints, instant_of, span_us, us
 from analytics.conditions_view import REMEMBERED, Scene
@@ -108,7 +109,8 @@ def _counts(leaf: AnomalyIs, found: Row) -> bool:
 def _told(target: str, found: Row, *, holds: bool) -> Told:
     row = found.row
     value, expected = exact(round(row["value"], 9)), exact(round(row["expected"], 9))
-    cause = str(found.causes.get("words", ""))
+    # What was stored once may name a user, and nobody knows who reads a notice.
+    cause = str(without_users(found.causes).get("words", ""))
     facts = {
         "target": target,
         "subject": target,

@@ -74,13 +74,24 @@ def deploy_effects(store: Store, platform: str, deployed_at: Sequence[datetime],
 
 
 def side_of(row: Mapping[str, Any]) -> Side:
-    """A row of `page_deploy_sides` with its ranges: the error rate's after Clopper and Pearson, the mean cost's as mean ± z s ÷ √n."""
+    """A row of `page_deploy_sides` with its ranges: the error rate's after Clopper and Pearson, the mean cost's as that of a ratio.
+
+    Rows that stand for several requests have one status each: the requests count as as many as would tell as much, (Σn)² ÷ Σn² (Korn and Graubard,
+    Survey Methodology 24, 1998). Their cost of a request is Σcost ÷ Σn, of variance k s² ÷ (Σn)² over k rows, where s² is the sample variance of cost less
+    n times the mean (Cochran, Sampling Techniques, 6.4); with one request a row that is s² ÷ k.
+    """
     requests, failed = int(row["requests"]), int(row["failed_requests"])
-    errors = Measured(failed / requests, *interval(failed, requests)) if requests else None
+    errors = None
+    if requests:
+        told = requests * requests / row["requests_squared"]
+        errors = Measured(failed / requests, *interval(failed / requests * told, told))
     slow = Measured(row["p99_ms"], row["p99_low_ms"], row["p99_high_ms"]) if row["p99_ms"] is not None else None
     cost = None
     if row["priced_requests"]:
         mean = float(Decimal(row["cost_usd"]) / row["priced_requests"])
-        half = Z * row["cost_sd_usd"] / math.sqrt(row["priced_calls"]) if row["cost_sd_usd"] is not None else None
-        cost = Measured(mean, None, None) if half is None else Measured(mean, max(0.0, mean - half), mean + half)
+        cost = Measured(mean, None, None)
+        if row["cost_var"] is not None:
+            spread = row["cost_var"] - 2 * mean * row["cost_requests_covar"] + mean * mean * row["requests_var"]
+            half = Z * math.sqrt(row["priced_calls"] * max(0.0, spread)) / row["priced_requests"]
+            cost = Measured(mean, max(0.0, mean - half), mean + half)
     return Side(requests, errors, slow, cost)

@@ -24,6 +24,7 @@ SETTLES_AFTER = timedelta(hours=48)
 TREND_DAYS = {"week": 91, "month": 400}
 PERSONA_DAYS = 30
 SEED = 20_260
+UNASKED = Personas((), "personas were not asked for", 0, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,20 @@ class Told:
 
 
 def told(
-    store: Store, pack: Pack, now: datetime, name: str, by: str = "week", seed: int = SEED, served: Sequence[Served] = ()
+    store: Store,
+    pack: Pack,
+    now: datetime,
+    name: str,
+    by: str = "week",
+    seed: int = SEED,
+    served: Sequence[Served] = (),
+    *,
+    kinds: bool = True,
 ) -> Told:
     """Everything about one platform in the period called `name`, and its last weeks or months. Raises InputError, StoreError.
 
-    `served`: items of the infrastructure whose cost is priced into usage, which must not be counted a second time.
+    `served`: items of the infrastructure whose cost is priced into usage, which must not be counted a second time. Without `kinds` no
+    personas are looked for, which are the dear part.
     """
     zone = ZoneInfo(pack.zone)
     span = span_of(name, now, zone)
@@ -84,7 +94,7 @@ def told(
         growth=growth(made[0], made[1]),
         marks=_marks(store, pack, covers[0], now),
         trend=trend,
-        personas=_personas(store, pack, covers[0], seed),
+        personas=_personas(store, pack, covers[0], seed) if kinds else UNASKED,
         read_to=fresh.observed_at,
         infrastructure_known=pack.costs is not None,
     )

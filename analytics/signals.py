@@ -115,7 +115,7 @@ def draw(signal: Signal, rows: Sequence[Mapping[str, Any]], step_s: int) -> Draw
     grouped: dict[str, list[Points]] = defaultdict(list)
     for labels, points, _ in series:
         grouped[_line_name(signal, labels)].append(points)
-    lines = {name: _gaps(_across(signal.across, many), step_s) for name, many in sorted(grouped.items())}
+    lines = {name: with_gaps(_across(signal.across, many), step_s) for name, many in sorted(grouped.items())}
     every = _across(signal.across, [points for many in grouped.values() for points in many])
     beside = None
     if signal.of and signal.show == "value":
@@ -194,11 +194,11 @@ def _shares(
             (at, (part.get(at) or 0.0) / value if value else None) for at, value in sorted(whole.items()) if value is not None
         ]
 
-    lines = {name: _gaps(share(pairs), step_s) for name, pairs in sorted(grouped.items())}
+    lines = {name: with_gaps(share(pairs), step_s) for name, pairs in sorted(grouped.items())}
     return Drawn(lines, _last(share([pair for pairs in grouped.values() for pair in pairs])), newest_at)
 
 
-def _gaps(points: Points, step_s: int) -> Points:
+def with_gaps(points: Points, step_s: int) -> Points:
     """The points with a None wherever readings were missing, so that a gap stays a gap."""
     if not points:
         return []

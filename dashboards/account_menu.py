@@ -26,12 +26,12 @@ def account_menu() -> Any:
     if not me.scopes:
         return None
     name = me.display_name or me.name
-    role = me.role.value if me.role is not None else "by a link" if me.csrf else "a token"
+    role = me.role.value if me.role is not None else "by a link" if me.session is not None else "a token"
     items: list[Any] = [
         html.Div([html.Bdi(name, className="strong"), html.Div(role, className="dim")], className="account-who"),
         link("Account", ACCOUNT, "menu-item"),
     ]
-    if me.csrf:
+    if me.session is not None:  # whoever a proxy vouches for is let out by the proxy
         items.append(html.Button("Sign out", className="menu-item", **{"data-act": "sign-out"}))
     label = f"{name}, {role}: your account"
     summary = html.Summary(

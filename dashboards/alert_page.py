@@ -24,8 +24,9 @@ from dashboards.alert_page_html import alert_html
 from dashboards.alert_rows import Delivery
 from dashboards.alert_words import AlertLine, began_at
 from dashboards.door.asking import csrf_asked, who_asks
+from dashboards.pages.on_call_deliveries import deliveries_told
 from dashboards.parts import Parts
-from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
+from dashboards.plain_pages import NAV, html_answer, keeping, kept_query, plain_page
 from roomleft.errors import RoomleftError
 from roomleft.findings import AlertState
 from roomleft.timespan import known_zones
@@ -102,8 +103,8 @@ def make_alert_pages(parts: Parts) -> APIRouter:
                 f" {error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
             )
             return await page(request, alert, episode, words, 422)
-        zone = request.query_params.get("tz", "")
-        tail = f"&tz={quote(zone, safe='')}" if zone in known_zones() else ""
+        kept = kept_query(request.url.query)
+        tail = f"&{kept}" if kept else ""
         return RedirectResponse(f"/alerts/{quote(episode, safe='')}?said={said}{tail}", 303, {"cache-control": "no-store"})
 
     @router.post("/alerts/{episode}/acknowledge", include_in_schema=False)
@@ -139,7 +140,7 @@ def _gathered(parts: Parts, alert: Alert, zone: ZoneInfo, csrf: str) -> AlertPag
     return AlertPage(
         line,
         Book(parts.state).events(episode=alert.episode) if alert.episode else [],
-        alert_rows.deliveries(parts.state, episode=alert.episode)[:MOST_TOLD] if alert.episode else [],
+        deliveries_told(alert_rows.deliveries(parts.state, episode=alert.episode)[:MOST_TOLD]) if alert.episode else [],
         held_by,
         holds,
         beside,

@@ -150,13 +150,12 @@ def _acts(page: AlertPage) -> str:
     if lacking := needs(Scope.RESPOND):
         return f'<div class="acts" id="act"><span class="dim">{lacking}: to acknowledge or silence</span>{runbook}</div>'
     base = f"/alerts/{quote(alert.episode, safe='')}"
-    tail = f"?tz={quote(page.zone.key, safe='')}"
     taken = line.taken is not None
     words = "Take over" if taken else "Acknowledge"
-    first = f'<button class="first" formaction="{base}/acknowledge{tail}">{words}</button>' if line.fires else ""
-    silence = f'<button formaction="{base}/silence{tail}">Silence 1 h</button>'
+    first = f'<button class="first" formaction="{base}/acknowledge">{words}</button>' if line.fires else ""
+    silence = f'<button formaction="{base}/silence">Silence 1 h</button>'
     return (
-        f'<form id="act" method="post" action="{base}/acknowledge{tail}"><input type="hidden" name="_csrf_token" value="{escape(page.csrf, quote=True)}">'
+        f'<form id="act" method="post" action="{base}/acknowledge"><input type="hidden" name="_csrf_token" value="{escape(page.csrf, quote=True)}">'
         f'<input type="text" name="note" maxlength="500" placeholder="A word on it, if you like" aria-label="A word on it" autocomplete="off">'
         f'<div class="acts">{first}{silence}{runbook}</div></form>'
     )
@@ -216,7 +215,7 @@ def _timeline(page: AlertPage) -> str:
 
 def _told(page: AlertPage) -> str:
     if not page.told:
-        return '<h2>Who was told</h2><p class="dim">Nobody yet.</p>'
+        return '<h2>Who was told</h2><p class="dim">Nobody yet. <a href="/on-call/deliveries">Deliveries</a> says what was withheld, and why.</p>'
     rows = "".join(_told_row(each, page) for each in page.told)
     return f'<h2>Who was told</h2><ul class="plain card">{rows}</ul>'
 
@@ -233,7 +232,7 @@ def _told_row(each: Delivery, page: AlertPage) -> str:
 
 def _rule(rule: Rule | None) -> str:
     if rule is None:
-        return '<h2>The rule</h2><p class="dim">It is not in force any more.</p>'
+        return '<h2>The rule</h2><p class="dim">It is not in force any more; its alert ends by itself. Rules stand beside the packs and in the folder of rules.</p>'
     return f'<details class="rule"><summary><h2 style="display:inline">The rule</h2></summary><pre>{escape(rule_text(rule))}</pre><p class="small dim">{escape(rule.where)}</p></details>'
 
 

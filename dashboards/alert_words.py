@@ -179,8 +179,10 @@ def reading(alert: Alert, value: Decimal | float | None) -> str:
     """A reading of an alert with its unit; how fast a budget burns as so many times (`18.6 ×`)."""
     if value is not None and is_burn(alert.unit, alert.facts):
         return times_text(Decimal(str(value)))
-    left = " left" if value is not None and alert.unit == "fraction" else ""
-    return value_words(value, alert.unit) + left
+    if value is not None and alert.unit == "fraction":
+        # Less than nothing is not left: so much is over.
+        return f"{value_words(-value, alert.unit)} over" if value < 0 else f"{value_words(value, alert.unit)} left"
+    return value_words(value, alert.unit)
 
 
 def compared(alert: Alert) -> tuple[str, str]:
@@ -188,7 +190,7 @@ def compared(alert: Alert) -> tuple[str, str]:
     line = reading(alert, alert.line)
     burns = alert.value is not None and is_burn(alert.unit, alert.facts)
     value = burn_text(alert.value) if burns and alert.value is not None else reading(alert, alert.value)
-    return value, f"limit {line}" if line else ""
+    return value, f"{'alerts at' if alert.unit == 'fraction' else 'limit'} {line}" if line else ""
 
 
 def runs_out(alert: Alert, now: datetime, zone: ZoneInfo) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from dashboards.door.asking import may_see_users
 from dashboards.parts import Parts
 from roomleft.errors import InputError, RoomleftError
 from roomleft.packs import Pack
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant, parse_span
 from warehouse.state import StateDb
 from warehouse.state.expected_events import LONGEST, ExpectedEvent, ExpectedEvents
@@ -98,12 +99,6 @@ def announceable(pack: Pack) -> set[str]:
     return wholes(pack) | {name.partition("#")[0] for name in plan_of(pack).targets}
 
 
-def known_platform(platform: str | None, packs: Collection[str], where: str = "the parameter platform") -> None:
-    """Raises InputError for one that is not among `packs`; None stands for all of them."""
-    if platform is not None and platform not in packs:
-        raise InputError(f"unknown platform {platform[:60]!r}", where, f"platforms: {', '.join(sorted(packs)) or 'none'}")
-
-
 def announce(state: StateDb, packs: Mapping[str, Pack] | None, body: Mapping[str, Any], who: str, now: datetime) -> ExpectedEvent:
     """Announce what a body says: kind, platform, target, from (now), until or for, note. `packs`: those in use; None: not known here.
     Raises InputError."""
@@ -118,10 +113,8 @@ def announce(state: StateDb, packs: Mapping[str, Pack] | None, body: Mapping[str
         platform, slash, _ = target.partition("/")
         if not slash:
             raise InputError(f"{target[:80]!r} names no platform", "target", "write PLATFORM/SERIES, for example shop/ai_cost")
-    if platform and packs is not None and platform not in packs:
-        raise InputError(
-            f"unknown platform {platform[:60]!r}{nearest(platform, packs)}", "platform", "platforms are the packs in use"
-        )
+    if platform and packs is not None:
+        known_platform(platform, packs, "platform")
     since = _instant(body, "from") or now
     until = _instant(body, "until")
     if until is not None and body.get("for"):

@@ -45,6 +45,7 @@ from dashboards.parts import Parts
 from dashboards.shared import Shared
 from dashboards.shell import Id, bottom_links, brand_link, controls, gear_links, nav_links, shell, top_names
 from dashboards.snapshot import Snapshots
+from dashboards.suites import Suites
 from dashboards.transfer import Transfer
 
 ASSETS = Path(__file__).parent / "assets"
@@ -90,6 +91,7 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         compress=False,
         serve_locally=True,
     )
+    server.add_middleware(Suites, registered=app.registered_paths)
     server.add_middleware(Transfer)
     server.add_middleware(Shared, outputs=app.callback_map)
 
@@ -97,7 +99,7 @@ def build_pages(server: FastAPI, parts: Parts) -> Dash:
         known: dict[str, Any] = {Id.ACCOUNT: account_menu()}
         if path is not None:
             filters = parse(path, search)
-            known |= dict(zip(AROUND, around(filters, parts), strict=True)) | {Id.PAGE: page_of(parse(path, ""), parts)}
+            known |= dict(zip(AROUND, around(filters, parts), strict=True)) | {Id.PAGE: page_of(filters, parts)}
         whole = html.Div([shell(demo=parts.settings.demo, at=None if path is None else (path, search)), *sheets()])
         if parts.settings.demo:
             whole.children.append(fault_tray.tray())
@@ -202,7 +204,7 @@ def page_of(filters: Filters, parts: Parts) -> Sequence[Any]:
     if path == slos.PATH:
         return slos.layout()
     if path == glossary.PATH:
-        return glossary.layout()
+        return glossary.layout(filters)
     if path == sources.PATH:
         return sources.layout()
     if path == people.PATH:
@@ -234,9 +236,9 @@ def _frame(app: Dash, pages: Pages) -> None:
     parts = pages.parts
 
     # The first time, the layout holds both already.
-    @app.callback(Output(Id.PAGE, "children"), Input(Id.URL, "pathname"), prevent_initial_call=True)
-    async def route(path: str | None) -> Any:
-        return page_of(parse(path, ""), parts)
+    @app.callback(Output(Id.PAGE, "children"), Input(Id.URL, "pathname"), State(Id.URL, "search"), prevent_initial_call=True)
+    async def route(path: str | None, search: str | None) -> Any:
+        return page_of(parse(path, search), parts)
 
     @app.callback(
         *(Output(name, "children") for name in AROUND),

@@ -81,7 +81,7 @@ class Pages:
 def failed_block(error: Exception) -> Any:
     """The error block for a fault, logged under the id it shows."""
     if isinstance(error, UsersHidden):
-        return states.empty(f"{NEEDS_FINANCE}: what single users cost. An administrator gives roles.")
+        return states.empty(f"{NEEDS_FINANCE}: what single users cost.", then="An administrator gives roles, at People.")
     _remark(FAILED)
     error_id = secrets.token_hex(4)
     if isinstance(error, RoomleftError):

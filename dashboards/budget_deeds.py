@@ -22,6 +22,7 @@ from roomleft.errors import InputError
 from roomleft.limit_terms import LimitEdit, check_decision, decision_of, own_limit
 from roomleft.packs import Pack
 from roomleft.packs_yaml import nearest
+from roomleft.platform_names import unknown_platform
 from roomleft.timespan import midnight, parse_instant
 from warehouse.state.terms import Term, Terms
 
@@ -201,7 +202,7 @@ def _limit_of(parts: Parts, limit_id: str) -> tuple[str, str, Pack]:
 def _pack(parts: Parts, platform: str) -> Pack:
     written = written_packs(parts)
     if platform not in written:
-        raise InputError(f"unknown platform {platform[:60]!r}", "platform", nearest(platform, written, "platforms"))
+        raise unknown_platform(platform, written, "platform")
     return written[platform]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from analytics.credits import Drawn, credit_rows
 from dashboards import reads
 from dashboards.door.asking import may_see_users
+from dashboards.filters import Filters
 from dashboards.headroom_rows import plain_row
 from dashboards.limit_rows import ONE_USER, LimitRow
 from dashboards.parts import Parts
@@ -86,6 +87,12 @@ def budgets(parts: Parts, now: datetime, platform: str | None = None) -> Budgets
         [term for term in left if term.valid_from > now and platform in (None, term.platform)],
         [term for term in terms.standing(contracts.KIND) if platform in (None, term.platform) or term.platform == ""],
     )
+
+
+def shown(rows: Sequence[BudgetRow], filters: Filters) -> list[BudgetRow]:
+    """The rows that pass the page's chips."""
+    state, kind = filters.get("state"), filters.get("kind")
+    return [each for each in rows if state in ("", each.row.state) and kind in ("", each.row.limit.kind)]
 
 
 def decided_so_far(parts: Parts) -> tuple[int, int]:

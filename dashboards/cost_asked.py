@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from analytics.infrastructure import InfrastructureRow
 from analytics.ledger import DIMENSIONS, Books, Costs, Question
@@ -12,7 +13,8 @@ from analytics.ledger_rows import UsageRows
 from analytics.ledger_sql import USER_COLUMNS
 from dashboards import wording
 from dashboards.cost_tables import WORDS
-from dashboards.filters import BETWEEN, Filters, bucket_edges, span_of
+from dashboards.figures.earlier import UNLIKE
+from dashboards.filters import BETWEEN, Filters, bucket_edges, bucket_step, span_of
 from roomleft.errors import InputError
 from roomleft.packs_yaml import nearest
 from roomleft.timespan import midnight
@@ -152,9 +154,17 @@ def answered(books: Books, filters: Filters, now: datetime) -> Answered:
     if span is None:
         return Answered(told, None, words)
     # Only to be drawn beside is the earlier period asked by bucket.
-    edges = tuple(bucket_edges(*span, filters.zone)) if filters.compare else ()
+    edges = edges_beside((question.since, question.until), span, filters.zone) if filters.compare else ()
     earlier = Question(span[0], span[1], question.by, question.where, edges, filters.zone)
     return Answered(told, books.costs(earlier, now), words)
+
+
+def edges_beside(shown: tuple[datetime, datetime], span: tuple[datetime, datetime], zone: ZoneInfo) -> tuple[datetime, ...]:
+    """The buckets of `span`, as long as those of the span shown, to be drawn beside them; none where it has not about as many: what stands side by side
+    would be sums of unlike stretches."""
+    own = bucket_edges(*shown, zone)
+    beside = bucket_edges(*span, zone, bucket_step(shown[1] - shown[0]))
+    return tuple(beside) if abs(len(own) - len(beside)) <= max(1, int(len(own) * UNLIKE)) else ()
 
 
 def kept(filters: Filters) -> Mapping[str, str | None]:

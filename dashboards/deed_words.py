@@ -26,7 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Running it": ("reload", "start over", "resubmit", "switch fault"),
 }  # fmt: skip
 """Kinds of deeds by what they touch; one that stands nowhere is told by its own word."""
-HOW = {"password": "with a password", "link": "by a sign-in link", "oidc": "through a provider", "proxy": "as a proxy said"}
+HOW = {"password": "with a password", "link": "by a sign-in link", "oidc": "through a provider"}
 
 
 def deed_words(entry: AuditEntry) -> str:
@@ -96,7 +96,9 @@ _WORDS: Mapping[str, Callable[[Detail], str]] = {
     "sign-in failed": _failed,
     "issued a sign-in link": lambda d: f"made a one-time sign-in link for {d.get('name')}{_rest(d, 'name')}",
     "ended a session": lambda d: f"ended a session of {d.get('name')}{_where(d)}",
-    "ended all sessions": lambda d: f"ended {d.get('sessions')} sessions of {d.get('name')}",
+    "ended all sessions": lambda d: (
+        f"ended {d.get('sessions')} sessions of {d.get('name')}" + (f" and {d['links']} unused links" if d.get("links") else "")
+    ),
     "added a user": lambda d: f"added {d.get('name')} with the role {d.get('role')}{_rest(d, 'name', 'role')}",
     "changed a user": lambda d: f"changed the account of {d.get('name')}{_rest(d, 'name')}",
     "changed a role": lambda d: f"gave {d.get('name')} the role {d.get('role')}, before {d.get('before')}",

@@ -177,7 +177,16 @@ def register(app: Dash, pages: Pages) -> None:
             row = next((each for each in rows if each.key == key), None)
             if row is None:
                 closed = link("Close", filters.href(limit=None), "button")
-                return html.Aside([states.empty(f"No pack has a limit {key}.", [closed])], className="drawer")
+                return html.Aside(
+                    [
+                        states.empty(
+                            f"No pack has a limit {key[:100]}.",
+                            [closed],
+                            then="Its pack may have been changed; / searches all limits.",
+                        )
+                    ],
+                    className="drawer",
+                )
             history = await pages.read(("history", key), lambda: reads.limit_history(parts.store, key, now, HISTORY))
             meter = meter_words.said(parts.packs[row.limit.platform], row.limit.meter_id)
             span, platform = (now - HISTORY, now), row.limit.platform

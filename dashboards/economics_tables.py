@@ -15,7 +15,7 @@ from analytics.economics_read import Told
 from dashboards import wording
 from dashboards.components.marks import badge, link
 from dashboards.filters import Filters
-from roomleft.money import CENT, shares, shares_to, usd
+from roomleft.money import CENT, MINUS, shares, shares_to, usd
 
 GOOD, BAD = "gain", "loss"
 
@@ -39,7 +39,9 @@ def percent(ratio: Decimal | None, *, least: bool = False) -> Any:
     """A ratio as per cent."""
     if ratio is None:
         return html.Span("unknown", className="dim")
-    return f"{'≥' + wording.THIN if least else ''}{wording.percent(ratio)}"
+    # One place for all: figures of a column stand under each other.
+    words = f"{ratio * 100:,.1f}{wording.THIN}%".replace("-", MINUS)
+    return f"{'≥' + wording.THIN if least else ''}{words}"
 
 
 def table(
@@ -186,7 +188,29 @@ def platforms_table(found: Sequence[Told], filters: Filters) -> html.Div:
     """One line a platform; the name opens it."""
     heads = ("Platform", "Active users", "Revenue", "AI cost", "Infrastructure", "Margin", "AI of revenue", "Cost a user")
     rows = [[_name(told, filters), *_figures(told, told.now)] for told in found]
-    return table("By platform", "whole days of each platform's own zone", heads, rows, name="platforms")
+    return table("By platform", "whole days of each platform's own zone", heads, rows, _all_of(found), name="platforms")
+
+
+def _all_of(found: Sequence[Told]) -> list[Any]:
+    """The sums of the lines as they are shown; what one platform does not know, all together do not."""
+    known = [told for told in found if told.read_to is not None and told.now.covered.days >= 1]
+    if len(known) < 2:
+        return []
+    least, parts = any(told.now.lower_bound for told in known), [cents(told.now) for told in known]
+    whole = len(known) == len(found)
+
+    def sum_of(name: str) -> Decimal | None:
+        amounts = [part[name] for part in parts]
+        return sum((each for each in amounts if each is not None), Decimal(0)) if whole and None not in amounts else None
+
+    revenue, ai, margin = sum_of("revenue"), sum_of("ai"), sum_of("margin")
+    infrastructure = sum_of("infrastructure") if all(told.infrastructure_known for told in known) else None
+    users = sum(told.now.users for told in known) if whole else 0
+    cost = None if ai is None or infrastructure is None else ai + infrastructure
+    return [
+        "All", f"{users:,}" if whole else money(None), money(revenue), money(ai, least=least), money(infrastructure), signed(margin, most=least),
+        percent(ai / revenue if revenue and ai is not None else None, least=least), money(cost / users if cost is not None and users else None, least=least),
+    ]  # fmt: skip
 
 
 def _name(told: Told, filters: Filters) -> list[Any]:

@@ -23,7 +23,10 @@ BETWEEN = "\x1f"
 """Between the values of a filter that has several."""
 SHARED = ("range", "platform", "tz", "compare")
 """What every page understands, and every link keeps."""
+CARRIED = ("environment",)
+"""Filters of some pages that every link keeps, so that they still hold when one comes back."""
 PREVIOUS = "previous"
+DAY = timedelta(days=1)
 MOST_TEXT, MOST_VALUE, MOST_FIELDS, MOST_SAID = 8000, 1000, 60, 60
 """Letters of an address, letters of one value, parameters, and letters of a value that is said back."""
 FUTURE = "This range lies in the future: there is nothing to show yet"
@@ -35,7 +38,8 @@ class Filters:
 
     `range` is as `ranges.read_range` keeps it: a key of RANGES, a length as `3h`, days `YYYY-MM-DD..YYYY-MM-DD` (both included) or minutes
     `YYYY-MM-DDTHH:MM..YYYY-MM-DDTHH:MM` in the zone (half-open). `problems` names what in the address was not understood and therefore
-    left out. `compare`: whether the period before is drawn beside.
+    left out. `compare`: whether the period before is drawn beside. `stated`: whether the address names the range, so that links carry it also to
+    pages that show another unless asked.
     """
 
     path: str = "/"
@@ -45,6 +49,7 @@ class Filters:
     page: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     compare: bool = False
+    stated: bool = False
 
     @property
     def when(self) -> tuple[str, str]:
@@ -96,7 +101,7 @@ class Filters:
     @property
     def range_words(self) -> str:
         """What the range control shows: `Last 24 h`, `1 Nov–14 Nov 2026`, `20 Nov 2026, 14:05–15:35`."""
-        return ranges.words_of(self.range)
+        return ranges.words_of(self.range, self.zone)
 
     def get(self, key: str, default: str = "") -> str:
         """A filter of the page; of several values the first."""
@@ -119,25 +124,29 @@ class Filters:
         return value if value in allowed else default
 
     def href(self, path: str | None = None, /, **changes: str | None) -> str:
-        """The address after a change. Another page keeps range, platform and zone; the same page keeps everything. None removes.
+        """The address after a change. Another page keeps range, platform, zone, comparison and `CARRIED`; the same page keeps everything. None
+        removes. `path` may end in the place on the page: `/capacity/forecasts#unusual`.
 
-        A page's own default range is not carried to a page that has another.
+        A page's own default range is written, and so carried to a page that has another, only where it was asked for: by the address, or by a change
+        of the range on the same page. In another zone a range of minutes stays the same instants.
         """
+        path, _, place = (path or self.path).partition("#")
         values: dict[str, str | None] = {
-            "range": self.range if self.range != default_range(self.path) else None,
+            "range": self.range if self.stated or self.range != default_range(self.path) else None,
             "platform": self.platform,
             "tz": self.zone.key if self.zone.key != "UTC" else None,
             "compare": PREVIOUS if self.compare else None,
         }
-        if path is None or path == self.path:
-            values |= self.page
+        values |= self.page if path == self.path else {name: self.page.get(name) for name in CARRIED}
         values |= changes
-        if values.get("range") == default_range(path or self.path):
+        if values.get("range") == default_range(path) and (path != self.path if "range" in changes else not self.stated):
             values["range"] = None
+        if "tz" in changes and "range" not in changes and (kept := values["range"]):
+            values["range"] = ranges.moved(kept, self.zone, ZoneInfo(changes["tz"] or "UTC"))
         if values.get("tz") == "UTC":
             values["tz"] = None
         query = urlencode([(key, each) for key, value in values.items() if value for each in value.split(BETWEEN)])
-        return (path or self.path) + (f"?{query}" if query else "")
+        return path + (f"?{query}" if query else "") + (f"#{place}" if place else "")
 
     def on(self, path: str) -> Filters:
         """The same filters on another page."""
@@ -172,23 +181,27 @@ def parse(path: str | None, search: str | None) -> Filters:
         if between in asked.get("by", "") and "then" not in asked:
             first_by, _, then = asked["by"].partition(between)
             asked |= {"by": first_by.strip(), "then": then.strip()}
+    if "env" in asked:
+        # As people write it.
+        asked.setdefault("environment", asked.pop("env"))
     zone_name = asked.pop("tz", "UTC")
     if zone_name not in known_zones():
         problems.append(f"{_said(zone_name)} is not a time zone; showing UTC")
         zone_name = "UTC"
     zone, usual = ZoneInfo(zone_name), default_range(path)
+    stated = "range" in asked
     span = asked.pop("range", usual)
     try:
         span = ranges.read_range(span, zone)
     except BadRange as error:
-        problems.append(f"{_said(span)} is not a range: {error.why}; showing {ranges.words_of(usual).lower()}")
-        span = usual
+        problems.append(f"{_said(span)} is not a range: {error.why}; showing {ranges.words_of(usual, zone).lower()}")
+        span, stated = usual, False
     compare = asked.pop("compare", "")
     if compare not in ("", PREVIOUS):
         problems.append(f"compare={_said(compare)} is not known (previous); comparing with nothing")
     platform = asked.pop("platform", None)
     kept = {key: value for key, value in asked.items() if value}
-    return Filters(path, span, platform, zone, kept, tuple(problems), compare == PREVIOUS)
+    return Filters(path, span, platform, zone, kept, tuple(problems), compare == PREVIOUS, stated)
 
 
 def _path(path: str | None) -> str:
@@ -230,21 +243,28 @@ def _said(text: str) -> str:
     return repr(text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…")
 
 
-def bucket_edges(since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Bucket starts for a chart over [since, until): 15 min up to 6 h, hours up to 3 d, the zone's days up to 200 d, then weeks of them.
+def bucket_step(length: timedelta) -> timedelta:
+    """How long the buckets of a chart are that shows so much: 15 min up to 6 h, hours up to 3 d, days up to 200 d, then weeks."""
+    if length <= timedelta(days=3):
+        return timedelta(minutes=15) if length <= timedelta(hours=6) else timedelta(hours=1)
+    return DAY if length <= timedelta(days=200) else 7 * DAY
 
-    UTC instants, aligned to the zone's clock; the first may lie before `since`, and the last bucket is partial unless it ends at `until`.
+
+def bucket_edges(since: datetime, until: datetime, zone: ZoneInfo, step: timedelta | None = None) -> list[datetime]:
+    """Bucket starts for a chart over [since, until), in steps of `bucket_step` or those given.
+
+    UTC instants: hours and quarters of them as the zone's clock has them at `since`, the zone's days, weeks of them. The first may lie before `since`,
+    and the last bucket is partial unless it ends at `until`.
     """
-    span = until - since
-    if span <= timedelta(days=3):
-        step = timedelta(minutes=15) if span <= timedelta(hours=6) else timedelta(hours=1)
-        origin = datetime(2000, 1, 1, tzinfo=UTC)
+    step = step or bucket_step(until - since)
+    if step < DAY:
+        ahead = since.astimezone(zone).utcoffset() or timedelta(0)
+        origin = datetime(2000, 1, 1, tzinfo=UTC) - ahead % step
         first = origin + (since - origin) // step * step
         return [first + step * i for i in range(int((until - first) / step) + 1) if first + step * i < until]
-    day_step = 1 if span <= timedelta(days=200) else 7
     edges = []
     local_day = since.astimezone(zone).date()
     while (edge := midnight(local_day, zone)) < until:
         edges.append(edge)
-        local_day += timedelta(days=day_step)
+        local_day += step
     return edges

@@ -22,7 +22,10 @@ def job_notices(jobs: Sequence[JobState]) -> list[html.Div]:
     if not bad:
         return []
     said = [
-        f"{job.name} {'failed' if job.outcome == 'failed' else 'is late'}{f': {job.words}' if job.words else ''}" for job in bad
+        f"{job.name} failed{f': {job.words}' if job.words else ''}"
+        if job.outcome == "failed"
+        else f"{job.name} is late: it did not run when it was due"
+        for job in bad
     ]
     what = "A job is not doing its work: " if len(bad) == 1 else f"{len(bad)} jobs are not doing their work: "
     return [html.Div([html.Strong(what), html.Span("; ".join(said))], className="notice bad", role="alert")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import escape
 
 from fastapi.responses import HTMLResponse
@@ -73,11 +72,17 @@ def glyph(state: str) -> str:
 
 NAV = '<a href="/">Roomleft</a><a href="/on-call">On call</a>'
 """The head of pages for those who are signed in."""
-_PAGE_LINK = re.compile(r'href="(/(?!/|api/|assets/|s/|export/)[^"?#]*)"')
+KEEPS_ALL = "/alerts"
+"""A page that has no filters of its own."""
+_PAGE_LINK = re.compile(r'(href|action|formaction)="(/(?!/|api/|assets/|s/|export/)[^"?#]*)(#[^"]*)?"')
 
 
 def keeping(text: str, query: str) -> str:
-    """The page with its links to other pages carrying what the address asks for: range, platform, zone, comparison."""
-    asked = parse("/", query)
-    kept = replace(asked, page={}).href("/").partition("?")[2]
-    return _PAGE_LINK.sub(lambda link: f'href="{link[1]}?{escape(kept)}"', text) if kept else text
+    """The page with its links to other pages, and its forms, carrying what the address asks for: range, platform, zone, comparison."""
+    kept = escape(kept_query(query))
+    return _PAGE_LINK.sub(lambda link: f'{link[1]}="{link[2]}?{kept}{link[3] or ""}"', text) if kept else text
+
+
+def kept_query(query: str) -> str:
+    """What of an address's query its links carry on; empty for nothing."""
+    return parse(KEEPS_ALL, query).href("/").partition("?")[2]

@@ -64,6 +64,13 @@ class Edge:
             return midnight(self.day + timedelta(days=1), zone)
         return _instant(self.clock, zone, last=True)
 
+    def shown(self, zone: ZoneInfo) -> Edge:
+        """The same end on the clock of a zone: of a time with an offset the wall clock there, which keeps its zone for its name."""
+        if self.clock is None or self.clock.tzinfo is None:
+            return self
+        there = self.clock.astimezone(zone)
+        return Edge(there.date(), there)
+
 
 def read_range(text: str, zone: ZoneInfo) -> str:
     """A range as it is kept: `24h` for `1d`, `2026-11-01..2026-11-14` for days, minutes without seconds. Raises BadRange with the reason."""
@@ -119,13 +126,14 @@ def whole_days(text: str) -> tuple[date, date] | None:
     return (first.day, last.day) if first.clock is None and last.clock is None else None
 
 
-def words_of(text: str) -> str:
-    """What the range control shows: `Last 24 h`, `1 Nov–14 Nov 2026`, `20 Nov 2026, 14:05–15:35`."""
+def words_of(text: str, zone: ZoneInfo) -> str:
+    """What the range control shows: `Last 24 h`, `1 Nov–14 Nov 2026`, `20 Nov 2026, 14:05–15:35`. Times are the zone's own, whatever offset they
+    were written with; one that happens twice says which it is: `02:10 CEST`."""
     if text in RANGES:
         return RANGES[text]
     if found := _LENGTH.fullmatch(text):
         return f"Last {found[1]} {UNIT_WORDS[found[2]]}"
-    first, last = edges_of(text)
+    first, last = (each.shown(zone) for each in edges_of(text))
     if first.clock is None and last.clock is None:
         return f"{first.day:%-d %b}–{last.day:%-d %b %Y}"
     if first.clock and last.clock and first.day == last.day:
@@ -142,6 +150,19 @@ def written(since: datetime, until: datetime, zone: ZoneInfo) -> str:
     if ends != (first, last):
         return "..".join(at.astimezone(zone).isoformat(timespec="minutes") for at in (first, last))
     return "..".join(at.isoformat(timespec="minutes") for at in plain)
+
+
+def moved(text: str, zone: ZoneInfo, to: ZoneInfo) -> str:
+    """A kept range of `zone` as it is written in another: times stay the same instants; days, months and lengths stay what they are called."""
+    if not is_absolute(text) or whole_days(text) is not None:
+        return text
+    first, last = edges_of(text)
+    return written(first.begins(zone), last.ends(zone), to)
+
+
+def happens_twice(at: datetime) -> bool:
+    """Whether the wall clock of an aware time shows it a second time, or did before."""
+    return at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
 
 
 def floor_minute(at: datetime) -> datetime:
@@ -192,4 +213,6 @@ def _instant(clock: datetime, zone: ZoneInfo, *, last: bool) -> datetime:
 
 
 def _clock(edge: Edge) -> str:
-    return f"{edge.clock:%H:%M}" if edge.clock is not None else ""
+    if edge.clock is None:
+        return ""
+    return f"{edge.clock:%H:%M}{f' {edge.clock:%Z}' if happens_twice(edge.clock) else ''}"

@@ -20,5 +20,5 @@ SCOPE_WORDS: Mapping[Scope, str] = {
     Scope.ADMIN: "everything",
 }
 COMES: Mapping[str, str] = {"local": "password or link", "oidc": "provider", "proxy": "proxy"}
-HOW: Mapping[str, str] = {"password": "password", "link": "sign-in link", "oidc": "provider", "proxy": "proxy"}
+HOW: Mapping[str, str] = {"password": "password", "link": "sign-in link", "oidc": "provider"}
 EVER_DAYS = 36_500

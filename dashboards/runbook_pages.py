@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
+from roomleft.packs_yaml import nearest
 from roomleft.settings import ROOT
 
 FOLDER = ROOT / "docs" / "runbooks"
@@ -36,7 +37,11 @@ def make_runbook_pages(folder: Path = FOLDER) -> APIRouter:
     def runbook(path: str, request: Request) -> Response:
         found = _file(folder, path)
         if found is None:
-            body = f"<h1>There is no runbook {escape(path[:200])}</h1><p>Runbooks are the Markdown files below docs/runbooks.</p>"
+            near = nearest(path[:200].removesuffix(".md"), named(folder), "one of")
+            body = (
+                f"<h1>There is no runbook {escape(path[:200])}</h1><p>Runbooks are the Markdown files below docs/runbooks "
+                f'({escape(near)}).</p><p><a href="/on-call">On call</a> leads from each alert to its own.</p>'
+            )
             return html_answer(keeping(plain_page("No such runbook", body, nav=NAV), request.url.query), 404)
         text = found.read_text(encoding="utf-8", errors="replace")[:MOST_BYTES]
         title = next((line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")), found.stem)
@@ -44,6 +49,11 @@ def make_runbook_pages(folder: Path = FOLDER) -> APIRouter:
         return html_answer(keeping(page, request.url.query))
 
     return router
+
+
+def named(folder: Path) -> list[str]:
+    """The names of all runbooks, as an address says them."""
+    return sorted(each.relative_to(folder).with_suffix("").as_posix() for each in folder.rglob("*.md"))
 
 
 def _file(folder: Path, path: str) -> Path | None:

@@ -190,8 +190,12 @@ def controls(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> list
     """The header's platform and range menus, and how live the page is."""
     on_home = filters.path.startswith("/platforms")
     known = [link("All platforms", filters.href(platform=None), "menu-item", current=filters.platform is None)]
-    known += [link(slug, filters.href(platform=slug), "menu-item", current=filters.platform == slug) for slug in packs]
-    shown = filters.platform or f"All {len(packs)}"
+    known += [
+        link(pack.title, filters.href(platform=slug), "menu-item", current=filters.platform == slug)
+        for slug, pack in packs.items()
+    ]
+    chosen = packs.get(filters.platform or "")
+    shown = chosen.title if chosen else f"All {len(packs)}"
     named = html.Span(className="sr", **{"data-page-title": page_title(filters, packs)})
     parts: list[Any] = [named] if on_home else [named, menu("Platform", shown, known, "platform")]
     return [*parts, *time_controls(filters, packs, now)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
@@ -23,12 +23,13 @@ from dashboards.alert_lines import alert_lines
 from dashboards.alert_words import AlertLine
 from dashboards.door.asking import csrf_asked, who_asks
 from dashboards.parts import Parts
-from dashboards.plain_pages import NAV, html_answer, keeping, plain_page
+from dashboards.plain_pages import NAV, html_answer, keeping, kept_query, plain_page
 from dashboards.snapshot import Snapshots
 from dashboards.status_links import StatusLinks
 from dashboards.status_page_html import status_html
 from roomleft.errors import RoomleftError
 from roomleft.packs import Pack
+from roomleft.platform_names import unknown_platform_words
 from roomleft.timespan import midnight
 
 DAYS = 30
@@ -100,7 +101,8 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
 
     async def answer_for(request: Request, platform: str, made: str = "", trouble: str = "", status: int = 200) -> Response:
         if platform not in parts.packs:
-            body = f'<h1>There is no platform {escape(platform[:60])}</h1><p><a href="/platforms">Platforms</a></p>'
+            words = escape(unknown_platform_words(platform, parts.packs))
+            body = f'<h1>No such platform</h1><p>{words}</p><p><a href="/platforms">Platforms</a></p>'
             return html_answer(keeping(plain_page("No such platform", body, nav=NAV), request.url.query), 404)
         shown = await asyncio.to_thread(status_of, parts, platform, parts.clock.now())
         published = await asyncio.to_thread(links.of, platform)
@@ -127,7 +129,9 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
             await asyncio.to_thread(links.revoke, form.get("prefix", ""), who=who_asks(request))
         except RoomleftError as error:
             return await answer_for(request, platform, trouble=f"{error.what[:1].upper()}{error.what[1:]}.", status=422)
-        return RedirectResponse(f"/status/{platform}", 303, {"cache-control": "no-store"})
+        kept = kept_query(request.url.query)
+        at = f"/status/{quote(platform, safe='')}" + (f"?{kept}" if kept else "")
+        return RedirectResponse(at, 303, {"cache-control": "no-store"})
 
     @router.get("/s/{secret}", include_in_schema=False)
     async def published(secret: str, request: Request) -> Response:
@@ -141,7 +145,10 @@ def make_status_pages(parts: Parts, monotonic: Callable[[], float] = time.monoto
         platform = await asyncio.to_thread(links.platform_of, secret)
         if platform is None or platform not in parts.packs:
             wrong.wait_s(who)
-            page = plain_page("Not found", "<h1>There is nothing here</h1><p>The link may have been revoked.</p>")
+            page = plain_page(
+                "Not found",
+                "<h1>There is nothing here</h1><p>The link may have been revoked: ask whoever gave it to you for a new one.</p>",
+            )
             gone = html_answer(page, 404)
             gone.headers["referrer-policy"] = "no-referrer"
             return gone

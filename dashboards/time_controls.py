@@ -76,6 +76,7 @@ def range_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> ht
         **{
             "data-ranged": "1", "data-zone": filters.zone.key, "data-since": f"{since.timestamp():.0f}", "data-until": f"{until.timestamp():.0f}",
             "data-length": f"{length.total_seconds():.0f}" if length else "", "data-moving": "" if filters.is_over(now) else "1",
+            **_fixed(filters, now),
         },
     )  # fmt: skip
 
@@ -90,8 +91,16 @@ def zone_menu(filters: Filters, packs: Mapping[str, Pack], now: datetime) -> htm
     live = filters.path.startswith("/platforms/") and filters.path.endswith(LIVE_TAB)
     return menu(
         "", [html.Span("Now", className="range-words"), " ", html.Span(zone, className="dim zone")], [why, heading, *_zones(filters, packs, now)], "range",
-        **{"data-zone": filters.zone.key, **({"data-zoom-to": filters.path.removesuffix(LIVE_TAB)} if live else {})},
+        **{"data-zone": filters.zone.key, **_fixed(filters, now), **({"data-zoom-to": filters.path.removesuffix(LIVE_TAB)} if live else {})},
     )  # fmt: skip
+
+
+def _fixed(filters: Filters, now: datetime) -> dict[str, str]:
+    """Of a range that names its days or times: where it begins and ends, also after now, in seconds since 1970."""
+    if not ranges.is_absolute(filters.range):
+        return {}
+    since, end = ranges.bounds(filters.range, filters.zone, now)
+    return {"data-begin": f"{since.timestamp():.0f}", "data-end": f"{end.timestamp():.0f}"}
 
 
 def refresh_menu(*, over: bool) -> html.Details:

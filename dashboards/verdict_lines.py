@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,10 +15,14 @@ from analytics.verdict import Verdict
 from dashboards import wording
 from dashboards.components import states
 from dashboards.components.marks import link
+from dashboards.components.term import glossed
 from dashboards.filters import Filters
 from dashboards.limit_rows import LimitRow
 from roomleft.limits import Headroom
 from roomleft.packs import Pack
+
+DAY = re.compile(r"(?<=\d) (?=(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)")
+"""The space within a day, at which no line ends."""
 
 
 def down_words(packs: Mapping[str, Pack], health: Mapping[str, PlatformHealth], now: datetime, zone: ZoneInfo) -> tuple[str, str]:
@@ -67,9 +72,9 @@ def verdict_block(
         line += [". " if line else "", rest]
     return html.Div(
         [
-            html.H1(headline),
-            html.P(line) if line else None,
-            html.P(_told_of("Next to run out: ", said.next_parts, hrefs[1])) if said.next_parts else None,
+            html.H1(glossed(DAY.sub("\u00a0", headline))),
+            html.P(glossed(line)) if line else None,
+            html.P(glossed(_told_of("Next to run out: ", said.next_parts, hrefs[1]))) if said.next_parts else None,
             alerts,
             *[states.note(note) for note in notes],
         ],

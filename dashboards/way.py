@@ -12,7 +12,7 @@ from dashboards.components.marks import link
 from dashboards.filters import Filters
 from dashboards.moved import home_of
 from roomleft.packs import Pack
-from roomleft.packs_yaml import nearest
+from roomleft.platform_names import unknown_platform_words
 
 BELOW = {
     "/cost/rows": "Rows",
@@ -25,6 +25,8 @@ BELOW = {
     "/capacity/track-record": "Track record",
 }
 """Pages below a top page, by their names."""
+KNOW_ENVIRONMENTS = ("/cost", "/cost/rows")
+"""Pages whose figures are kept by environment."""
 TABS = {"live": "Live", "limits": "Limits", "deploys": "Deploys"}
 
 
@@ -62,9 +64,12 @@ def notes(filters: Filters, packs: Mapping[str, Pack]) -> list[Any]:
     """What of the address was left out, and a platform that nobody knows, with a way on."""
     said: list[Any] = [states.note([words, ". ", link("Leave it out", filters.href())]) for words in filters.problems]
     if filters.platform and filters.platform not in packs:
-        short = filters.platform if len(filters.platform) <= 60 else f"{filters.platform[:60]}…"
-        words = f"There is no platform {short!r} here ({nearest(short, list(packs), 'one of')}). "
+        words = f"{unknown_platform_words(filters.platform, packs)} "
         said.append(states.note([words, link("All platforms", filters.href(platform=None))]))
+    if (names := filters.values("environment")) and filters.path not in KNOW_ENVIRONMENTS:
+        cut = ", ".join(each[:60] for each in names[:5])
+        words = f"Environment {cut} is kept for Cost and its rows; this page shows all environments together. "
+        said.append(states.note([words, link("Leave it out", filters.href(environment=None))]))
     return said
 
 
@@ -72,18 +77,18 @@ def not_found(filters: Filters, packs: Mapping[str, Pack], tops: Mapping[str, st
     """The screen for an address that names no page: what is wrong with it, and where to go on."""
     path = filters.path if len(filters.path) <= 80 else f"{filters.path[:80]}…"
     parts = filters.path.strip("/").split("/")
-    ways = [("Overview", "/")]
+    ways = [("Overview", filters.href("/"))]
     words = f"There is no page {path}."
-    if (home := home_of(filters.path)) is not None:
+    if (home := home_of(filters.path, filters.href().partition("?")[2])) is not None:
         words, ways = f"The page {path} has moved.", [("Go there", home), *ways]
     elif parts[0] == "platforms" and len(parts) > 1:
         if parts[1] in packs:
             words += f" {packs[parts[1]].title} has the tabs Health, Live, Limits and Deploys."
-            ways = [(packs[parts[1]].title, f"/platforms/{parts[1]}"), *ways]
+            ways = [(packs[parts[1]].title, filters.href(f"/platforms/{parts[1]}")), *ways]
         else:
-            words += f" No platform is called so ({nearest(parts[1][:60], list(packs), 'one of')})."
-            ways = [("Platforms", "/platforms"), *ways]
+            words += f" {unknown_platform_words(parts[1], packs)}"
+            ways = [("Platforms", filters.href("/platforms")), *ways]
     elif f"/{parts[0]}" in tops and parts[0]:
-        ways = [(tops[f"/{parts[0]}"], f"/{parts[0]}"), *ways]
+        ways = [(tops[f"/{parts[0]}"], filters.href(f"/{parts[0]}")), *ways]
     buttons = [html.A(name, href=href, className="button", **{"data-nav": "1"}) for name, href in ways]
     return [html.H1("Not found", className="page-title"), states.empty(words, buttons)]

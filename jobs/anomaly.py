@@ -17,6 +17,7 @@ from analytics.anomalies.series import DAY, FAMILIES, QUARTER, Family, Metric, W
 from analytics.anomalies.storing import anomalies, store_anomalies
 from analytics.meter_usage import usage_freshness
 from jobs.alert import ALERT
+from jobs.first_reading import FirstReading
 from jobs.schedule import Did, Job
 from roomleft.errors import RoomleftError
 from roomleft.packs import Pack
@@ -44,12 +45,17 @@ class Anomalies:
     events: Events = lambda after: ()
     looking: Looking = field(default_factory=Looking)
     slack: timedelta = timedelta(0)
+    reading: FirstReading | None = None
+    """Platforms of which it says that their history is being read wait: half a history has jumps that never were."""
 
     def look(self, now: datetime) -> list[Anomaly]:
         """Look at what came in since the last look; the rows that were stored. A platform that fails leaves the others alone. Raises StoreError
         if storing fails."""
         rows: list[Anomaly] = []
+        waiting = self.reading.platforms(now) if self.reading is not None else frozenset()
         for pack in self.packs.values():
+            if pack.slug in waiting:
+                continue
             try:
                 fresh = usage_freshness(self.store, pack, now).observed_at
                 for family in FAMILIES:

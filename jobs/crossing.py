@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from jobs.first_reading import FirstReading
 from jobs.measure import Paces, measure
 from roomleft.clock import Now
 from roomleft.errors import RoomleftError
@@ -33,7 +34,7 @@ USAGE = (CostMeter, CountMeter, DistinctUsersMeter)
 
 class Crossing:
     """A thread that `wake` sets to work. `refresh` is called before each run (decisions that came into force); `zones` are those that users'
-    days are kept in."""
+    days are kept in; platforms of which `reading` says that their history is being read are left to the schedule."""
 
     def __init__(
         self,
@@ -45,10 +46,11 @@ class Crossing:
         paces: Paces | None = None,
         slack: timedelta = timedelta(0),
         refresh: Callable[[], None] = lambda: None,
+        reading: FirstReading | None = None,
     ) -> None:
         self._store, self._packs, self._clock, self._zones = store, packs, clock, zones
         self._paces = paces if paces is not None else Paces()
-        self._slack, self._refresh = slack, refresh
+        self._slack, self._refresh, self._reading = slack, refresh, reading
         self.on_measured: Callable[[], None] = lambda: None
         """Called after limits were measured: alert rules may hold of them now."""
         self._changed = threading.Condition()
@@ -87,6 +89,8 @@ class Crossing:
                     return
             began = time.monotonic()
             try:
+                if self._reading is not None:
+                    touched -= self._reading.platforms(self._clock.now())
                 self._refresh()
                 if crossed(self._store, self._packs, touched, self._clock.now(), self._zones(), self._paces, self._slack):
                     self.on_measured()

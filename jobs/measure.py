@@ -17,6 +17,7 @@ from analytics.headroom import headroom
 from analytics.meters import Meters, priced_per, rolled_over
 from analytics.pace import changes_by_the_minute, pace_of
 from analytics.wording import HALF_READ
+from jobs.first_reading import FirstReading
 from jobs.schedule import Did, Job
 from roomleft.errors import RoomleftError
 from roomleft.limits import Headroom, Limit, Pace, Reading, State
@@ -171,15 +172,25 @@ def measure(
 
 
 def measure_job(
-    store: Store, packs: Mapping[str, Pack], *, every: timedelta, slack: timedelta = timedelta(0), paces: Paces | None = None
+    store: Store,
+    packs: Mapping[str, Pack],
+    *,
+    every: timedelta,
+    slack: timedelta = timedelta(0),
+    paces: Paces | None = None,
+    reading: FirstReading | None = None,
 ) -> Job:
-    """The job that measures. `slack` as in `measure`; `paces` to share what is remembered with another that measures."""
+    """The job that measures. `slack` as in `measure`; `paces` to share what is remembered with another that measures; `reading` says which
+    platforms are measured less often."""
     paces = paces if paces is not None else Paces()
 
     def run(now: datetime) -> Did:
-        rows = measure(store, packs, now, paces, slack)
+        due = packs if reading is None else reading.due(packs, now)
+        rows = measure(store, due, now, paces, slack)
         unknown = sum(row.state is State.UNKNOWN for row in rows)
-        return Did(f"{len(rows)} limits measured" + (f", {unknown} unknown" if unknown else ""), len(rows))
+        words = f"{len(rows)} limits measured" + (f", {unknown} unknown" if unknown else "")
+        rest = ", ".join(slug for slug in packs if slug not in due)
+        return Did(words + (f"; history is being read: {rest}" if rest else ""), len(rows))
 
     return Job(MEASURE, every, run)
 

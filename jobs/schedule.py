@@ -266,6 +266,9 @@ class Schedule:
             words = f"{type(error).__name__}: {error}"
             log.exception("job %s failed", job.name)
         finally:  # also when the process is being ended: the run must not look alive
+            if outcome is Outcome.FAILED and self._stopping:
+                # What a server takes away from a run as it stops is no fault of the job: the next one does it.
+                outcome = Outcome.INTERRUPTED
             JOB_SECONDS.labels(job.name).set(time.perf_counter() - began)
             if not self._runs.finish(run_id, outcome, words, did.rows):
                 outcome = Outcome.INTERRUPTED

@@ -56,6 +56,11 @@ def plan(data_dir: Path, packs: Sequence[str], days: int, wall: datetime) -> Dem
     return kept
 
 
+def is_kept(data_dir: Path) -> bool:
+    """Whether a demo was played in this folder before."""
+    return (data_dir / DEMO_FILE).exists()
+
+
 def kept_plan(data_dir: Path) -> DemoPlan:
     """The plan that a demo folder holds. Raises RoomleftError when it is damaged or absent."""
     path = data_dir / DEMO_FILE

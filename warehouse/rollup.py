@@ -29,10 +29,21 @@ END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 # A piece grows while pieces are quick: history costs few commits, and a busy warehouse still gets short transactions.
 WIDEST_DAYS, GROWTH = 64, 4
 QUICK_S, SLOW_S = 0.7, 3.0
-# While sources are still reading history, its buckets are marked again and again: they wait for one another, but not for ever.
+# What sources that still read history have not come to yet is marked again and again: it waits, but not for ever.
 FILLING_WAIT = timedelta(minutes=3)
+# What has been read is redone so many days at a time: a piece costs much the same however small it is.
+STEP = timedelta(days=24)
+# History is read backwards, so what lies after `read_from` is all there. A source that is read forwards has no such instant.
 FILLING = """
-SELECT count(*) > 0 AS filling FROM (SELECT arg_max(caught_up, recorded_at) AS caught_up FROM cursors GROUP BY source, stream) WHERE NOT caught_up
+SELECT
+    count(*) > 0 AS filling,
+    max(coalesce(read_from, TIMESTAMPTZ '9999-01-01 00:00:00+00')) FILTER (contains(source, '.') OR stream = 'usage') AS usage,
+    max(coalesce(read_from, TIMESTAMPTZ '9999-01-01 00:00:00+00')) FILTER (contains(source, '.') OR stream = 'samples') AS samples
+FROM (
+    SELECT source, stream, arg_max(caught_up, recorded_at) AS caught_up, arg_max_null(read_from, recorded_at) AS read_from
+    FROM cursors GROUP BY source, stream
+)
+WHERE NOT caught_up
 """
 SLOS = pa.schema(
     [
@@ -86,10 +97,15 @@ class RolledUp:
 
 @dataclass(frozen=True, slots=True)
 class Ripe:
-    """Which marked buckets may be redone now: those from `recent` on, and those with a mark from before `marked_before`."""
+    """Which marked buckets may be redone now: those of usage and of samples from an instant on, and those with a mark from before `marked_before`."""
 
-    recent: datetime
+    usage: datetime
+    samples: datetime
     marked_before: datetime
+
+    def since(self, name: str) -> datetime:
+        """From when on the buckets marked `name` may be."""
+        return self.samples if name == "samples" else self.usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +145,23 @@ def roll_up(
     `zones` are the IANA zones that users' days are kept in (zones kept earlier are kept up too); a zone or SLO seen for the first
     time is filled from all raw there is. Stops between transactions once `budget_s` seconds have passed; what is left stays marked.
     Buckets marked during the call, newer than where it has got to, wait for the next. `now` stamps marks. While a source is still
-    reading its history, buckets older than yesterday are redone only once a mark of theirs is three minutes old, so that what many pages
-    change is redone once. Raises StoreError, StoreConflict, ZoneInfoNotFoundError.
+    reading its history, buckets older than yesterday and than what it has read are redone only once a mark of theirs is three minutes old,
+    so that what many pages change is redone once. Raises StoreError, StoreConflict, ZoneInfoNotFoundError.
     """
     started = time.monotonic()
     scope = _declare(store, now, zones, slos)
     buckets = transactions = recent = 0
     width_days: dict[str, int] = {}
     below: dict[str, datetime] = {}
-    filling = bool(store.select(FILLING)["filling"][0].as_py())
-    ripe = Ripe(utc_day(now) - DAY, now - FILLING_WAIT) if filling else Ripe(EPOCH, END_OF_TIME)
+    filling, ripe = _ripe(store, now)
     while (target := _newest(store, scope, below, ripe)) is not None:
         if budget_s is not None and transactions and time.monotonic() - started >= budget_s:
             return RolledUp(buckets, transactions, time.monotonic() - started, False, filling, recent)
         name, newest = target
         width = width_days.get(name, 1)
         low = utc_day(newest) - DAY * (width - 1)
-        if newest >= ripe.recent:
-            low = max(low, ripe.recent)
+        if newest >= ripe.since(name):
+            low = max(low, ripe.since(name))
         high = newest + QUARTER
         before = time.monotonic()
         redone = store.run(partial(redo, name=name, low=low, high=high, scope=scope), fence=FENCE)
@@ -160,6 +175,24 @@ def roll_up(
         elif took > SLOW_S:
             width_days[name] = max(1, width // GROWTH)
     return RolledUp(buckets, transactions, time.monotonic() - started, True, filling, recent)
+
+
+def _ripe(store: Store, now: datetime) -> tuple[bool, Ripe]:
+    """Whether a source still reads its history, and which buckets may be redone."""
+    found = store.select(FILLING).to_pylist()[0]
+    if not found["filling"]:
+        return False, Ripe(EPOCH, EPOCH, END_OF_TIME)
+    yesterday = utc_day(now) - DAY
+    usage, samples = (_earlier(yesterday, found[name]) for name in ("usage", "samples"))
+    return True, Ripe(usage, samples, now - FILLING_WAIT)
+
+
+def _earlier(yesterday: datetime, read_from: datetime | None) -> datetime:
+    """From when on everything is there, by steps of several days: all of it when no stream of the kind is left to read."""
+    if read_from is None:
+        return EPOCH
+    steps = -((EPOCH - read_from) // STEP)
+    return min(yesterday, EPOCH + steps * STEP)
 
 
 def redo(tx: Transaction, name: str, low: datetime, high: datetime, scope: Scope) -> int:
@@ -274,7 +307,7 @@ def _newest(store: Store, scope: Scope, below: dict[str, datetime], ripe: Ripe) 
                 "name": name,
                 "below": below.get(name, END_OF_TIME),
                 "raw": "samples" if name == "samples" else "usage",
-                "recent": ripe.recent,
+                "recent": ripe.since(name),
                 "marked_before": ripe.marked_before,
             },
         )["bucket"][0].as_py()

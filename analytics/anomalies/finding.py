@@ -16,6 +16,7 @@ from analytics.anomalies.causes import NANO, OTHERS, TELLING, Causes, Cell, Part
 from analytics.anomalies.marks import Mark
 from analytics.anomalies.series import DAY, Family, Metric, Watched
 from analytics.wording import span_text
+from roomleft.money import MINUS
 from warehouse.store import Store
 
 USUAL_DAYS = 7
@@ -219,7 +220,11 @@ def headline(found: Anomaly) -> str:
     ratio = found.value / found.expected
     if ratio >= 10:
         return f"{ratio:,.0f} times what was expected"
-    return f"{ratio:.1f} times what was expected" if ratio >= 1.5 else f"{100 * (ratio - 1):+.0f} % against what was expected"
+    return (
+        f"{ratio:.1f} times what was expected"
+        if ratio >= 1.5
+        else f"{100 * (ratio - 1):+.0f} % against what was expected".replace("-", MINUS)
+    )
 
 
 def same_event(

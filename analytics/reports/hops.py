@@ -15,7 +15,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from analytics.signals import QUANTILE, Points, percentile_name
+from analytics.signals import QUANTILE, Points, percentile_name, with_gaps
 from roomleft.packs import Pack
 from roomleft.packs_parts import RequestPath
 
@@ -130,8 +130,8 @@ def _of(rows: Sequence[Row], series: str, component: str | None, labels: Mapping
     return kept
 
 
-def median_lines(path: RequestPath, rows: Sequence[Row]) -> tuple[dict[str, Points], Points]:
-    """The medians of each hop over time, by its title, and of the whole way, for a stacked chart."""
+def median_lines(path: RequestPath, rows: Sequence[Row], step_s: int) -> tuple[dict[str, Points], Points]:
+    """The medians of each hop over time, by its title, and of the whole way, for a stacked chart; with a None where readings of steps were missing."""
 
     def line(series: str, component: str | None, labels: Mapping[str, str]) -> Points:
         steps: dict[datetime, list[float]] = defaultdict(list)
@@ -139,7 +139,7 @@ def median_lines(path: RequestPath, rows: Sequence[Row]) -> tuple[dict[str, Poin
             quantile = json.loads(row["labels"] or "{}").get(QUANTILE)
             if quantile is None or percentile_name(quantile) == "p50":
                 steps[row["bucket_start"]].append(row["mean_value"])
-        return [(at, fmean(values)) for at, values in sorted(steps.items())]
+        return with_gaps([(at, fmean(values)) for at, values in sorted(steps.items())], step_s)
 
     hops = {hop.title: line(hop.series, hop.component, hop.labels) for hop in path.hops}
     return hops, line(path.total, None, {}) if path.total else []

@@ -131,12 +131,15 @@ def subject(decided: Sequence[Mapping[str, Any]], rows: Sequence[Row], now: date
 
 
 def _unforecast(given: Given, titles: Mapping[str, str]) -> list[str]:
-    """Whose forecasts are not there yet, and why: `the forecasts of Scribe (its history is still being read)`."""
+    """Whose forecasts are not there yet, and why: `the forecasts of Scribe and Tabletop (not forecast yet)`."""
     found = {row.platform: why for row, _ in given.rows if (why := awaited(row)) is not None}
     for each in given.month.platforms if given.month is not None else ():
         if each.ends_p50 is None and each.no_date in AWAITED:
             found.setdefault(each.platform, each.no_date)
-    return [f"the forecasts of {titles.get(slug, slug)} ({NO_DATE_WORDS[why]})" for slug, why in sorted(found.items())]
+    whose: dict[NoDate, list[str]] = {}
+    for slug, why in sorted(found.items()):
+        whose.setdefault(why, []).append(titles.get(slug, slug))
+    return [f"the forecasts of {and_words(names)} ({NO_DATE_WORDS[why]})" for why, names in whose.items()]
 
 
 def _deadline(first: Mapping[str, Any], now: datetime, zone: tzinfo) -> str:

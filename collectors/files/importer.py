@@ -25,6 +25,7 @@ from collectors.records.samples_rows import samples_table
 from collectors.records.small_rows import business_table
 from collectors.records.usage_rows import usage_table
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 
 BATCH_ROWS = 10_000
@@ -140,10 +141,7 @@ def import_file(
         raise InputError("bills cannot be imported yet", "--as charges", "usage, samples and business can")
     if as_ not in SHAPES:
         raise InputError(f"unknown kind {as_!r}{nearest(as_, KINDS)}", "--as", "one of usage, samples, business")
-    if platform is not None and platform not in known_platforms:
-        raise InputError(
-            f"unknown platform {platform!r}{nearest(platform, known_platforms)}", "--platform", "platforms are the packs in use"
-        )
+    known_platform(platform, known_platforms, "--platform")
     rows = FileRows(path)
     if rows.is_page and as_ != "samples":
         raise InputError("a metrics page holds samples", f"--as {as_}", "give --as samples")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from collectors.platform_api.source import STREAMS
 from collectors.records.fields import nearest
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from warehouse.writer import Batch, Cursor, Writer
 
 
@@ -15,10 +16,7 @@ def start_over(writer: Writer, platform: str, stream: str, known_platforms: Coll
 
     Raises InputError for a platform or stream that there is not.
     """
-    if platform not in known_platforms:
-        raise InputError(
-            f"unknown platform {platform!r}{nearest(platform, known_platforms)}", "platform", "platforms are the packs in use"
-        )
+    known_platform(platform, known_platforms, "platform")
     if stream not in STREAMS:
         raise InputError(f"unknown stream {stream!r}{nearest(stream, STREAMS)}", "stream", f"one of {', '.join(STREAMS)}")
     writer.write(Batch(platform, cursor=Cursor(platform, stream, "", None, None, None, False)))

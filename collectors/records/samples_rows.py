@@ -23,6 +23,7 @@ from warehouse import tables
 FIELDS = ("platform", "component", "name", "labels", "observed_at", "value")
 NAMED = frozenset({"platform", "component", "name", "observed_at"})
 READ = pa.schema([("component", pa.string()), ("name", pa.string()), ("observed_at", pa.string()), ("value", pa.float64())])
+MOST_CODES = 2**40
 SPECIAL = {"NaN": math.nan, "+Inf": math.inf, "Inf": math.inf, "-Inf": -math.inf}
 """Readings JSON has no number for. They are legal samples; null marks the end of a series."""
 
@@ -111,12 +112,20 @@ def _maps(column: pa.Array | None, rows: int) -> pa.Array:
     if not pa.types.is_struct(column.type):
         raise ValueError("labels are no map")
     code = np.zeros(rows, dtype=np.int64)
+    codes = 1
     for number in range(column.type.num_fields):
         words = column.field(number).dictionary_encode(null_encoding="encode")
-        code = code * (len(words.dictionary) + 1) + words.indices.to_numpy(zero_copy_only=False)
-        # Numbered anew after each field, so that the numbers stay small.
-        code = np.unique(code, return_inverse=True)[1]
-    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+        kinds = len(words.dictionary) + 1
+        if codes * kinds > MOST_CODES:
+            # Numbered anew, so that the numbers stay small.
+            numbered = pa.array(code).dictionary_encode()
+            code, codes = numbered.indices.to_numpy().astype(np.int64), len(numbered.dictionary)
+        code = code * kinds + words.indices.to_numpy(zero_copy_only=False)
+        codes *= kinds
+    which = pa.array(code).dictionary_encode().indices.to_numpy()
+    first = np.empty(int(which.max(initial=-1)) + 1, dtype=np.int64)
+    # Backwards, so that of several rows the first is what stays.
+    first[which[::-1]] = np.arange(rows)[::-1]
     distinct = [fields.text_map({"labels": value}, "labels") or [] for value in column.take(pa.array(first)).to_pylist()]
     return pa.array(distinct, kind).take(pa.array(which))
 

@@ -54,6 +54,13 @@ def chosen(texts: Sequence[str], which: Ints) -> pa.Array:
     return pa.array(list(texts), pa.string()).take(pa.array(which, pa.int64()))
 
 
+def picked(records: pa.Array, rows: Ints) -> pa.Array:
+    """The records of some rows, in their order. Rows that lie side by side are only pointed at, not copied."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and bool((np.diff(rows) == 1).all()):
+        return records.slice(int(rows[0]), len(rows))
+    return records.take(pa.array(rows))
+
+
 def joined(*pieces: Text) -> pa.Array:
     """The pieces of each record, one after the other."""
     return pc.binary_join_element_wise(*pieces, "")

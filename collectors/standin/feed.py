@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from collectors.standin.encoding import NOTHING, listed
+from collectors.standin.encoding import NOTHING, listed, picked
 from collectors.standin.instants import Ints, text_of_one
 from roomleft.errors import InputError
 
@@ -158,12 +158,12 @@ class Pager:
             if len(chosen):
                 at.append(batch.at_us[chosen])
                 commit.append(batch.commit_us[chosen])
-                records.append(batch.records.take(pa.array(chosen)))
+                records.append(picked(batch.records, chosen))
         if not records:
             return EMPTY
         all_at, all_commit = np.concatenate(at), np.concatenate(commit)
         order = np.argsort(all_commit, kind="stable")
-        return Batch(all_at[order], all_commit[order], pa.concat_arrays(records).take(pa.array(order)))
+        return Batch(all_at[order], all_commit[order], picked(pa.concat_arrays(records), order))
 
     def _batch(self, source: int, newest: int) -> Batch:
         """The batch of a slot; those that are worth making with it are made too, `newest` being the last that may be."""

@@ -104,7 +104,7 @@ class SamplesFeed:
         edges = np.cumsum([0, *(len(ticks) * series for ticks in hours)]).tolist()
         for low, high in itertools.pairwise(edges):
             chosen = low + np.flatnonzero(present[low:high])
-            found.append(Batch(emitted[chosen], commit[chosen], records.take(pa.array(chosen))))
+            found.append(Batch(emitted[chosen], commit[chosen], encoding.picked(records, chosen)))
         return found
 
     def _lateness_marks(self, hour: int, ticks: Ints) -> Grid:

@@ -19,7 +19,7 @@ from dashboards.alert_page_html import plain_when
 from dashboards.alert_words import AlertLine, began_at, is_unknown
 from dashboards.api.answers import answer
 from dashboards.filters import parse
-from dashboards.pages.on_call_deliveries import COLUMNS, CSV_PATH, DAYS, deliveries_csv, shown
+from dashboards.pages.on_call_deliveries import COLUMNS, CSV_PATH, DAYS, deliveries_csv, deliveries_told, shown
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.findings import AlertState, Unknown, fingerprint
@@ -97,7 +97,7 @@ def make_alert_api(parts: Parts) -> APIRouter:
 
 def _deliveries(parts: Parts, episode: str | None) -> list[alert_rows.Delivery]:
     since = parts.state.clock.now() - timedelta(days=DAYS)
-    return alert_rows.deliveries(parts.state, episode=episode, since=since)
+    return deliveries_told(alert_rows.deliveries(parts.state, episode=episode, since=since))
 
 
 def groups_of(rules: Sequence[Rule], lines: Sequence[AlertLine], parts: Parts, *, without_alerts: bool) -> list[dict[str, Any]]:

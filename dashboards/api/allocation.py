@@ -20,6 +20,7 @@ from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.mapping_rules import KIND, mapping_rule
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 from warehouse.state.terms import Terms
 
@@ -81,13 +82,13 @@ def _read(router: APIRouter, parts: Parts) -> None:
 
 def _decide(router: APIRouter, parts: Parts) -> None:
     @router.post(
-        "/api/v1/allocation/preview", summary="What a mapping rule would change; nothing is stored (admin)", tags=["self"]
+        "/api/v1/allocation/preview", summary="What a mapping rule would change; nothing is stored (finance)", tags=["self"]
     )
     async def look(body: RuleBody) -> Response:
         _, seen = await asyncio.to_thread(_looked_at, parts, body)
         return answer(asdict(seen))
 
-    @router.post("/api/v1/allocation/rules", summary="Make a mapping rule (admin)", tags=["self"])
+    @router.post("/api/v1/allocation/rules", summary="Make a mapping rule (finance)", tags=["self"])
     async def make(body: RuleBody, request: Request) -> Response:
         who = who_asks(request)
 
@@ -116,7 +117,7 @@ def _decide(router: APIRouter, parts: Parts) -> None:
 
         return answer(await asyncio.to_thread(work), 201)
 
-    @router.post("/api/v1/allocation/rules/{rule_id}/withdraw", summary="Take a mapping rule back (admin)", tags=["self"])
+    @router.post("/api/v1/allocation/rules/{rule_id}/withdraw", summary="Take a mapping rule back (finance)", tags=["self"])
     async def withdraw(rule_id: int, request: Request) -> Response:
         who = who_asks(request)
 
@@ -155,8 +156,7 @@ def _looked_at(parts: Parts, body: RuleBody) -> tuple[Rule, Preview]:
     since, until = parse_instant(body.valid_from), parse_instant(body.valid_to) if body.valid_to else None
     if until is not None and until <= since:
         raise InputError("it would end before it begins", where, "give an end after the first day")
-    if body.platform and body.platform not in parts.packs:
-        raise InputError(f"unknown platform {body.platform[:60]!r}", where, f"one of {', '.join(parts.packs)}, or '' for all")
+    known_platform(body.platform or None, parts.packs, where)
     if not body.match and not body.platform:
         raise InputError("the rule would fit all usage of all platforms", where, "give a platform, or something to match")
     rule = Rule(0, body.name, body.platform, since, until, mapping_rule(content, where), note=body.note)

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
-from dashboards.anomaly_rows import FORMS, SHOWN_FOR, announce, document, event_document, known_platform, mark_expected, recent
+from dashboards.anomaly_rows import FORMS, SHOWN_FOR, announce, document, event_document, mark_expected, recent
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
 from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 from warehouse.state.expected_events import ExpectedEvents
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,14 +14,14 @@ from dashboards.api.bodies import read_object
 from dashboards.budget_contracts import stored_before
 from dashboards.budget_csv import budgets_csv
 from dashboards.budget_deeds import amount_meaning, edit_limit, end_budget, new_budget, put_contract, put_credit, take_back
-from dashboards.budget_rows import budget_answer, budgets, credit_answer, term_answer, written_packs
+from dashboards.budget_rows import budget_answer, budgets, credit_answer, shown, term_answer, written_packs
 from dashboards.budget_yaml import budgets_yaml
 from dashboards.door.asking import who_asks
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from roomleft import contracts, credits
 from roomleft.credits import credits_of
-from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from warehouse.state.terms import Terms
 
 ROUTE = "/api/v1/budgets"
@@ -70,7 +71,7 @@ def make_budget_api(parts: Parts) -> APIRouter:
         filters, now = parse(CSV_PATH, request.url.query), parts.clock.now()
         found = await asyncio.to_thread(budgets, parts, now, filters.platform)
         return Response(
-            budgets_csv(found, now),
+            budgets_csv(replace(found, rows=shown(found.rows, filters)), now),
             media_type="text/csv; charset=utf-8",
             headers={"content-disposition": 'attachment; filename="budgets.csv"', "cache-control": "no-store"},
         )
@@ -84,7 +85,7 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
         body = await read_object(request, EXAMPLE)
         return answer(await asyncio.to_thread(deed, body, who_asks(request)))
 
-    @router.post(ROUTE, summary="A budget that no pack has (admin)", description=DESCRIBED_NEW, tags=["decide"])
+    @router.post(ROUTE, summary="A budget that no pack has (finance)", description=DESCRIBED_NEW, tags=["decide"])
     async def added(request: Request) -> Response:
         def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
             limit_id, decision = new_budget(parts, body, who)
@@ -93,7 +94,7 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
         return await done(request, deed)
 
     @router.put(
-        ROUTE + "/{limit_id}", summary="Change a limit from a day on (admin)", description=DESCRIBED_EDIT, tags=["decide"]
+        ROUTE + "/{limit_id}", summary="Change a limit from a day on (finance)", description=DESCRIBED_EDIT, tags=["decide"]
     )
     async def edited(limit_id: str, request: Request) -> Response:
         def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
@@ -103,11 +104,11 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
 
         return await done(request, deed)
 
-    @router.post(ROUTE + "/{limit_id}/end", summary="End a budget that no pack has (admin)", description=FROM, tags=["decide"])
+    @router.post(ROUTE + "/{limit_id}/end", summary="End a budget that no pack has (finance)", description=FROM, tags=["decide"])
     async def ended(limit_id: str, request: Request) -> Response:
         return await done(request, lambda body, who: {"limit_id": limit_id, "decision": end_budget(parts, limit_id, body, who)})
 
-    @router.post("/api/v1/credits", summary="A prepaid credit, or a correction of one (admin)", tags=["decide"])
+    @router.post("/api/v1/credits", summary="A prepaid credit, or a correction of one (finance)", tags=["decide"])
     async def credited(request: Request) -> Response:
         def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
             name, decision = put_credit(parts, body, who)
@@ -115,7 +116,7 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
 
         return await done(request, deed)
 
-    @router.post("/api/v1/contracts", summary="What was agreed with a provider about its prices (admin)", tags=["decide"])
+    @router.post("/api/v1/contracts", summary="What was agreed with a provider about its prices (finance)", tags=["decide"])
     async def agreed(request: Request) -> Response:
         def deed(body: dict[str, Any], who: str) -> dict[str, Any]:
             name, decision = put_contract(parts, body, who)
@@ -125,11 +126,10 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
 
         return await done(request, deed)
 
-    @router.delete("/api/v1/decisions/{decision}", summary="Take a decision back (admin)", tags=["decide"])
+    @router.delete("/api/v1/decisions/{decision}", summary="Take a decision back (finance)", tags=["decide"])
     async def taken_back(decision: int, request: Request) -> Response:
         return answer(term_answer(await asyncio.to_thread(take_back, parts, decision, who_asks(request))))
 
 
 def _known(parts: Parts, platform: str | None) -> None:
-    if platform is not None and platform not in parts.packs:
-        raise InputError(f"unknown platform {platform[:60]!r}", "the parameter platform", "platforms are the packs in use")
+    known_platform(platform, parts.packs)

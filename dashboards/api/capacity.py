@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from analytics.reports.capacity import content
-from collectors.records.fields import nearest, shown
 from dashboards.api.answers import answer
 from dashboards.parts import Parts
 from dashboards.reports.capacity_made import capacity_page
@@ -16,8 +15,8 @@ from dashboards.reports.capacity_read import read_capacity
 from dashboards.reports.capacity_text import capacity_text
 from dashboards.reports.capacity_xlsx import capacity_xlsx
 from dashboards.reports.weekly_made import XLSX
-from roomleft.errors import InputError
 from roomleft.packs import Pack
+from roomleft.platform_names import unknown_platform
 
 ROUTE = "/api/v1/reports/capacity"
 
@@ -75,8 +74,7 @@ def asked_pack(parts: Parts, platform: str) -> Pack:
     """The pack of a platform. Raises InputError where there is none."""
     packs = dict(parts.packs)
     if platform not in packs:
-        words = f"unknown platform {shown(platform)}{nearest(platform, packs)}"
-        raise InputError(words, "the parameter platform", "platforms are the packs in use")
+        raise unknown_platform(platform, packs)
     return packs[platform]
 
 

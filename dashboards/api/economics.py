@@ -11,13 +11,14 @@ from analytics.economics_answer import answer_of
 from analytics.economics_periods import BY_DEFAULT
 from analytics.economics_read import Told, told
 from analytics.reports.user_cost_read import cost_report
-from collectors.records.fields import nearest, shown
+from collectors.records.fields import shown
 from dashboards.api.answers import answer
 from dashboards.cost_books import books_of
 from dashboards.door.asking import may_see_users
 from dashboards.parts import Parts
 from roomleft.errors import InputError, UsersHidden
 from roomleft.packs import Pack
+from roomleft.platform_names import unknown_platform
 from roomleft.timespan import parse_span
 from warehouse.state.pseudonyms import Pseudonyms
 
@@ -53,9 +54,9 @@ def make_economics_api(parts: Parts) -> APIRouter:
     return router
 
 
-def read_economics(parts: Parts, pack: Pack, now: datetime, period: str, by: str) -> Told:
-    """One platform's unit economics, from the warehouse. Raises InputError, StoreError."""
-    return told(parts.store, pack, now, period, by, served=books_of(parts).served)
+def read_economics(parts: Parts, pack: Pack, now: datetime, period: str, by: str, *, kinds: bool = True) -> Told:
+    """One platform's unit economics, from the warehouse; without personas unless `kinds`. Raises InputError, StoreError."""
+    return told(parts.store, pack, now, period, by, served=books_of(parts).served, kinds=kinds)
 
 
 def packs_asked(parts: Parts, platform: str | None) -> list[Pack]:
@@ -64,11 +65,7 @@ def packs_asked(parts: Parts, platform: str | None) -> list[Pack]:
     if platform is None:
         return list(packs.values())
     if platform not in packs:
-        raise InputError(
-            f"unknown platform {shown(platform)}{nearest(platform, packs)}",
-            "the parameter platform",
-            "platforms are the packs in use",
-        )
+        raise unknown_platform(platform, packs)
     return [packs[platform]]
 
 

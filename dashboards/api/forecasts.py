@@ -20,6 +20,7 @@ from dashboards.wording import THIN
 from roomleft.errors import InputError
 from roomleft.outlook import NO_DATE_WORDS
 from roomleft.packs import Pack
+from roomleft.platform_names import unknown_platform
 from roomleft.timespan import parse_instant
 
 JOB = "forecast"
@@ -76,8 +77,7 @@ def _asked(parts: Parts, platform: str | None) -> dict[str, Pack]:
     if platform is None:
         return packs
     if platform not in packs:
-        words = f"unknown platform {shown(platform)}{nearest(platform, packs)}"
-        raise InputError(words, "the parameter platform", "platforms are the packs in use")
+        raise unknown_platform(platform, packs)
     return {platform: packs[platform]}
 
 

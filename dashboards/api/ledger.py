@@ -20,6 +20,7 @@ from dashboards.filters import Filters, parse
 from dashboards.parts import Parts
 from dashboards.reads import month_expected
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from roomleft.timespan import known_zones, local_days, parse_instant
 
 GRAINS = ("total", "hour", "day", "week", "month")
@@ -89,8 +90,7 @@ def make_ledger_api(parts: Parts) -> APIRouter:
             ),
         ] = "UTC",
     ) -> Response:
-        if platform is not None and platform not in parts.packs:
-            raise InputError(f"unknown platform {platform[:60]!r}", "the parameter platform", "platforms are the packs in use")
+        known_platform(platform, parts.packs)
         now, zone = parts.clock.now(), _zone(tz)
         return answer(as_dict(await asyncio.to_thread(month_expected, parts, platform, zone, now)))
 

@@ -8,13 +8,13 @@ from collections.abc import Collection
 from fastapi import APIRouter, Request, Response
 
 from collectors.litellm.rows import calls_of, calls_table
-from collectors.records.fields import nearest, shown
 from collectors.records.refused import Normalised
 from dashboards.api.answers import answer, error_answer
 from dashboards.api.bodies import read_body
 from dashboards.api.program import store_judged
 from dashboards.parts import Parts
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 
 PATH = "/v1/litellm"
 SOURCE = "litellm"
@@ -47,12 +47,7 @@ def make_litellm(parts: Parts) -> APIRouter:
     @router.post(PATH, summary="Take what a LiteLLM proxy logged", description=DESCRIBED, tags=["push"])
     async def take(request: Request, platform: str | None = None) -> Response:
         known = {*parts.packs, *await asyncio.to_thread(parts.wake_packs, ())}
-        if platform is not None and platform not in known:
-            raise InputError(
-                f"unknown platform {shown(platform)}{nearest(platform, known)}",
-                "the parameter platform",
-                "platforms are the packs in use",
-            )
+        known_platform(platform, known)
         async with at_once:
             body = await read_body(request, parts.settings.body_limit_mb * 2**20)
             judged = await asyncio.to_thread(judge, body, platform, tuple(known))

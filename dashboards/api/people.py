@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,11 +12,12 @@ from fastapi import APIRouter, Request, Response
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
 from dashboards.door.asking import asking
-from dashboards.door.hashing import hashed_in_turn
+from dashboards.door.hashing import check_room, hashed_in_turn
 from dashboards.door.refusals import TooManyTries
 from dashboards.door.throttle import Growing
 from dashboards.parts import Parts
 from roomleft.errors import InputError, Refused
+from roomleft.settings_sign_in import OidcProvider
 from warehouse.state import Principal, Role, Scope, SignIn, StateDb, User, Users
 from warehouse.state.open_sessions import OpenSession, OpenSessions
 from warehouse.state.passwords import Passwords
@@ -27,8 +28,8 @@ ACCOUNT = "/api/v1/account"
 ADDED = {"name": str, "role": str, "email": str, "display_name": str, "source": str, "password": str}
 CHANGED = {"role": str, "email": str, "display_name": str, "disabled": bool, "force": bool}
 ADD_DESCRIBED = (
-    "`name`, `role` (viewer, oncall, finance, admin); `email`, `display_name`; `source` (local without it; `oidc` or `proxy` for somebody a provider "
-    "or proxy will vouch for under that `email`). The answer's `link` signs a local person in once; with a `password` there is none."
+    "`name`, `role` (viewer, oncall, finance, admin); `email`, `display_name`; `source` (local without it; `oidc:SLUG` or `proxy` for somebody that this "
+    "provider, or a proxy, will vouch for under that `email`; `oidc` will do where there is one provider). The answer's `link` signs a local person in once; with a `password` there is none."
 )
 CHANGE_DESCRIBED = (
     "Any of `role`, `email`, `display_name`, `disabled`. A role holds for live sessions within seconds, and disabling ends them. The last administrator "
@@ -36,17 +37,25 @@ CHANGE_DESCRIBED = (
 )
 
 
+class WrongPassword(InputError):
+    """A guess at a password that is not the present one."""
+
+
 def make_people_api(parts: Parts) -> APIRouter:
     """Routes below /api/v1/people, /api/v1/sessions and /api/v1/account."""
     router = APIRouter()
-    _people(router, parts.state)
+    _people(router, parts)
     _sessions(router, parts.state)
     _account(router, parts.state)
     return router
 
 
-def _people(router: APIRouter, state: StateDb) -> None:
+def _people(router: APIRouter, parts: Parts) -> None:
+    state = parts.state
     users = Users(state)
+
+    def url(request: Request, secret: str) -> str:
+        return f"{(parts.settings.public_url or str(request.base_url)).rstrip('/')}/sign-in?link={secret}"
 
     @router.get(PEOPLE, summary="Who may sign in, as what, and who is (admin)", tags=["self"])
     async def everybody() -> Response:
@@ -57,15 +66,15 @@ def _people(router: APIRouter, state: StateDb) -> None:
     async def added(request: Request) -> Response:
         who = admin().name
         body = _checked(await read_object(request, '{"name": "ada", "role": "viewer"}'), ADDED)
-        made, link = await hashed_in_turn(lambda: add(state, body, who), PEOPLE)
-        return answer({**document(made), "link": _url(request, link) if link else None}, 201)
+        made, link = await hashed_in_turn(lambda: add(state, body, who, parts.settings.oidc), PEOPLE)
+        return answer({**document(made), "link": url(request, link) if link else None}, 201)
 
     @router.put(PEOPLE + "/{name}", summary="Change a person (admin)", description=CHANGE_DESCRIBED, tags=["self"])
     async def changed(name: str, request: Request) -> Response:
         asks = admin()
         body = _checked(await read_object(request, '{"role": "oncall"}'), CHANGED)
         force = _forced(asks, bool(body.pop("force", False)))
-        values = {**body, **({"role": role_of(body["role"])} if "role" in body else {})}
+        values = {**body, **({"role": role_named(body["role"])} if "role" in body else {})}
         return answer(document(await asyncio.to_thread(lambda: users.change(name, asks.name, force=force, **values))))
 
     @router.delete(PEOPLE + "/{name}", summary="Remove a person and end their sessions (admin)", tags=["self"])
@@ -86,7 +95,7 @@ def _people(router: APIRouter, state: StateDb) -> None:
         body = _checked(await read_object(request, '{"reset": true}'), {"reset": bool})
         reset = bool(body.get("reset", False))
         secret = await asyncio.to_thread(lambda: SignIn(state).issue_for(name, reset=reset, by=who))
-        return answer({"name": name, "link": _url(request, secret)}, 201)
+        return answer({"name": name, "link": url(request, secret)}, 201)
 
 
 def _sessions(router: APIRouter, state: StateDb) -> None:
@@ -154,10 +163,17 @@ def _account(router: APIRouter, state: StateDb) -> None:
         body = _checked(await read_object(request, '{"present": "…", "new": "…"}'), {"present": str, "new": str})
         if (pause_s := wrong.pause_s(asks.name)) > 0:  # a session that was left open must not be a place to guess
             raise TooManyTries(ACCOUNT + "/password", pause_s)
+        check_room(ACCOUNT + "/password")
         wrong.tried(asks.name)
-        ended = await hashed_in_turn(
-            lambda: change_password(state, asks, body.get("present", ""), body.get("new", "")), ACCOUNT + "/password"
-        )
+        try:
+            ended = await hashed_in_turn(
+                lambda: change_password(state, asks, body.get("present", ""), body.get("new", "")), ACCOUNT + "/password"
+            )
+        except WrongPassword:
+            raise
+        except InputError:
+            wrong.succeeded(asks.name)  # it is the new one that will not do
+            raise
         wrong.succeeded(asks.name)
         return answer({"sessions_ended": ended})
 
@@ -168,12 +184,13 @@ def people(state: StateDb) -> list[Mapping[str, Any]]:
     return [document(user) | {"sessions": sum(each.user == user.name for each in live)} for user in Users(state).list()]
 
 
-def add(state: StateDb, body: Mapping[str, Any], who: str) -> tuple[User, str]:
+def add(state: StateDb, body: Mapping[str, Any], who: str, providers: Sequence[OidcProvider] = ()) -> tuple[User, str]:
     """Add a person by a checked body: they, and the secret of a link for a local one without a password. Raises InputError, and adds nobody then."""
-    users, role = Users(state), role_of(body.get("role", ""))
-    terms = {key: body[key] for key in ("email", "display_name", "source") if key in body}
+    users, role = Users(state), role_named(body.get("role", ""))
+    terms = {key: body[key] for key in ("email", "display_name") if key in body}
+    terms["source"], terms["issuer"] = _comes_by(body.get("source", "local"), providers)
     password = body.get("password")
-    if password is not None and terms.get("source", "local") != "local":
+    if password is not None and terms["source"] != "local":
         raise InputError("whoever signs in elsewhere has no password here", "password", "leave it out")
     made = Passwords(state).made(body.get("name", ""), password) if password is not None else None
     user = users.add(body.get("name", ""), role, who, **terms)
@@ -183,13 +200,28 @@ def add(state: StateDb, body: Mapping[str, Any], who: str) -> tuple[User, str]:
     return user, SignIn(state).issue_for(user.name, by=who) if user.source == "local" else ""
 
 
+def _comes_by(source: str, providers: Sequence[OidcProvider]) -> tuple[str, str]:
+    """How a person will come, and the only issuer whose word for them counts."""
+    kind, _, slug = source.partition(":")
+    if kind != "oidc":
+        return source, ""
+    issuers = {each.slug: each.issuer for each in providers}
+    slug = slug or (next(iter(issuers)) if len(issuers) == 1 else "")
+    if slug not in issuers:
+        hint = (
+            f"say {' or '.join(f'oidc:{each}' for each in issuers)}" if issuers else "write [oidc.NAME] into roomleft.toml first"
+        )
+        raise InputError(f"there is no provider {slug[:40]!r}" if slug else "it is not clear which provider", "source", hint)
+    return kind, issuers[slug]
+
+
 def change_password(state: StateDb, asks: Principal, present: str, new: str) -> int:
     """Change the password of who asks; how many other sessions ended. Raises InputError."""
     user, passwords = Users(state).get(asks.name), Passwords(state)
     if user is None:
         raise InputError("there is no account to change", "password", "sign in as a person")
     if user.has_password and passwords.verify(user.name, present) is None:
-        raise InputError("this is not the present password", "present", "an administrator can give you a link instead")
+        raise WrongPassword("this is not the present password", "present", "an administrator can give you a link instead")
     return passwords.set(user.name, new, asks.name, but=asks.session)
 
 
@@ -222,7 +254,7 @@ def session_document(session: OpenSession, asks: Principal) -> dict[str, Any]:
     return {name: getattr(session, name) for name in names} | {"this": session.session_id == asks.session}
 
 
-def role_of(word: object) -> Role:
+def role_named(word: object) -> Role:
     """The role of that name. Raises InputError."""
     if not isinstance(word, str) or word not in {*Role}:
         raise InputError(f"unknown role {str(word)[:40]!r}", "role", f"one of {', '.join(Role)}")
@@ -262,7 +294,3 @@ def _checked(body: dict[str, Any], known: Mapping[str, type]) -> dict[str, Any]:
                 f"{name} is not a {'yes or no' if known[name] is bool else 'text'}", name, f"fields: {', '.join(known)}"
             )
     return body
-
-
-def _url(request: Request, secret: str) -> str:
-    return f"{request.base_url}sign-in?link={secret}"

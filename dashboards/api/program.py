@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from prometheus_client import exposition
 from starlette.exceptions import HTTPException
 
 from collectors.platform_api.start_over import start_over
-from collectors.records.fields import nearest, shown
+from collectors.records.fields import shown
 from collectors.records.json_array import is_array, read_array
 from collectors.records.refused import Normalised
 from collectors.records.samples_rows import samples_table
@@ -30,6 +30,7 @@ from dashboards.parts import Parts
 from roomleft.errors import InputError, QueueFull, RoomleftError
 from roomleft.limits import State
 from roomleft.metrics import REGISTRY
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 from warehouse.state import Audit, SignIn
 from warehouse.usage import DIMENSIONS, usage_summary
@@ -110,7 +111,7 @@ def _push(router: APIRouter, parts: Parts) -> None:
     async def take(request: Request, platform: str | None, kind: str) -> Response:
         # Packs that come with the program wait until there is something of theirs: these rows may be the first.
         known = {*parts.packs, *await asyncio.to_thread(parts.wake_packs, ())}
-        _known_platform(known, platform)
+        known_platform(platform, known)
         async with at_once:
             body = await read_body(request, parts.settings.body_limit_mb * 2**20)
             source = _source_of(request)
@@ -155,15 +156,6 @@ def _business(body: bytes, **who: Any) -> Normalised:
 
 
 READERS: dict[str, Callable[..., Normalised]] = {"usage": usage_table, "samples": samples_table, "business": _business}
-
-
-def _known_platform(known: Collection[str], platform: str | None) -> None:
-    if platform is not None and platform not in known:
-        raise InputError(
-            f"unknown platform {shown(platform)}{nearest(platform, known)}",
-            "the parameter platform",
-            "platforms are the packs in use",
-        )
 
 
 def _source_of(request: Request) -> str:
@@ -218,7 +210,7 @@ async def store_judged(
 def _read(router: APIRouter, parts: Parts) -> None:
     @router.get("/api/v1/headroom", summary="Every limit with its headroom, worst first", tags=["read"])
     async def headroom(platform: str | None = None, state: str | None = None) -> Response:
-        _known_platform(parts.packs, platform)
+        known_platform(platform, parts.packs)
         if state is not None and state not in set(State):
             raise InputError(f"unknown state {shown(state)}", "the parameter state", f"one of {', '.join(State)}")
         rows = await asyncio.to_thread(headroom_rows, parts.store, parts.packs, parts.clock.now(), parts.slack)
@@ -237,7 +229,7 @@ def _read(router: APIRouter, parts: Parts) -> None:
         by: Annotated[str, Query(description=f"one of {', '.join(DIMENSIONS)}")] = "provider",
         platform: str | None = None,
     ) -> Response:
-        _known_platform(parts.packs, platform)
+        known_platform(platform, parts.packs)
         start, end = _range(since, until, parts.clock.now())
         found = await asyncio.to_thread(
             usage_summary, parts.store, start, end, by=by, platform=platform, see_users=may_see_users()

@@ -18,6 +18,7 @@ from dashboards.parts import Parts
 from dashboards.plain_pages import html_answer, plain_page
 from dashboards.reports.shown import mailing_document
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from warehouse.state import StateDb
 from warehouse.state.mailings import Mailing, Mailings
 from warehouse.state.recipients import WEEKLY, Recipient, Recipients
@@ -36,7 +37,7 @@ def make_recipient_api(parts: Parts) -> APIRouter:
     """Routes below /api/v1/recipients, and /unsubscribe."""
     router = APIRouter()
 
-    @router.get(ROUTE, summary="Who gets the weekly report by mail, and when next", tags=["read"])
+    @router.get(ROUTE, summary="Who gets the weekly report by mail, and when next (admin)", tags=["read"])
     async def all_of_them() -> Response:
         return answer(await asyncio.to_thread(listed, parts.state, parts.mailer))
 
@@ -83,8 +84,7 @@ def checked_platforms(given: object, known: Sequence[str]) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise InputError("platforms is a list of names", "platforms", f"platforms here: {', '.join(known) or 'none'}")
     for slug in given:
-        if slug not in known:
-            raise InputError(f"unknown platform {slug[:40]!r}", "platforms", f"platforms here: {', '.join(known) or 'none'}")
+        known_platform(slug, known, "platforms")
     return sorted(set(given))
 
 

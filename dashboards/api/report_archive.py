@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from collectors.records.fields import shown
+from dashboards.addresses import rows_told
 from dashboards.api.answers import answer
 from dashboards.api.bodies import read_object
 from dashboards.api.recipients import checked_platforms
@@ -16,8 +17,9 @@ from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from dashboards.reports.shown import document, mailing_document
 from roomleft.errors import InputError, Refused
+from warehouse.state import Scope
 from warehouse.state.archive import Archive
-from warehouse.state.mailings import Mailings
+from warehouse.state.mailings import Mailing, Mailings
 
 ROUTE = "/api/v1/reports"
 MOST_LISTED, MOST_ADDRESSES = 500, 50
@@ -32,6 +34,9 @@ def make_report_archive_api(parts: Parts) -> APIRouter:
     archive, mailings = Archive(parts.state), Mailings(parts.state)
     one_at_a_time = asyncio.Lock()
 
+    def copies(key: str) -> list[Mailing]:
+        return rows_told(mailings.of_report(key), Scope.ADMIN, "address", "answer")
+
     @router.get(ROUTE, summary="The archive: reports that were made, newest first", tags=["read"])
     async def all_of_them(report: str | None = None, count: int = 100) -> Response:
         if not 1 <= count <= MOST_LISTED:
@@ -39,7 +44,7 @@ def make_report_archive_api(parts: Parts) -> APIRouter:
 
         def read() -> list[dict[str, Any]]:
             return [
-                row | {"mailings": [mailing_document(each) for each in mailings.of_report(row["report_key"])]}
+                row | {"mailings": [mailing_document(each) for each in copies(row["report_key"])]}
                 for row in archive.newest(count, report)
             ]
 
@@ -87,7 +92,7 @@ def make_report_archive_api(parts: Parts) -> APIRouter:
             found = archive.find(key)
             if found is None:
                 raise Refused(f"there is no report {shown(key)}", ROUTE, f"GET {ROUTE} lists them", status=404)
-            return document(found, mailings.of_report(key), with_files=with_files)
+            return document(found, copies(key), with_files=with_files)
 
         return answer(await asyncio.to_thread(read))
 

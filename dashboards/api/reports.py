@@ -10,14 +10,13 @@ from fastapi import APIRouter, Response
 
 from analytics.reports import health, hops
 from analytics.reports.health import Given
-from collectors.records.fields import nearest, shown
 from dashboards import reads
 from dashboards.api.answers import answer
 from dashboards.headroom_rows import headroom_rows
 from dashboards.pages.platform_health import recent_names
 from dashboards.parts import Parts
-from roomleft.errors import InputError
 from roomleft.packs import Pack
+from roomleft.platform_names import known_platform
 
 
 def make_report_api(parts: Parts) -> APIRouter:
@@ -27,12 +26,7 @@ def make_report_api(parts: Parts) -> APIRouter:
     @router.get("/api/v1/reports/health", summary="The health report of one platform, or of each", tags=["read"])
     async def health_report(platform: str | None = None) -> Response:
         packs = dict(parts.packs)  # a reload meanwhile changes those in force
-        if platform is not None and platform not in packs:
-            raise InputError(
-                f"unknown platform {shown(platform)}{nearest(platform, packs)}",
-                "the parameter platform",
-                "platforms are the packs in use",
-            )
+        known_platform(platform, packs)
         slugs = [platform] if platform is not None else list(packs)
         now = parts.clock.now()
         return answer([await asyncio.to_thread(read_health, parts, packs[slug], now) for slug in slugs])

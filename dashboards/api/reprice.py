@@ -16,6 +16,7 @@ from dashboards.api.answers import answer
 from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 from warehouse.state.audit import Audit
 from warehouse.state.closed_periods import ClosedPeriods
@@ -59,12 +60,12 @@ def make_reprice_api(parts: Parts) -> APIRouter:
     router = APIRouter()
     periods = ClosedPeriods(parts.state)
 
-    @router.post("/api/v1/reprice/allowed", summary="Whether a span may be priced again (admin)", tags=["self"])
+    @router.post("/api/v1/reprice/allowed", summary="Whether a span may be priced again (finance)", tags=["self"])
     async def allowed(body: SpanBody) -> Response:
         await asyncio.to_thread(lambda: refuse_settled(parts.store, _asked(parts, body), periods.closed()))
         return answer({"allowed": True})
 
-    @router.post("/api/v1/reprice", summary="Price the past again (admin)", description=DESCRIBED, tags=["self"])
+    @router.post("/api/v1/reprice", summary="Price the past again (finance)", description=DESCRIBED, tags=["self"])
     async def price_again(body: RepriceBody, request: Request) -> Response:
         asked, who, now = _asked(parts, body), who_asks(request), parts.clock.now()
         if asked.until - asked.since > timedelta(days=MOST_DAYS):
@@ -83,7 +84,7 @@ def make_reprice_api(parts: Parts) -> APIRouter:
     async def closed() -> Response:
         return answer([asdict(each) for each in await asyncio.to_thread(periods.closed)])
 
-    @router.post("/api/v1/closed-periods", summary="Close the books of a span (admin)", tags=["self"])
+    @router.post("/api/v1/closed-periods", summary="Close the books of a span (finance)", tags=["self"])
     async def close(body: CloseBody, request: Request) -> Response:
         if body.platform:
             _known(parts, body.platform)
@@ -91,7 +92,7 @@ def make_reprice_api(parts: Parts) -> APIRouter:
         made = await asyncio.to_thread(lambda: periods.close(since, until, who=who, platform=body.platform, note=body.note))
         return answer({"id": made}, 201)
 
-    @router.post("/api/v1/closed-periods/{period_id}/reopen", summary="Open closed books again (admin)", tags=["self"])
+    @router.post("/api/v1/closed-periods/{period_id}/reopen", summary="Open closed books again (finance)", tags=["self"])
     async def reopen(period_id: int, request: Request) -> Response:
         who = who_asks(request)
         await asyncio.to_thread(lambda: periods.reopen(period_id, who=who))
@@ -131,5 +132,4 @@ def _asked(parts: Parts, body: SpanBody) -> Asked:
 
 
 def _known(parts: Parts, platform: str) -> None:
-    if platform not in parts.packs:
-        raise InputError(f"unknown platform {platform[:60]!r}", "platform", f"one of {', '.join(parts.packs)}")
+    known_platform(platform, parts.packs, "platform")

@@ -14,6 +14,7 @@ from dashboards.slo_rows import Incident, Recovery, SloRow, history, incidents, 
 from dashboards.slo_words import window_words
 from roomleft.errors import InputError
 from roomleft.packs_yaml import nearest
+from roomleft.platform_names import known_platform
 from roomleft.slos import span_text
 
 ROUTE = "/api/v1/slos"
@@ -34,10 +35,7 @@ def make_slo_api(parts: Parts) -> APIRouter:
 
     @router.get(ROUTE, summary="Every SLO: error budget left and burn rates", description=DESCRIBED, tags=["read"])
     async def listed(platform: str | None = None) -> Response:
-        if platform is not None and platform not in parts.packs:
-            raise InputError(
-                f"there is no platform {platform[:60]!r}", "the parameter platform", nearest(platform, parts.packs, "platforms")
-            )
+        known_platform(platform, parts.packs)
         now = parts.clock.now()
         rows = await asyncio.to_thread(slo_rows, parts, now, platform)
         told = await asyncio.to_thread(recoveries, parts, now, platform)

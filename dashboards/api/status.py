@@ -12,7 +12,7 @@ from dashboards.api.answers import answer
 from dashboards.door.asking import who_asks
 from dashboards.parts import Parts
 from dashboards.status_links import PREFIX, StatusLinks
-from roomleft.errors import InputError
+from roomleft.platform_names import known_platform
 
 ROUTE = "/api/v1/status-links"
 
@@ -30,7 +30,7 @@ def make_status_api(parts: Parts) -> APIRouter:
     router = APIRouter()
     links = StatusLinks(parts.state)
 
-    @router.get(ROUTE, summary="The links that publish status pages, without their secrets", tags=["read"])
+    @router.get(ROUTE, summary="The links that publish status pages, without their secrets (admin)", tags=["read"])
     async def listed(platform: str | None = None) -> Response:
         _known(parts, platform)
         return answer([asdict(each) for each in await asyncio.to_thread(links.of, platform)])
@@ -51,5 +51,4 @@ def make_status_api(parts: Parts) -> APIRouter:
 
 
 def _known(parts: Parts, platform: str | None) -> None:
-    if platform is not None and platform not in parts.packs:
-        raise InputError(f"unknown platform {platform[:60]!r}", "platform", "platforms are the packs in use")
+    known_platform(platform, parts.packs, "platform")

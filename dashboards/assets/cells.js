@@ -9,9 +9,20 @@
 
   function plain(words) { return words.replace(/[\u202f\u00a0\u2009]/g, " ").replace(/\u2212/g, "-").replace(/\s+/g, " ").trim(); }
 
+  // What "today" is: the day of the page's clock in its zone, as the server writes it.
+  var day_of = { minute: -1, now: null };
+  function now_shown() {
+    var seconds = window.pages ? window.pages.now() : Date.now() / 1000, zone = document.querySelector("[data-menu=range][data-zone]");
+    if (Math.floor(seconds / 60) === day_of.minute && zone === day_of.zone) return day_of.now;
+    var text = window.times && zone ? window.times.wall(seconds, zone.dataset.zone) : new Date(seconds * 1000).toISOString().slice(0, 16);
+    day_of = { minute: Math.floor(seconds / 60), zone: zone, now: new Date(text + "Z") };
+    return day_of.now;
+  }
+
   function instant(words) {
-    var found = /^(?:(today|yesterday|tomorrow)|(\d{1,2}) ([A-Z][a-z]{2})(?: (\d{4}))?)(?:,? (\d{2}):(\d{2}))?/.exec(words), now = new Date(), day;
+    var found = /^(?:(today|yesterday|tomorrow)|(\d{1,2}) ([A-Z][a-z]{2})(?: (\d{4}))?)(?:,? (\d{2}):(\d{2}))?/.exec(words), now, day;
     if (!found) { found = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?/.exec(words); return found ? Date.UTC(+found[1], +found[2] - 1, +found[3], +found[4] || 0, +found[5] || 0) : null; }
+    now = now_shown();
     if (found[1]) day = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + { today: 0, yesterday: -1, tomorrow: 1 }[found[1]]);
     else if (MONTHS.indexOf(found[3].toLowerCase()) < 0) return null;
     else day = Date.UTC(+found[4] || now.getUTCFullYear(), MONTHS.indexOf(found[3].toLowerCase()), +found[2]);
@@ -68,7 +79,7 @@
 
   function quoted(text) {
     // What a spreadsheet would run as a formula gets an apostrophe; a negative number is a number.
-    if (/^[=+\-@\t\r]/.test(text) && !/^-?[\d.,]+%?$/.test(text)) text = "'" + text;
+    if (/^[=+\-@\t\r]/.test(text) && !/^[+-]?\$?[\d.,]+ ?%?$/.test(text)) text = "'" + text;
     return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
 

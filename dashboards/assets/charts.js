@@ -20,23 +20,17 @@
   function escaped(text) { return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); }
   // Times on a chart are the reader's wall clock without a zone: here they are counted as if they were UTC, and written the same way again.
   function ms(text) { return Date.parse(text + (text.length > 10 ? "Z" : "T00:00Z")); }
-  function minute(at) { return new Date(at).toISOString().slice(0, 16); }
+  function stamp(at) { return new Date(at).toISOString().slice(0, 19) + "Z"; }
 
-  function go(href) {
-    var link = make("a");
-    link.href = href;
-    link.dataset.nav = "1";
-    link.hidden = true;
-    document.body.appendChild(link);
-    link.click();
-    link.remove();
-  }
-
-  function value(number, unit) {
-    var most = { maximumSignificantDigits: 4 };
-    if (unit === "usd" || unit.indexOf("usd") === 0) return "$" + number.toLocaleString("en", Math.abs(number) >= 100 ? { maximumFractionDigits: 0 } : { maximumFractionDigits: 4 });
-    if (unit === "ratio" || unit === "fraction") return (number * 100).toLocaleString("en", most) + "\u202f%";
-    return number.toLocaleString("en", most) + (unit ? "\u202f" + (unit === "percent" ? "%" : unit.replace(/_/g, " ")) : "");
+  // A value in the words of the hover box, whose template has the number's form and what stands around it.
+  function value(number, template) {
+    var found = /^(.*?)%\{y:([^}]*)\}([^<(]*)/.exec(unescaped(template)) || ["", "", "~g", ""], form = found[2], steps = 0;
+    var digits = Number((/\.(\d)/.exec(form) || [0, 4])[1]), kind = form.slice(-1), most = { maximumFractionDigits: digits };
+    if (form.indexOf("~") < 0) most.minimumFractionDigits = digits;
+    if (kind === "%") number *= 100;
+    if (kind === "s") for (; Math.abs(number) >= 1000 && steps < 5; steps += 1) number /= 1000;
+    if (kind === "s" || kind === "g") most = { maximumSignificantDigits: Math.max(1, digits) };
+    return found[1] + (form[0] === "$" ? "$" : "") + number.toLocaleString("en", most) + ["", "k", "M", "G", "T", "P"][steps] + (kind === "%" ? "%" : "") + found[3].trimEnd();
   }
 
   // ---- one instant on every chart ----
@@ -53,13 +47,15 @@
     return Math.abs(all[high] - at) < Math.abs(all[low] - at) ? high : low;
   }
   function said(plot, at, reach) {
-    var unit = metaOf(plot).unit || "", found = [];
+    var found = [];
     (plot.data || []).forEach(function (trace) {
       if (!trace.x || !trace.x.length || !trace.name || trace.hoverinfo === "skip" || trace.mode === "markers") return;
       var all = times(trace.x), place = trace.type === "bar" ? before(all, at) : nearest(all, at);
+      // A line in parts, with gaps between them, tells of each stretch by the part that covers it.
+      if (trace.meta && trace.meta.part !== undefined && (at < all[0] || at > all[all.length - 1])) return;
       var y = place < 0 ? null : trace.y[place];
       if (y === null || y === undefined || (trace.type !== "bar" && Math.abs(all[place] - at) > reach)) return;
-      found.push(unescaped(trace.name) + " " + value(Number(y), unit));
+      found.push((plot.data.length > 1 ? unescaped(trace.name) + " " : "") + value(Number(y), [].concat(trace.hovertemplate).filter(Boolean).pop()));
     });
     return found.length > MOST_WORDS ? found.slice(0, MOST_WORDS).concat("…") : found;
   }
@@ -101,6 +97,7 @@
       var lines = plot === over ? [] : said(plot, at, wide / 20);
       cross.firstChild.textContent = lines.join("\n");
       cross.firstChild.hidden = !lines.length;
+      cross.firstChild.style.maxWidth = Math.min(220, (place > own._length / 2 ? own._offset + place : rect.width - own._offset - place) - 10) + "px";
       shown.push(cross);
     });
   }
@@ -114,16 +111,25 @@
   setInterval(function () { if (pointer && shown.some(function (cross) { return !cross.isConnected; })) drawCross(); }, 200);
 
   // ---- a click on a point: the rows behind it ----
+  var due = 0, twice = -Infinity; // what a click leads to, and when one was the second of two
   function hear(plot) {
     if (!plot || !plot.on || plot.heardOn === plot._ev) return;
     plot.heardOn = plot._ev;
-    plot.on("plotly_click", function (told) { clicked(plot, told); });
+    // The first click of a double one looks like any other: it waits until no second can come. Two lead nowhere: they zoom out.
+    var wait = (plot._context && plot._context.doubleClickDelay) || 300;
+    plot.on("plotly_click", function (told) {
+      var act = clicked(plot, told);
+      clearTimeout(due);
+      if (act && performance.now() - twice > wait) due = setTimeout(act, wait);
+    });
+    plot.on("plotly_doubleclick", function () { twice = performance.now(); clearTimeout(due); });
     plot.closest(".chart-frame").classList.toggle("clickable", Boolean(metaOf(plot).click));
   }
   // At the press as well: a chart drawn anew under a pointer that rests has forgotten who listened, and tells of no pointer that comes.
   ["pointerover", "pointerdown"].forEach(function (name) {
     document.addEventListener(name, function (event) {
       hear(event.target.closest && event.target.closest(".chart-frame .js-plotly-plot"));
+      if (name === "pointerdown") clearTimeout(due);
     }, { passive: true, capture: true });
   });
 
@@ -144,22 +150,32 @@
       return best && best.away <= away ? best : { away: away, point: point };
     }, null).point;
   }
-  function bucket(plot, x) {
-    var meta = metaOf(plot), text = String(x).replace(" ", "T"), start = ms(text);
-    if (text.length === 10) text += "T00:00:00";
-    if (text.length === 16) text += ":00";
-    var end = meta.ends && meta.ends[text] ? ms(meta.ends[text]) : start + (meta.step_s || 60) * 1000;
-    start = Math.floor(start / 60000) * 60000;
-    return minute(start) + ".." + minute(Math.max(Math.ceil(end / 60000) * 60000, start + 60000));
+  // The instant of a point. The clock shows an hour twice where it goes back: the second time stands behind later ones, or behind itself.
+  function instant(plot, point) {
+    var zone = metaOf(plot).zone || "UTC", text = String(point.x).replace(" ", "T"), xs = point.data.x, all = window.times.instants(ms(text) / 1000, zone);
+    var again = all.length > 1 && Array.prototype.some.call(xs.slice(0, point.pointNumber), function (x) { return ms(String(x).replace(" ", "T")) >= ms(text); });
+    return 1000 * all[again ? 1 : 0];
   }
-  function withRange(href, range) { return href + (href.indexOf("?") < 0 ? "?" : "&") + "range=" + range; }
+  // The bucket a point stands for, by the stamp of its beginning. Bars stand in the order of their buckets.
+  function bucketOf(plot, point) {
+    var keys = Object.keys(metaOf(plot).ends || {});
+    return point.data.type === "bar" && keys.length === point.data.x.length ? keys[point.pointNumber] : stamp(instant(plot, point));
+  }
+  function behindBucket(plot, key) {
+    var meta = metaOf(plot), start = Date.parse(key), end = meta.ends && meta.ends[key] ? Date.parse(meta.ends[key]) : start + (meta.step_s || 60) * 1000;
+    if (meta.starts && meta.starts[key]) start = Date.parse(meta.starts[key]);
+    return window.times.range(start / 1000, Math.max(end, start + 60000) / 1000, meta.zone || "UTC");
+  }
+  function withRange(href, range) { return href + (href.indexOf("?") < 0 ? "?" : "&") + "range=" + range.replace(/\+/g, "%2B"); }
+  // What a click leads to; nothing where it leads nowhere.
   function clicked(plot, told) {
-    var meta = metaOf(plot);
-    if (!meta.click || !told.points || !told.points.length) return;
-    var point = hit(plot, told), range = bucket(plot, (point || behind(told)[0]).x);
-    var own = point && point.data.meta && point.data.meta.href;
-    if (own || meta.href) { go(withRange(own || meta.href, range)); return; }
-    table(plot.closest(".chart-frame"), range, null);
+    var meta = metaOf(plot), frame = plot.closest(".chart-frame");
+    if (!meta.click || !told.points || !told.points.length || !frame) return null;
+    var point = hit(plot, told), key = bucketOf(plot, point || behind(told)[0]), range = behindBucket(plot, key);
+    var href = (point && point.data.meta && point.data.meta.href) || meta.href;
+    // What is only forecast has no rows behind it.
+    if (meta.last && Date.parse(key) > Date.parse(meta.last)) return function () { table(frame, ""); };
+    return function () { if (href) window.pages.follow(withRange(href, range)); else table(frame, range); };
   }
 
   // ---- the menu of a chart ----
@@ -193,7 +209,7 @@
     menu.setAttribute("role", "menu");
     menu.setAttribute("aria-label", "Take this chart away");
     if (frame.dataset.behind) {
-      items.push(item("Table", function () { table(frame, "", frame.dataset.chart); }));
+      items.push(item("Table", function () { table(frame, ""); }));
       var csv = make("a", "menu-item", "CSV, all of it");
       csv.href = EXPORT + ".csv?" + query(frame, "");
       csv.setAttribute("download", "");
@@ -228,7 +244,7 @@
   document.addEventListener("scroll", function () { closeMenu(false); }, { capture: true, passive: true });
 
   // ---- its data as a table ----
-  function table(frame, range, back) {
+  function table(frame, range) {
     var asked = query(frame, range), dialog = make("dialog", "chart-table"), head = make("div", "chart-table-head");
     var title = make("h2", "", "Table"), acts = make("div", "chart-table-acts"), body = make("div", "chart-table-body", "Reading …");
     var close = make("button", "button", "Close"), csv = make("a", "button", "CSV");
@@ -241,7 +257,7 @@
     acts.append(csv, close);
     head.append(title, acts);
     dialog.append(head, body);
-    dialog.addEventListener("close", function () { dialog.remove(); var again = back && frameOf(back); if (again) again.querySelector("[data-chart-menu]").focus({ preventScroll: true }); });
+    dialog.addEventListener("close", function () { dialog.remove(); var again = frameOf(frame.dataset.chart); if (again) again.querySelector("[data-chart-menu]").focus({ preventScroll: true }); });
     dialog.addEventListener("keydown", function (event) { event.stopPropagation(); });
     dialog.addEventListener("click", function (event) {
       if (event.target === dialog || event.target.closest("a[data-nav]")) setTimeout(function () { dialog.close(); }, 0);
@@ -252,7 +268,7 @@
     fetch(EXPORT + ".json?" + asked, { headers: { accept: "application/json" } }).then(function (answer) {
       return answer.json().then(function (told) { return { ok: answer.ok, told: told }; });
     }).then(function (got) {
-      if (!got.ok) throw new Error((got.told.error && (got.told.error.what || got.told.error.message)) || got.told.what || "It could not be read");
+      if (!got.ok) { var fault = got.told.error || got.told; throw new Error((fault.what || fault.message || "it could not be read") + (fault.hint ? ". " + fault.hint.charAt(0).toUpperCase() + fault.hint.slice(1) : "")); }
       fill(title, body, got.told);
     }).catch(function (error) { body.textContent = "There is no table: " + error.message; });
   }
@@ -261,8 +277,8 @@
     body.textContent = "";
     var few = told.rows.length < told.count ? "The newest " + told.rows.length.toLocaleString("en") + " of " + told.count.toLocaleString("en") + " lines; the CSV has all. " : "";
     body.appendChild(make("p", "dim", few + told.note + (told.note ? ". " : "") + "Times: " + told.zone + "."));
-    if (!told.rows.length) { body.appendChild(make("p", "", "No values in this range.")); return; }
-    var grid = make("table", "plain-table"), caption = make("caption", "unseen", told.title), head = grid.createTHead().insertRow(), rows = grid.createTBody();
+    if (!told.rows.length) { body.appendChild(make("p", "", "No values in this range: choose a longer one, or see at Sources what is read.")); return; }
+    var grid = make("table", "plain-table"), caption = make("caption", "sr", told.title), head = grid.createTHead().insertRow(), rows = grid.createTBody();
     grid.prepend(caption);
     told.columns.forEach(function (column) {
       var cell = make("th", column.number ? "num" : "", column.words);
@@ -287,46 +303,37 @@
   }
 
   // ---- a link and a picture ----
-  function copied(text) {
-    var done = function () { toast("Link copied"); };
-    var by_hand = function () {
-      var field = make("textarea");
-      field.value = text;
-      field.style.position = "fixed";
-      field.style.opacity = "0";
-      document.body.appendChild(field);
-      field.select();
-      var worked = false;
-      try { worked = document.execCommand("copy"); } catch (e) { /* then it is shown */ }
-      field.remove();
-      if (worked) done(); else toast(text);
-    };
-    if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(done, by_hand); else by_hand();
-  }
   function copyLink(frame) {
     var asked = new URLSearchParams(location.search), meta = metaOf(plotOf(frame)), path = location.pathname;
     var elsewhere = document.querySelector("[data-zoom-to]"), signal = new URLSearchParams(frame.dataset.behind || "").get("signal");
-    if (frame.dataset.ranged && meta.since) {
-      asked.set("range", meta.since + ".." + meta.until);
+    var fixed = Boolean(frame.dataset.ranged && meta.since);
+    if (fixed) {
+      asked.set("range", meta.range);
+      asked.set("tz", meta.zone || "UTC");
       // A page that is always of now cannot show these times again: the page that can has the same chart.
       if (elsewhere && elsewhere.dataset.zoomTo && signal) { path = elsewhere.dataset.zoomTo; asked.set("component", signal.split(".")[0]); }
     }
-    var text = asked.toString().replace(/%3A/g, ":");
-    copied(location.origin + path + (text ? "?" + text : "") + "#" + encodeURIComponent(frame.dataset.chart));
+    var text = asked.toString().replace(/%3A/g, ":").replace(/%2F/g, "/");
+    var said = fixed ? "Link copied: this chart at exactly these times" : "Link copied. This chart always shows how things are now";
+    window.pages.copy(location.origin + path + (text ? "?" + text : "") + "#" + encodeURIComponent(frame.dataset.chart), said);
   }
 
   function titleOf(frame) {
     var card = frame.closest(".card, .drawer"), own = frame.previousElementSibling;
     if (own && own.matches("h2, .chart-title")) return words(own);
-    return words(card && card.querySelector("h2")) || frame.dataset.chart;
+    var head = card && card.querySelector("h2"), unit = head && words(head.querySelector(".unit")), named = head && head.cloneNode(true);
+    if (named) named.querySelectorAll(".unit, .badge").forEach(function (each) { each.remove(); });
+    return [words(named), unit].filter(Boolean).join(", ") || frame.dataset.chart;
   }
   function picture(frame) {
     var plot = plotOf(frame), meta = metaOf(plot), style = getComputedStyle(document.documentElement), card = frame.closest(".card, .drawer");
-    if (!plot || !plot.layout || !window.Plotly) { toast("The chart is not drawn yet"); return; }
+    if (!plot || !plot.layout || !window.Plotly) { toast("The chart is not drawn yet: try again in a moment"); return; }
     var layout = JSON.parse(JSON.stringify(plot.layout)), full = plot._fullLayout, margin = Object.assign({}, full._size && { l: full._size.l, r: full._size.r, t: full._size.t, b: full._size.b });
     var asked = new URLSearchParams(frame.dataset.behind || ""), title = titleOf(frame);
     var platform = asked.get("platform") || (location.pathname.match(/^\/platforms\/([^/]+)/) || [])[1] || "";
-    var age = words(card && card.querySelector(".age")), lead = [words(card && card.querySelector(".card-value")), words(card && card.querySelector(".card-context"))].filter(Boolean).join(" · ");
+    // Of several figures the one that the chart adds up to.
+    var main = card && (card.querySelector(".chart-lead") || card), age = words(card && card.querySelector(".age"));
+    var lead = [words(main && main.querySelector(".card-value")), words(main && main.querySelector(".card-context"))].filter(Boolean).join(" · ");
     var foot = [meta.since ? meta.since.replace("T", " ") + " to " + meta.until.replace("T", " ") + " " + meta.zone : "", platform, age ? "age " + age : "", "Roomleft"].filter(Boolean).join(" · ");
     var wide = Math.max(plot.clientWidth, 720), letters = Math.floor((wide - 24) / 6.2);
     var cut = function (text) { return escaped(text.length > letters ? text.slice(0, letters - 1) + "…" : text); };
@@ -342,7 +349,7 @@
     layout.width = wide;
     layout.autosize = false;
     layout.paper_bgcolor = style.getPropertyValue("--surface").trim() || "#fff";
-    window.Plotly.toImage({ data: plot.data, layout: layout, config: { displayModeBar: false } }, { format: "png", width: wide, height: layout.height, scale: 2 }).then(function (address) {
+    window.chartPicture({ data: plot.data, layout: layout, config: { displayModeBar: false } }, wide, layout.height).then(function (address) {
       var link = make("a");
       link.href = address;
       link.download = (title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 60) || "chart") + (meta.until ? "-" + meta.until.replace(":", "") : "") + ".png";
@@ -350,7 +357,7 @@
       link.click();
       link.remove();
       toast("Picture saved");
-    }, function () { toast("The picture could not be made"); });
+    }, function () { toast("The picture could not be made: take the CSV, or reload the page"); });
   }
 
   // ---- a link that names a chart: bring it into view once it is drawn ----
@@ -360,7 +367,9 @@
     var leave = function () { left = true; };
     ["wheel", "touchstart", "keydown"].forEach(function (kind) { addEventListener(kind, leave, { once: true, passive: true }); });
     (function look() {
-      var frame = frameOf(name);
+      var frame = frameOf(name), place = frame || name.indexOf("term-") === 0 ? null : document.getElementById(name);
+      if (place && !left) { place.scrollIntoView({ block: "start" }); return; }
+      if (!left && !times_shown && Date.now() > until) toast("The chart that this link names is not here: its filters fit nothing now, or it needs a role that you do not have (an administrator gives roles)");
       if (left || Date.now() > until || times_shown > 3) return;
       if (frame && frame.querySelector(".main-svg")) {
         // What stands above may still grow: once more a little later.
@@ -373,5 +382,6 @@
     })();
   }
   addEventListener("hashchange", pointAt);
+  addEventListener("_dashprivate_pushstate", function () { if (location.hash) setTimeout(pointAt, 0); });
   pointAt();
 })();

@@ -19,13 +19,8 @@
     });
   }
 
-  function toast(words) {
-    var el = document.getElementById("toast");
-    if (!el) return;
-    el.textContent = words;
-    el.classList.add("shown");
-    setTimeout(function () { el.classList.remove("shown"); }, 6000);
-  }
+  // Longer than what a page says of itself: an error is read, not glanced at.
+  function toast(words) { window.pages.toast(words, 6000); }
 
   function make(kind, attributes, children) {
     var el = document.createElement(kind);
@@ -45,13 +40,14 @@
     dialog.showModal();
   }
 
-  // A dialog of fields; `ask` makes the request of what was filled in; `look` is its class, and what it says while it waits.
+  // A dialog of fields; `ask` makes the request of what was filled in; `look` is its class, its name where the title is not that, and what it
+  // says while it waits.
   function form(title, parts, submit, ask, done, look) {
     var says = make("div", { "class": "says", role: "status" });
     var keep = make("button", { type: "submit", "class": "button primary" }, [submit]);
     var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
     var filled = make("form", { method: "dialog" }, [make("h2", {}, [title])].concat(parts, [says, make("div", { "class": "acts" }, [stop, keep])]));
-    var dialog = make("dialog", { "class": look.className, "aria-label": title }, [filled]);
+    var dialog = make("dialog", { "class": look.className, "aria-label": look.label || title }, [filled]);
     stop.addEventListener("click", function () { dialog.close(); });
     filled.addEventListener("submit", function (event) {
       event.preventDefault();

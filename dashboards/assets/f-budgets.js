@@ -67,29 +67,13 @@
   }
 
   function open(told) {
-    var says = make("div", { "class": "says", role: "status" });
-    var keep = make("button", { type: "submit", "class": "button primary" }, [told.submit]);
-    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
     var fields = make("div", { "class": "form-fields" }, told.fields.map(drawn));
-    var form = make("form", { method: "dialog" }, [make("h2", {}, [told.title]), fields, says, make("div", { "class": "acts" }, [stop, keep])]);
-    var dialog = make("dialog", { "class": "rule-form budget-form", "aria-label": told.title }, [form]);
-    stop.addEventListener("click", function () { dialog.close(); });
+    var form = window.deeds.form(told.title, [fields], told.submit,
+      function (asked) { return window.deeds.send(told.method, told.url, filled(asked, told)); },
+      function (said) { return ["Kept", said.amount_means, said.note].filter(Boolean).join(": "); },
+      { className: "rule-form budget-form" });
     form.addEventListener("change", function () { shape(form); });
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      keep.disabled = true;
-      says.textContent = "";
-      window.deeds.send(told.method, told.url, filled(form, told)).then(function (said) {
-        dialog.close();
-        toast(["Kept", said.amount_means, said.note].filter(Boolean).join(": "));
-        again();
-      }).catch(function (error) {
-        says.textContent = error.message;
-        says.classList.add("bad");
-      }).then(function () { keep.disabled = false; });
-    });
     shape(form);
-    window.deeds.show(dialog);
   }
 
   // The budget that is opened stands above the list: whoever clicked far down is taken to it.

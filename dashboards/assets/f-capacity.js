@@ -1,17 +1,6 @@
 // Capacity: the search field, whose words stand in the address, and a row that opens like its name.
 (function () {
   "use strict";
-  // The app follows a marked link without loading the page again.
-  function follow(href) {
-    var link = document.createElement("a");
-    link.dataset.nav = "1";
-    link.href = href;
-    link.hidden = true;
-    document.body.append(link);
-    link.click();
-    link.remove();
-  }
-
   function asked(key) { return new URLSearchParams(location.search).get(key) || ""; }
 
   function search(slot) {
@@ -28,7 +17,8 @@
         var query = new URLSearchParams(location.search);
         if (field.value.trim()) query.set(key, field.value.trim()); else query.delete(key);
         var text = query.toString();
-        follow(location.pathname + (text ? "?" + text : ""));
+        // Back leads to the page before, not through the letters.
+        window.pages.go(location.pathname + (text ? "?" + text : ""), true);
       }, 300);
     });
     slot.append(field);

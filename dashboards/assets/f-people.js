@@ -48,9 +48,9 @@
     open("Add a person", [
       labelled("Name to sign in with", text("name")), labelled("Called (optional)", text("display_name")),
       labelled("E-mail (optional)", text("email")), role(told, "viewer"),
-      labelled("Comes by", make("select", { name: "source" }, [
-        make("option", { value: "local" }, ["a password kept here"]), make("option", { value: "oidc" }, ["a provider, known by this e-mail"]),
-        make("option", { value: "proxy" }, ["a proxy, known by this e-mail"])]))
+      labelled("Comes by", make("select", { name: "source" }, [make("option", { value: "local" }, ["a password kept here"])].concat(
+        (told.providers || []).map(function (each) { return make("option", { value: "oidc:" + each[0] }, [each[1] + ", known by this e-mail"]); }),
+        [make("option", { value: "proxy" }, ["a proxy, known by this e-mail"])])))
     ], "Add", function (form) {
       var fields = form.elements;
       return send("POST", PEOPLE, {

@@ -10,33 +10,16 @@
   }
 
   function open(told) {
-    var says = make("div", { "class": "says", role: "status" });
-    var keep = make("button", { type: "submit", "class": "button primary" }, ["It was expected"]);
-    var stop = make("button", { type: "button", "class": "button" }, ["Cancel"]);
-    var form = make("form", { method: "dialog" }, [
-      make("h2", {}, [told.name]),
+    var parts = [
       make("label", {}, ["What it was", select("kind", KINDS)]),
       make("label", {}, ["Expected until", select("lasts", SPANS)]),
-      make("label", {}, ["Note", make("input", { name: "note", type: "text", autocomplete: "off", maxlength: "500" })]),
-      says, make("div", { "class": "acts" }, [stop, keep])
-    ]);
-    var dialog = make("dialog", { "class": "oncall-form", "aria-label": "Mark as expected" }, [form]);
-    stop.addEventListener("click", function () { dialog.close(); });
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      keep.disabled = true;
+      make("label", {}, ["Note", make("input", { name: "note", type: "text", autocomplete: "off", maxlength: "500" })])
+    ];
+    window.deeds.form(told.name, parts, "It was expected", function (form) {
       var body = { kind: form.elements.kind.value, note: form.elements.note.value.trim() };
       if (form.elements.lasts.value) body["for"] = form.elements.lasts.value;
-      window.deeds.send("POST", "/api/v1/anomalies/" + encodeURIComponent(told.id) + "/expected", body).then(function () {
-        dialog.close();
-        window.deeds.toast("Remembered as expected");
-        window.deeds.again();
-      }).catch(function (error) {
-        says.textContent = error.message;
-        says.classList.add("bad");
-      }).then(function () { keep.disabled = false; });
-    });
-    window.deeds.show(dialog);
+      return window.deeds.send("POST", "/api/v1/anomalies/" + encodeURIComponent(told.id) + "/expected", body);
+    }, function () { return "Remembered as expected"; }, { className: "oncall-form", label: "Mark as expected" });
   }
 
   document.addEventListener("click", function (event) {

@@ -77,7 +77,8 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside);
   window.dash_clientside.roomleft = Object.assign({}, window.dash_clientside.roomleft, {
     pushed: function (news) {
-      if (news && document.getElementById(news.id) && !window.inPlace(news.id, news.children)) {
+      // What was made for the page left a moment ago comes too late.
+      if (news && news.pathname === location.pathname && document.getElementById(news.id) && !window.inPlace(news.id, news.children)) {
         window.dash_clientside.set_props(news.id, { children: news.children });
       }
     }

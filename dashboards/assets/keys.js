@@ -34,15 +34,7 @@
 
   function leave(path) {
     var link = Array.prototype.find.call(document.querySelectorAll("a.nav-link, a.menu-item"), function (a) { return new URL(a.href).pathname === path; });
-    if (!link) {
-      link = document.createElement("a");
-      link.href = path;
-      link.dataset.nav = "1";
-      link.hidden = true;
-      document.body.appendChild(link);
-      setTimeout(function () { link.remove(); }, 0);
-    }
-    link.click();
+    if (link) link.click(); else window.pages.follow(window.pages.keeping(path));
   }
 
   function nameOf(row) {
@@ -102,7 +94,7 @@
     else if (key === "?") done = open("help-sheet");
     else if (key === "t") done = press("t", '[data-menu="range"] > summary');
     else if (key === "r") done = press("r") || (window.dash_clientside.set_props("tick", { data: Date.now() }), true);
-    else if (key === " " && (!at || at === document.body || at.id === "main" || (held && at === held.row))) done = press("Space", '[data-act="pause"]');
+    else if (key === " " && (!at || at === document.body || at.id === "main" || at.matches("#page h1[tabindex='-1']") || (held && at === held.row))) done = press("Space", '[data-act="pause"]');
     else if (key === "c") done = press("c", '[data-act="share"], [data-act="copy-link"]');
     else if (key === "j") done = step(1);
     else if (key === "k") done = step(-1);

@@ -1,8 +1,10 @@
 // Wall screens: ?kiosk=1 shows one page without controls, ?kiosk=60&pages=/,/on-call goes round.
 (function () {
   "use strict";
-  var STALE_S = 15, DIALOG_S = 60, FRESH_START_S = 6 * 3600, LOST_S = 60;
-  var began = performance.now(), since = began, moved = began, heard = null, lost = false, place = 0, bar = null;
+  // Of an answer that is late: how many seconds until that is said, and until the page begins anew once the server is back.
+  var STALE_S = 10, LOST_S = 55, DIALOG_S = 60, FRESH_START_S = 6 * 3600;
+  var KEPT = ["tz", "range", "platform", "environment", "compare"];
+  var began = performance.now(), since = began, moved = began, heard = null, lost = false, place = 0, bar = null, awake = null;
   var asked = new URLSearchParams(location.search), on = asked.has("kiosk") && asked.get("kiosk") !== "0";
   var every = Math.max(0, Number(asked.get("kiosk")) || 0), zone = asked.get("tz") || "UTC";
   // At 1 nothing turns; a page must at least have time to be drawn.
@@ -38,14 +40,18 @@
     bar.append(words("span", "kiosk-lost"), words("span", "kiosk-age"), words("time", "kiosk-clock"), words("button", "button kiosk-leave", "Leave"));
     bar.querySelector("button").addEventListener("click", leave);
     document.body.append(bar);
-    if (navigator.wakeLock) {
-      var hold = function () { if (document.visibilityState === "visible") navigator.wakeLock.request("screen").catch(function () {}); };
-      document.addEventListener("visibilitychange", hold);
-      hold();
-    }
+    stayAwake();
   }
+  // The screen stays on as long as the wall screen does; the browser lets go of it whenever the tab is hidden.
+  function stayAwake() {
+    if (!on || !navigator.wakeLock || document.visibilityState !== "visible" || (awake && !awake.released)) return;
+    navigator.wakeLock.request("screen").then(function (lock) { if (on) awake = lock; else lock.release(); }, function () {});
+  }
+  document.addEventListener("visibilitychange", stayAwake);
   function leave() {
     on = false;
+    if (awake) awake.release().catch(function () {});
+    awake = null;
     delete document.documentElement.dataset.kiosk;
     document.body.classList.remove("kiosk-stale");
     if (bar) bar.remove();
@@ -62,7 +68,8 @@
     place = (place + 1) % pages.length;
     var url = new URL(pages[place], location.origin);
     url.searchParams.set("kiosk", String(every));
-    if (zone !== "UTC") url.searchParams.set("tz", zone);
+    // What the first address asked for holds on every page that does not ask for something else itself.
+    KEPT.forEach(function (name) { if (!url.searchParams.has(name)) asked.getAll(name).forEach(function (value) { url.searchParams.append(name, value); }); });
     go(url.pathname + url.search + "&pages=" + pages.map(encodeURIComponent).join(",") + url.hash);
     scrollTo(0, 0);
   }
@@ -78,10 +85,11 @@
     bar.querySelector("time").textContent = new Intl.DateTimeFormat("en-GB", { timeZone: shown, hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(clock * 1000) + " " + (shown === "UTC" ? "UTC" : shown.split("/").pop().replace(/_/g, " "));
     var newest = Math.max.apply(null, Array.prototype.map.call(document.querySelectorAll("#page .age[data-at]"), function (el) { return Number(el.dataset.at); }).concat([-Infinity]));
     bar.querySelector(".kiosk-age").textContent = newest > 0 ? "Data " + span(Math.max(0, clock - newest)) + " old" : "Looked " + span(silent) + " ago";
-    var stale = silent > STALE_S;
+    // Nobody waits for an answer that was not asked for: the interval is the reader's, and a pause has none.
+    var late = window.refresh ? window.refresh.overdue(heard ? heard.at : began) : 0, stale = late > STALE_S;
     document.body.classList.toggle("kiosk-stale", stale);
     bar.querySelector(".kiosk-lost").textContent = stale ? "No answer for " + span(silent) + ": these figures are old. Trying again." : "";
-    if (stale && silent > LOST_S) lost = true;
+    if (late > LOST_S) lost = true;
     // After a long silence the server may be another version; and a page that stays for weeks begins anew now and then.
     if (lost && !stale || now - began > FRESH_START_S * 1000 && !stale) {
       lost = false;

@@ -2,14 +2,23 @@
 (function () {
   "use strict";
   var THIN = "\u202f";
-  var TICK_MS = 5000, PATIENCE_MS = 30000;
+  var TICK_MS = 5000, PATIENCE_MS = 30000, SELDOM_MS = 60000, UNHEARD_S = 12;
   var ticks = 0, asking = 0, asked = 0; // rounds so far, answers awaited, when the last round began
+  var hold = TICK_MS; // how long what is still missing waits for the next round
   var contact = null; // {server: epoch s, at: performance ms, speed}
 
-  function go(href) {
+  // `instead`: the address takes the place of the one before, to which Back then does not lead.
+  function go(href, instead) {
     if (href === location.pathname + location.search) return;
-    history.pushState({}, "", href);
+    if (instead) history.replaceState(history.state, "", href); else history.pushState({}, "", href);
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+  // As a link of the page is followed: menus close, another page begins at its top.
+  function follow(href) {
+    var moved = new URL(href, location.href).pathname !== location.pathname;
+    closeMenus(null);
+    go(href);
+    if (moved) window.scrollTo(0, 0);
   }
 
   // A still block: HTML that is put in as a whole, and again only when it has changed. What had the focus gets it back.
@@ -44,7 +53,27 @@
     return Math.round(s / 86400) + THIN + "d";
   }
 
+  // A page that was never answered must not look as if it were coming: it says so, and since when.
+  function unheard() {
+    var silent = performance.now() / 1000, bar = document.getElementById("unheard"), live = document.querySelector("#live .live-word");
+    if (contact || !live || document.hidden || silent < UNHEARD_S) { if (bar && contact) bar.remove(); return; }
+    document.body.classList.add("stale");
+    if (live.textContent !== "No answer yet") live.textContent = "No answer yet";
+    if (!bar) {
+      bar = document.createElement("div");
+      bar.id = "unheard";
+      bar.className = "signed-out";
+      bar.setAttribute("role", "alert");
+      bar.append("The server does not answer, so nothing is shown yet. This page goes on asking.", document.createElement("button"));
+      bar.lastChild.className = "button";
+      bar.lastChild.textContent = "Load again";
+      bar.lastChild.addEventListener("click", function () { location.reload(); });
+      document.body.append(bar);
+    }
+  }
+
   function count() {
+    unheard();
     if (!contact) return;
     var silent = (performance.now() - contact.at) / 1000;
     var now = contact.server + silent * contact.speed;
@@ -54,12 +83,12 @@
       if (el.firstChild && el.firstChild.nodeType === 3) { if (el.firstChild.data !== words) el.firstChild.data = words; }
       el.classList.toggle("old", old > Number(el.dataset.old));
     });
-    var every = window.refresh.every() / 1000;
-    var stale = every > 0 && silent > every + 10;
+    var stale = window.refresh.overdue(contact.at) > 10;
     document.body.classList.toggle("stale", stale);
     var live = document.getElementById("live");
     if (live) {
-      var said = stale ? ["Stale " + age(silent) + ", reconnecting", ""] : window.refresh.words(silent, age);
+      // The word is told by screen readers whenever it changes: what counts on stands beside it.
+      var said = stale ? ["Stale, reconnecting", age(silent)] : window.refresh.words(silent, age);
       [".live-word", ".live-age"].forEach(function (part, n) {
         var el = live.querySelector(part);
         if (el && el.textContent !== said[n]) el.textContent = said[n];
@@ -87,30 +116,46 @@
 
   function tick() {
     var since = performance.now() - asked;
-    if (document.hidden || !laidOut() || since < TICK_MS || (asking > 0 && since < PATIENCE_MS)) return;
     // What is still a grey field was never drawn: a round that was given up, or came just as Dash drew, drops the answer. Most blocks
-    // skip most rounds, so then all are asked, as when a person asks. That is owed to somebody who paused, too.
+    // skip most rounds, so then a round comes that none skips. That is owed to somebody who paused, too.
     var empty = asking > 0 || document.querySelector("#page .skeleton");
+    if (!empty) hold = TICK_MS;
+    if (document.hidden || !laidOut() || since < (empty ? hold : TICK_MS) || (asking > 0 && since < PATIENCE_MS)) return;
     var every = window.refresh.every();
     if (!empty && (every === 0 || since < every)) return;
     asked = performance.now();
+    // A server that has too much to do is not asked for everything over and over.
+    if (empty) hold = Math.min(SELDOM_MS, 2 * hold);
     // Blocks that are drawn in one round of six count on rounds of five seconds.
-    ticks = every >= 6 * TICK_MS ? (Math.floor(ticks / 6) + 1) * 6 : ticks + 1;
-    window.dash_clientside.set_props("tick", { data: empty ? Date.now() : ticks });
+    ticks = empty || every >= 6 * TICK_MS ? (Math.floor(ticks / 6) + 1) * 6 : ticks + 1;
+    window.dash_clientside.set_props("tick", { data: ticks });
   }
 
-  function toast(words) {
+  var fading = 0;
+  function toast(words, ms) {
     var el = document.getElementById("toast");
     if (!el) return;
     el.textContent = words;
     el.classList.add("shown");
-    setTimeout(function () { el.classList.remove("shown"); }, 2500);
+    clearTimeout(fading);
+    fading = setTimeout(function () { el.classList.remove("shown"); }, ms || 2500);
   }
 
+  // Browsers give a clipboard to encrypted pages and to the machine itself alone; elsewhere what is chosen on the page can be copied.
   function copy(text, words) {
     var done = function () { toast(words); };
-    if (navigator.clipboard && window.isSecureContext) { navigator.clipboard.writeText(text).then(done, function () { toast(text); }); return; }
-    toast(text);
+    var byHand = function () {
+      var field = document.createElement("textarea"), held = document.activeElement, worked = false;
+      field.value = text;
+      field.style.cssText = "position:fixed;top:0;opacity:0";
+      (document.querySelector("dialog[open]") || document.body).appendChild(field);
+      field.select();
+      try { worked = document.execCommand("copy"); } catch (e) { /* then it is shown */ }
+      field.remove();
+      if (held && held !== document.body) held.focus({ preventScroll: true });
+      if (worked) done(); else toast(text, 20000);
+    };
+    if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(done, byHand); else byHand();
   }
 
   function setTheme(name) {
@@ -128,8 +173,30 @@
   }
 
   function closeMenus(except) {
-    document.querySelectorAll("details.menu-holder[open]").forEach(function (el) { if (el !== except) el.removeAttribute("open"); });
+    document.querySelectorAll("details.menu-holder[open]").forEach(function (el) {
+      if (el === except) return;
+      var at = document.activeElement, chosen = el.contains(at) && at.matches(":focus-visible") && !at.matches("summary");
+      el.removeAttribute("open");
+      if (chosen) giveBack(el);
+    });
   }
+  // Who chose by the keyboard is where the menu was opened, also when that is drawn anew.
+  function giveBack(menu) {
+    var own = menu.querySelector("summary"), name = menu.dataset.menu, path = location.pathname;
+    own.focus({ preventScroll: true });
+    if (!name) return;
+    var watch = new MutationObserver(function () {
+      var at = document.activeElement, again = document.querySelector('details[data-menu="' + name + '"] > summary');
+      if (location.pathname !== path || (at !== document.body && at !== own && at !== again)) { watch.disconnect(); return; }
+      if (at === document.body && again) again.focus({ preventScroll: true });
+    });
+    watch.observe(document.documentElement, { childList: true, subtree: true });
+    setTimeout(function () { watch.disconnect(); }, 5000);
+  }
+  document.addEventListener("focusout", function (event) {
+    var menu = event.target.closest && event.target.closest("details.menu-holder[open]");
+    if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.removeAttribute("open");
+  });
 
   function edgeField(kind, end) {
     var input = document.createElement("input");
@@ -170,7 +237,9 @@
       var link = document.createElement("a");
       link.className = "menu-item";
       link.dataset.nav = "1";
-      link.href = withQuery({ tz: own });
+      // Days are those of the zone chosen; minutes stay the same instants.
+      var minutes = (new URLSearchParams(location.search).get("range") || "").indexOf("T") > 0 && holder.dataset.end;
+      link.href = withQuery(minutes ? { tz: own, range: window.times.range(Number(holder.dataset.begin), Number(minutes), own) } : { tz: own });
       link.textContent = "Your zone, " + own.split("/").pop().replace(/_/g, " ");
       slot.appendChild(link);
     });
@@ -183,10 +252,7 @@
     var link = event.target.closest("a[data-nav]");
     if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
       event.preventDefault();
-      closeMenus(null);
-      var moved = new URL(link.href).pathname !== location.pathname;
-      go(link.getAttribute("href"));
-      if (moved) window.scrollTo(0, 0);
+      follow(link.dataset.keep ? keeping(link.getAttribute("href")) : link.getAttribute("href"));
       return;
     }
     var act = event.target.closest("[data-act]");
@@ -228,6 +294,8 @@
     if (event.key !== "Escape") return;
     var open = document.querySelector("details.menu-holder[open]");
     if (open) { open.removeAttribute("open"); open.querySelector("summary").focus(); return; }
+    // It closes what is on top.
+    if (document.querySelector("dialog[open]")) return;
     if (new URLSearchParams(location.search).get("limit")) {
       var key = new URLSearchParams(location.search).get("limit");
       go(withQuery({ limit: null }));
@@ -249,10 +317,21 @@
     if (document.title !== title) document.title = title;
   }
 
-  window.pages = { go: go, withQuery: withQuery, toast: toast, copy: copy, closeMenus: closeMenus, laidOut: laidOut, count: count,
-    now: function () { return contact ? contact.server + (performance.now() - contact.at) / 1000 * contact.speed : Date.now() / 1000; } };
+  // Another page's address with what every link keeps.
+  function keeping(path) {
+    var here = new URLSearchParams(location.search), kept = new URLSearchParams();
+    ["range", "platform", "tz", "compare", "environment"].forEach(function (name) { here.getAll(name).forEach(function (value) { kept.append(name, value); }); });
+    var text = kept.toString().replace(/%3A/g, ":").replace(/%2F/g, "/");
+    return path + (text ? "?" + text : "");
+  }
+  window.pages = { go: go, follow: follow, withQuery: withQuery, keeping: keeping, toast: toast, copy: copy, closeMenus: closeMenus, laidOut: laidOut, count: count,
+    now: function () { return contact ? contact.server + (performance.now() - contact.at) / 1000 * contact.speed : Date.now() / 1000; },
+    // When the server last told its clock: what is on the screen is no newer.
+    heard: function () { return contact ? contact.server : Date.now() / 1000; } };
   setInterval(function () { count(); tick(); name(); }, 1000);
   document.addEventListener("visibilitychange", tick);
+  // Another page's fields are missing for reasons of their own.
+  window.addEventListener("_dashprivate_pushstate", function () { hold = TICK_MS; });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside);
   window.dash_clientside.roomleft = Object.assign({}, window.dash_clientside.roomleft, {

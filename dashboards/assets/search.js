@@ -1,7 +1,7 @@
 // The search: what the browser knows (pages and settings) at once, the rest from one small question to the server.
 (function () {
   "use strict";
-  var WAIT_MS = 90, SHARED = ["range", "tz", "compare"], OTHERS = /^\/(alerts|api|runbooks|s|export)\//;
+  var WAIT_MS = 90, SHARED = ["range", "tz", "compare", "environment"], OTHERS = /^\/(alerts|api|runbooks|s|export)\//;
   var box, input, list, hint, places = [], options = [], at = -1, asked = 0, waiting = 0;
 
   function make(tag, name, words) {
@@ -110,7 +110,7 @@
     var words = input.value, mine = ++asked;
     fetch("/api/v1/search?q=" + encodeURIComponent(words), { credentials: "same-origin" }).then(function (answer) { if (!answer.ok) throw answer; return answer.json(); }).then(
       function (told) { if (mine === asked) show(words, told.found, true); },
-      function () { if (mine === asked) { show(words, [], true); hint.textContent = "The server did not answer: only pages are listed."; } }
+      function () { if (mine === asked) { show(words, [], true); hint.textContent = "The server did not answer: only pages are listed. Type on to ask again."; } }
     );
   }
 

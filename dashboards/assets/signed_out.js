@@ -12,7 +12,7 @@
     strong.textContent = "You are signed out.";
     link.className = "button";
     link.textContent = "Sign in";
-    link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
+    link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search + location.hash);
     note.append(strong, " The figures below no longer change. ", link);
     document.body.append(note);
   }

@@ -29,10 +29,11 @@
       csv.addEventListener("click", function () { download(of.title(own), own.names, of.rows(own)); bar.querySelector("details").removeAttribute("open"); });
       box.append(csv);
     }
-    if (!own.grid && own.names.length > 2) {
+    // On a phone the rows of a grid are cards: they have no columns.
+    if (own.choosable && own.names.length > 2 && !(own.grid && innerWidth < 768)) {
       box.append(make("div", "menu-heading" + (own.ownCsv ? " first" : ""), "Columns"));
       own.names.forEach(function (name, n) {
-        if (!n || name[0] === "#") return;
+        if (n < (own.grid ? 2 : 1) || name[0] === "#") return;
         var label = make("label", "menu-item check"), tick = make("input");
         tick.type = "checkbox";
         tick.checked = (own.state.h || []).indexOf(name) < 0;

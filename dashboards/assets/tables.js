@@ -1,7 +1,7 @@
 // One behaviour for every table: sort by a heading, filter, choose columns, CSV, pages of rows; remembered, and kept when data comes.
 (function () {
   "use strict";
-  var STORE = "roomleft-tables", MOST_KEPT = 80, PAGE = 100, LONG = 12, MANY = 2000, WAIT_MS = 120, STICKY_FROM = 25, WIDE_PX = 560;
+  var STORE = "roomleft-tables", MOST_KEPT = 80, PAGE = matchMedia("(max-width: 767px)").matches ? 25 : 100, LONG = 12, MANY = 2000, WAIT_MS = 120, STICKY_FROM = 25, WIDE_PX = 560;
   var TABLES = "#page table.plain-table:not(.arithmetic)", HEADS = "#page [class*='-row'].head";
   var plain = window.cells.plain, worth = window.cells.worth, make = window.tableMenu.make;
   var kept = {}, models = new WeakMap(), serial = 0, numbered = 0, focus = null;
@@ -27,6 +27,7 @@
       if (!each.hasAttribute("tabindex")) each.tabIndex = 0;
     });
     if (grid) roles(own);
+    own.choosable = !grid || getComputedStyle(head).getPropertyValue("--choosable").trim() === "1";
     return own;
   }
 
@@ -161,13 +162,21 @@
   }
 
   function columns(own) {
-    if (own.grid) return;
+    if (!own.choosable) return;
     var hidden = (own.state.h || []).map(function (name) { return own.names.indexOf(name); }).filter(function (n) { return n >= 0; });
     var style = document.getElementById("table-columns") || document.head.appendChild(Object.assign(document.createElement("style"), { id: "table-columns" }));
     style.rules_ = style.rules_ || {};
     var rule = hidden.map(function (n) { return '[data-table="' + own.id + '"] > :is(thead,tbody) > tr > :nth-child(' + (n + 1) + "):not(:only-child)"; }).join(",");
-    var text = rule ? rule + "{display:none!important}" : "";
-    if ((style.rules_[own.id] || "") !== text) { style.rules_[own.id] = text; style.textContent = Object.values(style.rules_).filter(Boolean).join("\n"); }
+    var text = rule ? rule + "{display:none!important}" : "", of = '[data-table="' + own.id + '"]';
+    // In a grid the column keeps its place, without width; on a phone its rows are cards.
+    if (own.grid && rule) text = "@media (min-width:768px){" + of + "{" + hidden.map(function (n) { return "--c" + n + ":0px"; }).join(";") + "}" + hidden.map(function (n) { return of + " > * > :nth-child(" + (n + 1) + ")"; }).join(",") + "{visibility:hidden!important;padding:0!important;overflow:hidden!important}}";
+    if ((style.rules_[own.id] || "") !== text) {
+      // A table that was drawn again has another number.
+      Object.keys(style.rules_).forEach(function (id) { if (!document.querySelector('[data-table="' + id + '"]')) delete style.rules_[id]; });
+      style.rules_[own.id] = text;
+      style.textContent = Object.values(style.rules_).filter(Boolean).join("\n");
+    }
+    if (own.grid) return;
     // In the foot a cell may span columns: it spans fewer when some of them are hidden.
     if (own.el.tFoot) Array.prototype.forEach.call(own.el.tFoot.rows, function (row) {
       var start = 0;
@@ -199,6 +208,7 @@
     var card = own.el.closest(".card"), head = card && card.querySelector(":scope > .card-head");
     if (head) { head.appendChild(bar); return; }
     var top = card && card.parentElement && !holder.contains(card) ? card : holder, before = top.previousElementSibling;
+    if (!before && card) before = card.parentElement.previousElementSibling;
     if (before && before.classList.contains("chips")) { (before.lastElementChild || before).appendChild(bar); return; }
     if (before && /^H[23]$/.test(before.tagName)) { before.appendChild(bar); return; }
     bar.classList.add("apart");
@@ -210,8 +220,8 @@
     if (!bar) {
       var card = own.el.closest(".card") || own.el, near = card.querySelector("a[download]") || card.previousElementSibling && card.previousElementSibling.querySelector && card.previousElementSibling.querySelector("a[download]");
       own.ownCsv = Boolean(near || own.el.closest(".limit-table"));
-      if (own.ownCsv && (own.grid || own.names.length < 4) && own.count < LONG) return;
-      if (own.grid && own.ownCsv) return;
+      if (own.ownCsv && (own.grid ? !own.choosable : own.names.length < 4) && own.count < LONG) return;
+      if (own.grid && own.ownCsv && !own.choosable) return;
       if (!own.count) return;
       bar = make("span", "table-tools");
       bar.tableKey = own.key;
@@ -233,17 +243,19 @@
       var told = make("span", "table-count dim");
       told.setAttribute("role", "status");
       var menu = make("details", "menu-holder table-menu"), summary = make("summary", "button", "\u22ef");
-      summary.setAttribute("aria-label", "Columns and CSV of " + title(own));
-      summary.title = "Columns, CSV";
+      summary.setAttribute("aria-label", (own.ownCsv ? "Columns of " : "Columns and CSV of ") + title(own));
+      summary.title = own.ownCsv ? "Columns" : "Columns, CSV";
       menu.append(summary, make("div", "menu right"));
       menu.addEventListener("toggle", function () { if (menu.open) window.tableMenu.fill(bar, { title: title, rows: rowsOf, changed: changed }); });
       bar.append(told, filter, menu);
       place(own, bar);
     }
+    if (own.ownCsv === undefined) own.ownCsv = bar.owner.ownCsv;
     own.bar = bar;
     bar.owner = own;
+    bar.classList.toggle("columns-only", Boolean(own.grid && own.ownCsv));
     var field = bar.querySelector(".table-filter"), said = bar.querySelector(".table-count");
-    field.hidden = own.count < LONG && !own.state.q;
+    field.hidden = (own.count < LONG || own.grid && own.ownCsv) && !own.state.q;
     if (document.activeElement !== field && field.value !== (own.state.q || "")) field.value = own.state.q || "";
     var count = own.state.q ? own.fits.toLocaleString("en") + " of " + own.count.toLocaleString("en") : own.count > PAGE ? own.count.toLocaleString("en") + " rows" : "";
     if (said.textContent !== count) said.textContent = count;

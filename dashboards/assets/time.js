@@ -5,6 +5,7 @@
   var USUAL_S = 5, OVER_S = 60, MINUTE = 60, LONGEST_S = 800 * 86400;
   var KEPT = "roomleft-refresh";
   var pausedAt = null; // performance ms
+  var waited = { every: 0, from: 0 }; // the interval that is in force, and since when
 
   function chosen() {
     var kept = null;
@@ -17,9 +18,15 @@
   // The server's pushes stop with the browser's questions.
   function tell() {
     document.body.classList.toggle("paused", pausedAt !== null);
-    if (window.pages.laidOut()) window.dash_clientside.set_props("refresh", { data: { on: pausedAt === null && chosen() > 0 } });
+    if (window.pages.laidOut()) window.dash_clientside.set_props("refresh", { data: { on: pausedAt === null && chosen() > 0, every_s: chosen() } });
     window.pages.count();
   }
+  // What this browser remembers the server hears once there is something to tell it by.
+  var first = setInterval(function () {
+    if (!window.pages.laidOut()) return;
+    clearInterval(first);
+    if (chosen() !== USUAL_S) tell();
+  }, 100);
   function pause(wanted) {
     var on = wanted === undefined ? pausedAt === null : wanted;
     if (on === (pausedAt !== null)) return;
@@ -39,6 +46,13 @@
     every: function () {
       if (pausedAt !== null || chosen() === 0) return 0;
       return 1000 * (isOver() ? Math.max(OVER_S, chosen()) : chosen());
+    },
+    // Seconds by which an answer is late, when the last came at `at` (performance ms); 0 while none is asked for. An interval that was just
+    // chosen, and a tab that was just opened again, begin anew.
+    overdue: function (at) {
+      var every = window.refresh.every(), now = performance.now();
+      if (every !== waited.every || document.hidden) waited = { every: every, from: now };
+      return every === 0 ? 0 : Math.max(0, now - Math.max(at, waited.from) - every) / 1000;
     },
     words: function (silent, age) {
       if (pausedAt !== null) return ["Paused", age((performance.now() - pausedAt) / 1000) + " ago"];
@@ -65,9 +79,20 @@
     });
     return wall(from, zone, unsure) + ".." + wall(to, zone, unsure);
   }
+  function shift(seconds, zone) { return Date.parse(wall(seconds, zone) + "Z") / 1000 - Math.floor(seconds / MINUTE) * MINUTE; }
+  // The instants at which a zone's clock shows a time, that is given as if it were UTC's: two of an hour that comes twice; of a time that is
+  // skipped the one an hour later.
+  function instants(seconds, zone) {
+    var around = [shift(seconds - 86400, zone), shift(seconds + 86400, zone)];
+    var found = around.map(function (each) { return seconds - each; }).filter(function (at, n, all) { return all.indexOf(at) === n && at + shift(at, zone) === seconds; });
+    return found.length ? found.sort(function (a, b) { return a - b; }) : [seconds - around[0]];
+  }
+  // All of a zone: an instant (seconds) as its clock shows it, a stretch as an address writes it, and back.
+  window.times = { wall: wall, range: range, instants: instants };
   function control() { return document.querySelector("details[data-menu=range]"); }
   function shown() {
-    var told = control().dataset, until = told.moving ? window.pages.now() : Number(told.until);
+    // What moves was drawn at the last answer, whatever the clock says since, and never beyond its own end.
+    var told = control().dataset, until = told.moving ? Math.min(window.pages.heard(), Number(told.end || Infinity)) : Number(told.until);
     return { since: told.length && told.moving ? until - Number(told.length) : Number(told.since), until: until, zone: told.zone };
   }
 

@@ -57,7 +57,7 @@
     tip.textContent = words;
     if (told) {
       var more = document.createElement("a");
-      more.href = GLOSSARY + "#term-" + told.anchor;
+      more.href = window.pages.keeping(GLOSSARY) + "#term-" + told.anchor;
       more.dataset.nav = "1";
       more.textContent = "Glossary";
       more.tabIndex = -1;

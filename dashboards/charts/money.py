@@ -7,17 +7,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from analytics.economics_periods import BY_DEFAULT, NAMES
 from analytics.ledger import Costs
 from analytics.ledger_cost import INFRASTRUCTURE, OTHERS
+from dashboards import ranges
 from dashboards.api.economics import read_economics
 from dashboards.charts.frame import FILLING, FROM, SERIES, STATE, UNTIL, WHOLE, Frame, value_column
 from dashboards.cost_asked import FILTERS, question_of, wrong_of
 from dashboards.cost_books import books_of
 from dashboards.cost_tables import WORDS, label_of
-from dashboards.figures.chart import minute
 from dashboards.filters import Filters
 from dashboards.pages.cost_bar import narrowed
 from dashboards.parts import Parts
@@ -25,6 +26,7 @@ from roomleft.errors import InputError
 from roomleft.timespan import midnight
 
 ROWS = "/cost/rows"
+MINUTE = timedelta(minutes=1)
 EVERY_SERIES = 100_000
 FINE_FOR = ((timedelta(days=7), timedelta(minutes=15)), (timedelta(days=62), timedelta(hours=1)))
 """How fine the steps of a span are: longer spans are told by the chart's own days."""
@@ -70,7 +72,13 @@ def stepped(first: datetime, until: datetime, step: timedelta) -> list[datetime]
 def rows_address(filters: Filters, by: str, value: str | None, since: datetime, until: datetime) -> str | None:
     """The rows behind one piece of a bar; None for what is put together of several."""
     own = series_address(filters, by, value)
-    return own and f"{own}{'&' if '?' in own else '?'}range={minute(since, filters.zone)}..{minute(until, filters.zone)}"
+    return own and within(own, since, until, filters.zone)
+
+
+def within(href: str, since: datetime, until: datetime, zone: ZoneInfo) -> str:
+    """An address without a range, over [since, until): with offsets where the zone's clock shows a time twice."""
+    span = urlencode({"range": ranges.written(since, max(until, since + MINUTE), zone)}, safe=":")
+    return f"{href}{'&' if '?' in href else '?'}{span}"
 
 
 def series_address(filters: Filters, by: str, value: str | None) -> str | None:
@@ -99,9 +107,12 @@ def economics(parts: Parts, filters: Filters, now: datetime) -> Frame:
     told = read_economics(parts, parts.packs[slug], now, period, by)
     zone = ZoneInfo(told.pack.zone)
     rows: list[Sequence[object]] = []
+    links: list[str | None] = []
+    behind = filters.href(ROWS, platform=slug, tz=zone.key, range=None, **dict.fromkeys(filters.page))
     for each in told.trend:
         user: Decimal | None = each.per(each.users)["total_usd"]
         first, ends = midnight(each.span.first, zone), midnight(each.span.ends, zone)
         rows.append([first, ends, user, each.api_share, each.users, WHOLE if each.whole else FILLING])
+        links.append(within(behind, first, min(ends, now), zone))
     columns = (FROM, UNTIL, value_column("active_user_cost", "usd"), value_column("ai_cost_of_revenue", "ratio"), value_column("active", "users"), STATE)  # fmt: skip
-    return Frame(f"Unit economics of {told.pack.title} by {by}", columns, rows, zone, "Days are of the platform's zone")
+    return Frame(f"Unit economics of {told.pack.title} by {by}", columns, rows, zone, "Days are of the platform's zone", links)

@@ -10,18 +10,20 @@ from analytics import signals
 from analytics.reports import hops
 from dashboards import wording
 from dashboards.charts.frame import AT, FILLING, FROM, SERIES, STATE, UNTIL, WHOLE, Frame, long_rows, value_column
-from dashboards.charts.money import stepped
-from dashboards.figures.chart import minute
+from dashboards.charts.money import stepped, within
 from dashboards.filters import Filters
 from dashboards.parts import Parts
 from roomleft.errors import InputError
 from roomleft.packs import Pack
 from roomleft.packs_parts import Signal
+from roomleft.platform_names import unknown_platform
 
 RAW_UP_TO = timedelta(hours=6)
 MINUTES_UP_TO = timedelta(days=31)
 MINUTE_S, HOUR_S = 60, 3600
 ROWS = "/cost/rows"
+LEAD_STEPS = signals.GAP_STEPS
+"""A rise is told over as many steps at most."""
 CALL_COLUMNS = (
     value_column("calls", ""),
     value_column("failed", "calls"),
@@ -35,9 +37,7 @@ def pack_of(parts: Parts, filters: Filters) -> Pack:
     """The pack of the platform that an address names. Raises InputError."""
     pack = parts.packs.get(filters.platform or "")
     if pack is None:
-        raise InputError(
-            f"there is no platform {(filters.platform or '')[:60]!r}", "platform", f"one of {', '.join(parts.packs)}"
-        )
+        raise unknown_platform(filters.platform or "", parts.packs, "platform")
     return pack
 
 
@@ -55,31 +55,40 @@ def signal(parts: Parts, filters: Filters, now: datetime) -> Frame:
     if own is None:
         raise InputError(f"{pack.slug} has no signal {wanted[:60]!r}", "signal", "open the file from the chart's own menu")
     span, names = filters.span(now), signals.names_of([own])
-    rows, step_s = _samples(parts, pack, names, span)
-    if own.show != "value" and step_s < MINUTE_S:
+    counted = own.show != "value"
+    # What a counter grew by in the first step needs the reading before.
+    rows, step_s = _samples(parts, pack, names, span, LEAD_STEPS if counted else 0)
+    if counted and step_s < MINUTE_S:
         step_s = MINUTE_S
         rows = signals.coarser(rows, step_s)
     drawn = signals.draw(own, rows, step_s)
+    first = _whole(span[0], step_s)
+    lines = {name: [point for point in points if point[0] >= first] for name, points in drawn.lines.items()}
     each = timedelta(seconds=step_s)
     # A single reading is whole as it comes; a mean or a rise of a step that is not over is not.
-    filling = None if own.show == "value" and each <= pack.interval else now - each
-    found = long_rows({name or own.title: points for name, points in drawn.lines.items()}, filling)
+    filling = None if not counted and each <= pack.interval else now - each
+    found = long_rows({name or own.title: points for name, points in lines.items()}, filling)
     note = f"{'Readings' if each <= pack.interval else 'Means'} of {wording.age(each)}; times are where each step begins"
     return Frame(f"{own.title}, {pack.title}", (AT, SERIES, value_column("value", own.unit), STATE), found, filters.zone, note)
 
 
+def _whole(at: datetime, step_s: int) -> datetime:
+    return datetime.fromtimestamp(at.timestamp() // step_s * step_s, UTC)
+
+
 def _samples(
-    parts: Parts, pack: Pack, names: Sequence[str], span: tuple[datetime, datetime]
+    parts: Parts, pack: Pack, names: Sequence[str], span: tuple[datetime, datetime], lead: int = 0
 ) -> tuple[Sequence[Mapping[str, Any]], int]:
+    """Readings by step, and the step in seconds; `lead`: of how many steps before the span too, none of which is shorter than a minute."""
     since, until = span
     step_s = max(1, round(pack.interval.total_seconds()))
     if until - since <= RAW_UP_TO:
-        whole = datetime.fromtimestamp(since.timestamp() // step_s * step_s, UTC)
+        whole = _whole(since, max(step_s, MINUTE_S) if lead else step_s) - timedelta(seconds=lead * max(step_s, MINUTE_S))
         given = {"platform": pack.slug, "names": list(names), "since": whole, "until": until}
         if found := parts.store.rows("page_samples_raw", **given, step_s=step_s):
             return found, step_s
     table, step_s = ("page_samples_1m", MINUTE_S) if until - since <= MINUTES_UP_TO else ("page_samples_1h", HOUR_S)
-    whole = datetime.fromtimestamp(since.timestamp() // step_s * step_s, UTC)
+    whole = _whole(since, step_s) - timedelta(seconds=lead * step_s)
     return parts.store.rows(table, platform=pack.slug, names=list(names), since=whole, until=until, step_s=step_s), step_s
 
 
@@ -110,8 +119,7 @@ def calls(parts: Parts, filters: Filters, now: datetime) -> Frame:
 
 def calls_address(filters: Filters, slug: str, since: datetime, until: datetime) -> str:
     """The rows behind a stretch of a platform's AI calls."""
-    span = f"{minute(since, filters.zone)}..{minute(until, filters.zone)}"
-    return filters.href(ROWS, platform=slug, range=None, kind="ai") + f"&range={span}"
+    return within(filters.href(ROWS, platform=slug, range=None, kind="ai"), since, until, filters.zone)
 
 
 def way(parts: Parts, filters: Filters, now: datetime) -> Frame:
@@ -123,7 +131,8 @@ def way(parts: Parts, filters: Filters, now: datetime) -> Frame:
             f"{pack.slug} has no request path {filters.get('path')[:60]!r}", "path", "open the file from the chart's own menu"
         )
     rows, step_s = _samples(parts, pack, hops.names_of(pack), filters.span(now))
-    lines, total = hops.median_lines(path, rows)
-    found = long_rows({**lines, "whole way": total}, now - timedelta(seconds=step_s))
-    note = f"Steps of {wording.age(timedelta(seconds=step_s))}"
+    lines, total = hops.median_lines(path, rows, step_s)
+    each = timedelta(seconds=step_s)
+    found = long_rows({**lines, "whole way": total}, None if each <= pack.interval else now - each)
+    note = f"Steps of {wording.age(each)}"
     return Frame(f"{path.title}, {pack.title}", (AT, SERIES, value_column("median", "ms"), STATE), found, filters.zone, note)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from analytics.forecasting.track_record import track_record
-from dashboards import reads
+from dashboards import reads, wording
 from dashboards.charts.frame import AT, FILLING, FROM, SERIES, STATE, WHOLE, Column, Frame, long_rows, value_column
 from dashboards.fan_rows import BACK_DAYS, days_past, series_fan
 from dashboards.figures.fan_chart import Fan
@@ -49,7 +49,7 @@ def fan(parts: Parts, filters: Filters, now: datetime) -> Frame:
     drawn = fans_of(parts, [row], now).get(row.key)
     if drawn is None:
         raise InputError(f"{row.key} has no forecast", "limit", "see Capacity, Forecasts")
-    note = f"{drawn.note}; the limit is {row.headroom.amount:f} {row.limit.unit}; p10 to p90 hold 80 % of the futures"
+    note = f"{drawn.note}; the limit is {wording.with_unit(row.headroom.amount, row.limit.unit)}; p10 to p90 hold 80 % of the futures"
     columns = (AT, SERIES, value_column("value", row.limit.unit), Column("known", "Known"))
     return Frame(f"{row.limit.title}, {row.limit.platform}", columns, fan_rows(drawn), filters.zone, note)
 

@@ -27,6 +27,11 @@ def alert_href(line: AlertLine, filters: Filters) -> str:
     return filters.href(line.path)
 
 
+def kept(address: str, filters: Filters) -> str:
+    """An address of ours with what the page asks for, so that the way back keeps it; another server's as it is."""
+    return filters.href(address) if address.startswith("/") else address
+
+
 def alert_list(title: str, lines: Sequence[AlertLine], filters: Filters, now: datetime) -> html.Section:
     """A heading with a count, and the rows."""
     head = html.Div(
@@ -78,7 +83,7 @@ def alert_row(line: AlertLine, filters: Filters, now: datetime) -> html.Div:
             ),
             html.Div(out or "–", className="a-out" + ("" if out else " dim")),
             html.Div(line.owner or "–", className="a-owner dim"),
-            html.Div(acts(line), className="a-acts"),
+            html.Div(acts(line, filters), className="a-acts"),
             html.Div(age(alert.observed_at, now, old=OLD), className="c-age"),
         ],
         className=f"alert-row {line.group}" + (" needs" if line.needs_somebody else ""),
@@ -86,10 +91,10 @@ def alert_row(line: AlertLine, filters: Filters, now: datetime) -> html.Div:
     )
 
 
-def acts(line: AlertLine) -> list[Any]:
+def acts(line: AlertLine, filters: Filters) -> list[Any]:
     """Acknowledge, silence, runbook, as far as each makes sense."""
     book = runbook_href(line.rule.runbook) if line.rule else ""
-    runbook = html.A("Runbook", href=book, className="button") if book else None
+    runbook = html.A("Runbook", href=kept(book, filters), className="button") if book else None
     if line.group == "resolved":
         return [runbook] if runbook else []
     buttons: list[Any] = []

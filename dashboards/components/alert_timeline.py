@@ -13,6 +13,7 @@ from dashboards import wording
 from dashboards.alert_rows import Firing, worth_telling
 from dashboards.alert_words import GLYPHS, alert_path
 from dashboards.figures.deploy_marks import deploy_words
+from dashboards.filters import Filters
 from roomleft.findings import Severity
 
 MOST_ROWS = 20
@@ -24,15 +25,16 @@ def timeline(
     firings: Sequence[Firing],
     deploys: Sequence[Mapping[str, Any]],
     span: tuple[datetime, datetime],
-    zone: ZoneInfo,
+    filters: Filters,
 ) -> html.Div:
-    """The rows that touched the span, at most `MOST_ROWS`."""
+    """The rows that touched the span, at most `MOST_ROWS`, in the zone of `filters`, which the links keep."""
+    zone = filters.zone
     rows: dict[tuple[str, str], list[Firing]] = {}
     for each in firings:
         if worth_telling(each, span[1]):
             rows.setdefault((each.rule_id, each.fingerprint), []).append(each)
     ranked = sorted(rows.values(), key=_place)
-    listed = [_row(own, span, zone) for own in ranked[:MOST_ROWS]]
+    listed = [_row(own, span, filters) for own in ranked[:MOST_ROWS]]
     rest = len(ranked) - len(listed)
     marks = [
         html.Div(className="tl-deploy", style={"left": f"{_at(each['deployed_at'], span):.2f}%"}, title=deploy_words(each, zone))
@@ -55,19 +57,20 @@ def _place(own: Sequence[Firing]) -> tuple[bool, bool, float]:
     return not fired, all(each.until is not None for each in fired), -own[-1].since.timestamp()
 
 
-def _row(own: Sequence[Firing], span: tuple[datetime, datetime], zone: ZoneInfo) -> html.Div:
+def _row(own: Sequence[Firing], span: tuple[datetime, datetime], filters: Filters) -> html.Div:
     last = own[-1]
     title = last.title
     return html.Div(
         [
             html.Div([html.Span(last.platform, className="dim"), " ", title], className="tl-name", title=title),
-            html.Div([_band(each, title, span, zone) for each in own], className="tl-track"),
+            html.Div([_band(each, title, span, filters) for each in own], className="tl-track"),
         ],
         className="tl-row",
     )
 
 
-def _band(each: Firing, title: str, span: tuple[datetime, datetime], zone: ZoneInfo) -> html.A:
+def _band(each: Firing, title: str, span: tuple[datetime, datetime], filters: Filters) -> html.A:
+    zone = filters.zone
     start, end = max(each.since, span[0]), min(each.until or span[1], span[1])
     left, right = _at(start, span), _at(end, span)
     kind = "unknown" if each.kind == "unknown" else GLYPHS[Severity(each.severity)]
@@ -75,7 +78,7 @@ def _band(each: Firing, title: str, span: tuple[datetime, datetime], zone: ZoneI
     what = "unknown" if each.kind == "unknown" else "fired" if each.until else "fires"
     words = f"{title} {what} from {wording.moment(each.since, span[1], zone)}{until} ({wording.age((each.until or span[1]) - each.since)})"
     return html.A(
-        href=alert_path(each.episode, each.rule_id, each.fingerprint),
+        href=filters.href(alert_path(each.episode, each.rule_id, each.fingerprint)),
         className=f"tl-band {kind}",
         style={"left": f"{left:.2f}%", "width": f"max(3px, {right - left:.2f}%)"},
         title=words,
@@ -101,7 +104,7 @@ def _axis(span: tuple[datetime, datetime], zone: ZoneInfo) -> html.Div:
 
 
 def _key(with_deploys: bool, rest: int) -> list[Any]:
-    entries = [("exhausted", "critical fired"), ("tight", "warning fired"), ("unknown", "unknown")]
+    entries = [("exhausted", "critical fired"), ("tight", "warning fired"), ("ok", "info fired"), ("unknown", "unknown")]
     shown = [html.Span([html.Span(className=f"tl-swatch {kind}"), words], className="key-entry") for kind, words in entries]
     if with_deploys:
         shown.append(html.Span([html.Span(className="tl-swatch deploy"), "deploy"], className="key-entry"))

@@ -84,7 +84,9 @@ def component_card(part: ComponentHealth, now: datetime, zone: ZoneInfo) -> html
             ),
             html.Div([f"{part.summary} · ", html.Span(score, title=how, className="explained")], className="card-context"),
             html.Div(f"{part.reason[:1].upper()}{part.reason[1:]}.", className="because") if part.reason else None,
-            html.Ul(reasons, className="reasons") if reasons else html.Div("No check of it was ever read.", className="dim"),
+            html.Ul(reasons, className="reasons")
+            if reasons
+            else html.Div("No check of it was ever read: Sources says what is.", className="dim"),
             html.Div(f"and {wording.plural(rest, 'more check')}", className="card-context") if rest else None,
         ],
         className=f"card component-card {part.status}",

@@ -164,7 +164,7 @@ def _row(row: LimitRow, filters: Filters, now: datetime, rule: str, by_chance: b
         ),
     ]
     # What a column is sorted by is its value, not its words.
-    by = sort_values(row)
+    by = sort_values(row, by_chance=by_chance)
     for cell in cells:
         if cell.className.partition(" ")[0] in by:
             setattr(cell, "data-sort", by[cell.className.partition(" ")[0]])

@@ -61,7 +61,7 @@ def help_sheet() -> html.Dialog:
             html.P(keys.OFF, className="dim"),
             html.Div(
                 [
-                    link("What the words mean", "/glossary", "button"),
+                    link("What the words mean", "/glossary", "button", **{"data-keep": "1"}),
                     html.Button("Wall screen", className="button", title=KIOSK_HELP, **{"data-act": "kiosk"}),
                     html.Span(KIOSK_HELP, className="dim"),
                 ],

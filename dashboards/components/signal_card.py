@@ -15,8 +15,9 @@ from dashboards.alert_rows import Firing
 from dashboards.charts.readings import signal_key
 from dashboards.components import states
 from dashboards.components.chart_card import behind, chart_card, graph
-from dashboards.figures.chart import SIDE_CHARS, Mark, leads_to
-from dashboards.figures.earlier import Points, add_earlier, mean_of
+from dashboards.components.marks import link
+from dashboards.figures.chart import Mark, leads_to
+from dashboards.figures.earlier import Points, add_earlier, mean_of, values_of
 from dashboards.figures.series import coloured, hover_value, line_chart
 from dashboards.filters import Filters
 from dashboards.theme import Tones
@@ -59,7 +60,7 @@ def signal_card(
             unit,
             "–",
             f"{pack.slug} sent no {signal.series} since {since}",
-            states.empty("No samples in this range."),
+            states.empty("No samples in this range.", _wider(signal, pack, filters)),
             None,
             now,
         )
@@ -67,8 +68,7 @@ def signal_card(
     lines: list[Mark] = []
     context = "no threshold"
     if threshold is not None and threshold.unit == signal.unit:
-        name = threshold.title if len(threshold.title) <= SIDE_CHARS else "threshold"
-        lines.append(Mark(name, float(threshold.amount), tone.exhausted))
+        lines.append(Mark("threshold", float(threshold.amount), tone.exhausted))
         crossed = newest is not None and (newest > threshold.amount if threshold.side == "above" else newest < threshold.amount)
         context = (
             f"{'is past' if crossed else 'within'} {_inside(threshold.title)} {wording.amount(threshold.amount, signal.unit)}"
@@ -89,15 +89,17 @@ def signal_card(
     step = timedelta(seconds=step_s)
     # A single reading is whole as it comes; a mean or a rise of a step that is not over is not.
     filling = None if signal.show == "value" and step <= pack.interval else now - step
-    figure = line_chart(
-        coloured(drawn.lines, tone, lowest=lowest, filling=filling), filters.span(now), filters.zone, tone,
-        unit=signal.unit, thresholds=lines, deploys=deploys, firings=own_firings(signal, pack, firings), key=f"{pack.slug}{signal.series}{filters.range}",
-    )  # fmt: skip
+    shown: Mapping[str, Points] = {}
     if filters.compare:
         before = signals.draw(signal, earlier, step_s)
         context += f" · {compared(before.lines, drawn.lines, lead)}"
         named = {line: points for line, points in before.lines.items() if line == lead or len(before.lines) == 1 or not lead}
         shown = named if len(named) <= BESIDE else {}
+    figure = line_chart(
+        coloured(drawn.lines, tone, lowest=lowest, filling=filling), filters.span(now), filters.zone, tone,
+        beside=values_of(shown), unit=signal.unit, thresholds=lines, deploys=deploys, firings=own_firings(signal, pack, firings), key=f"{pack.slug}{signal.series}{filters.range}",
+    )  # fmt: skip
+    if filters.compare:
         moved = filters.span(now)[0] - filters.previous(now)[0]
         add_earlier(figure, shown, moved, filters.zone, tone, hover=hover_value(signal.unit))
     value = f"{lead} {_said(newest, signal.unit)}".strip() if newest is not None else "–"
@@ -122,7 +124,7 @@ def compared(before: Mapping[str, Points], lines: Mapping[str, Points], lead: st
     share = (now - then) / abs(then)
     sign = "+" if share > 0 else MINUS
     size = wording.percent(abs(share))
-    return f"mean {sign if size != wording.percent(0) else ''}{size} against the period before"
+    return f"mean {sign if size != wording.percent(0) else ''}{size} against the period before (dotted)"
 
 
 def own_firings(signal: Signal, pack: Pack, firings: Sequence[Firing]) -> list[Firing]:
@@ -163,6 +165,13 @@ def step_words(step_s: int, pack: Pack) -> str:
     """What the newest value is: one reading where a step holds no more, else their mean."""
     step = timedelta(seconds=step_s)
     return "last reading" if step <= pack.interval else f"mean of {wording.age(step)}"
+
+
+def _wider(signal: Signal, pack: Pack, filters: Filters) -> list[Any]:
+    """Where to look for readings: in a longer range, and at what is read at all."""
+    longer = "30d" if filters.range in ("7d", "30d", "month") else "7d"
+    at = filters.href(f"/platforms/{pack.slug}", range=longer, component=signal.component)
+    return [link(f"Last {longer[:-1]} d", at, "button"), link("Sources", filters.href("/sources"), "button")]
 
 
 def _unit_title(unit: str) -> str:

@@ -7,6 +7,12 @@ from typing import Any
 
 from dash import html
 
+from dashboards.components.term import glossed
+
+
+def _parts(words: Any) -> list[Any]:
+    return words if isinstance(words, list) else [words]
+
 
 def skeleton(height: int, className: str = "") -> html.Div:
     """A grey block of the final height, so that nothing jumps when the data comes."""
@@ -20,11 +26,14 @@ def coming() -> html.Div:
     return html.Div(className="skeleton coming", **{"aria-hidden": "true"})
 
 
-def empty(what: str, actions: Sequence[Any] = ()) -> html.Div:
-    """Nothing to show, why, and what to do about it."""
-    return html.Div(
-        [html.Div(what), *([html.Div(list(actions), className="actions")] if actions else [])], className="state-block empty"
-    )
+def empty(what: str, actions: Sequence[Any] = (), *, then: str = "") -> html.Div:
+    """Nothing to show, why, and what to do about it: `then` in words, `actions` as buttons, or both. A test asks for one of them."""
+    said: list[Any] = [html.Div([*_parts(glossed(what)), html.Span(f" {then}", className="dim") if then else None])]
+    return html.Div([*said, *([html.Div(list(actions), className="actions")] if actions else [])], className="state-block empty")
+
+
+NO_PACK = "Put a pack in the packs folder, or let bin/roomleft connect write one from what it finds (docs/connect.md)."
+"""What to do where no platform is known."""
 
 
 def failed(what: str, hint: str = "", error_id: str = "") -> html.Div:
@@ -38,4 +47,4 @@ def failed(what: str, hint: str = "", error_id: str = "") -> html.Div:
 
 def note(words: Any) -> html.Div:
     """One line about something that was left out or is still coming."""
-    return html.Div(words, className="note", role="status")
+    return html.Div(glossed(words), className="note", role="status")

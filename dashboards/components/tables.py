@@ -11,6 +11,7 @@ from typing import Any
 from dash import html
 
 from dashboards.components.still import only_html, still
+from dashboards.components.term import glossed
 
 MANY = 60
 """Cells above which the renderer would be slow to look at every one."""
@@ -71,12 +72,13 @@ def table_card(
     return html.Div(
         [
             html.Div(
-                [html.H2(title), html.Span(note, className="dim note-beside") if note else None], className="card-head table-head"
+                [html.H2(title), html.Span(glossed(note), className="dim note-beside") if note else None],
+                className="card-head table-head",
             ),
             still(table, "table-scroll")
             if long or (long is None and len(rows) * len(heads) > MANY and only_html(table))
             else html.Div(table, className="table-scroll"),
-            html.Div(under, className="card-context table-under") if under else None,
+            html.Div(glossed(under), className="card-context table-under") if under else None,
         ],
         className="card flush",
         **({"data-block": name} if name else {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from dashboards.api.answers import error_answer
+from dashboards.door.refusals import whole_seconds
 from roomleft.errors import RoomleftError
 
 
@@ -14,6 +15,6 @@ def refusal(error: RoomleftError) -> Response:
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="roomleft"'
     if (wait_s := getattr(error, "retry_after_s", None)) is not None:
-        response.headers["Retry-After"] = str(max(1, int(wait_s + 0.999)))
+        response.headers["Retry-After"] = str(whole_seconds(wait_s))
     response.headers["Cache-Control"] = "no-store"
     return response

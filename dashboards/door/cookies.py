@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope
 from dashboards.door.rules import host_port
 from roomleft.errors import TooLarge
 
-FORM_LIMIT_BYTES = 8192
+FORM_LIMIT_BYTES = 32_768
 CSRF_COOKIE = "_csrf_token"
 KNOWN_FOR_S = 365 * 86_400
 """How long a browser is remembered as one its person has signed in with."""

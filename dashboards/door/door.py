@@ -42,7 +42,8 @@ from dashboards.door.rules import (
     security_headers,
 )
 from dashboards.door.watching import EVERY_S, watched
-from roomleft.errors import Refused, RoomleftError
+from dashboards.plain_pages import keeping
+from roomleft.errors import Refused, RoomleftError, StoreError
 from warehouse.state import Principal, Role, Sessions, SignIn, Tokens
 from warehouse.state import Scope as Right
 
@@ -51,6 +52,8 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 FIXED = ("/assets/", "/_dash-component-suites/", "/_favicon.ico")
 ROLE_FOR = {Right.READ: Role.VIEWER, Right.RESPOND: Role.ONCALL, Right.FINANCE: Role.FINANCE, Right.ADMIN: Role.ADMIN}
 """The least role that holds a scope."""
+UNSURE_TURNS = 10
+"""How often in a row nobody need be able to say whether an open connection may stay."""
 PROBES = frozenset({"/healthz", "/readyz"})
 
 
@@ -92,7 +95,8 @@ class Door:
         self._hosts = None if hosts is None else frozenset(name.lower() for name in hosts)
         self._rules = rules
         self._csrf_cookie = csrf_cookie
-        self._headers = security_headers({*(_quoted(word) for word in script_hashes), script_hash(door_pages.SUBMIT)})
+        own = (script_hash(each) for each in (door_pages.SUBMIT, door_pages.KEEP_PLACE))
+        self._headers = security_headers({*(_quoted(word) for word in script_hashes), *own})
         self._verified = Verified(monotonic, lambda: sessions.turn)
         self._attempts = Attempts(monotonic)
 
@@ -132,8 +136,8 @@ class Door:
                 if not given and headers.get("content-type", "").startswith(FORM_TYPE):
                     # A page without scripts says its word in the form itself.
                     form = await body_of(receive, path)
-                    given, receive = fields(form).get("_csrf_token", ""), replayed(form, receive)
-                check_csrf(headers, given, principal, path)
+                    given, receive = fields(form).get(CSRF_COOKIE, ""), replayed(form, receive)
+                check_csrf(headers, given, principal, scope)
         except RoomleftError as error:
             await self._refused(scope, headers, error, principal)(scope, receive, send)
             return
@@ -150,7 +154,7 @@ class Door:
             principal, by_cookie = await self._principal(scope, headers)
             if principal is None:
                 raise Refused("not signed in", scope["path"], SIGN_IN_HINT)
-            if by_cookie and not same_origin(headers.get("origin", ""), headers.get("host", "")):
+            if by_cookie and not same_origin(headers.get("origin", ""), headers.get("host", ""), scope.get("scheme", "ws")):
                 raise Refused("a page of another site may not open this", scope["path"], "open Roomleft itself", status=403)
             self._check_allowed(principal, "WEBSOCKET", scope["path"])
         except RoomleftError as error:
@@ -159,8 +163,17 @@ class Door:
             await send({"type": "websocket.close", "code": 4000 + status, "reason": error.what[:120]})
             return
 
+        unsure = 0
+
         async def still() -> bool:
-            now = await self.still(scope)
+            nonlocal unsure
+            try:
+                now = await self.still(scope)
+            except StoreError:
+                # Nobody can say just now: a moment's lock must not end every page. But not for ever either.
+                unsure += 1
+                return unsure < UNSURE_TURNS
+            unsure = 0
             return now is not None and (now.name, now.scopes) == (principal.name, principal.scopes)
 
         with asked_by(principal):
@@ -245,12 +258,9 @@ class Door:
         """Whoever is in and wants a page is told on one what is not for them, and how to go on; everything else gets the error as JSON."""
         if principal is None or not isinstance(error, Refused) or error.status != 403 or not wants_page(scope, headers):
             return refusal(error)
-        return page(
-            door_pages.refused_page(
-                f"{error.what[:1].upper()}{error.what[1:]}", f"{error.hint[:1].upper()}{error.hint[1:]}", principal
-            ),
-            403,
-        )
+        what, hint = (f"{each[:1].upper()}{each[1:]}" for each in (error.what, error.hint))
+        said = door_pages.refused_page(what, hint, principal)
+        return page(keeping(said, scope.get("query_string", b"").decode("latin-1")), 403)
 
     def _turn_away(self, scope: Scope, headers: Headers) -> Response:
         """Browsers that want a page are sent to sign in and come back; everything else gets the error as JSON."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 from argon2 import PasswordHasher
+from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,16 +31,18 @@ from dashboards.door.cookies import (
     session_cookie,
 )
 from dashboards.door.failures import WINDOW_S, Failures
-from dashboards.door.hashing import hashed_in_turn
+from dashboards.door.hashing import check_room, hashed_in_turn
 from dashboards.door.landing import landing_of
 from dashboards.door.memory import Attempts
 from dashboards.door.refusals import TooManyTries, check_csrf, check_origin, page, whole_seconds
 from dashboards.door.rules import SAFE_METHODS, local_path
 from dashboards.door.throttle import Throttle, known_browser, known_word
-from roomleft.errors import InputError, Refused
+from roomleft.errors import InputError, Refused, StoreError
 from warehouse.state import Audit, Principal, Sessions, SignIn, User, Users
 from warehouse.state.passwords import HASHER, Passwords
 from warehouse.state.signing import signing_key
+
+log = logging.getLogger("roomleft.sign_in")
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 
@@ -72,16 +76,15 @@ class Entrance:
         query = fields(scope.get("query_string", b""))
         target = local_path(query["next"]) if query.get("next") else ""
         if query.get("link"):
-            return page(door_pages.link_page(query["link"], target))
+            return page(door_pages.link_page(query["link"], target, principal))
         if principal is not None:
-            name = principal.display_name or principal.name
-            return page(door_pages.signed_in_page(name, principal.csrf or "", target or landing_of(principal)))
+            return page(door_pages.signed_in_page(principal, target or landing_of(principal)))
         return await self._ask(target)
 
     async def _ask(
         self, target: str, trouble: str = "", status: int = 200, *, name: str = "", at_link: bool = False, wait_s: float = 0
     ) -> Response:
-        passwords = await asyncio.to_thread(lambda: any(user.has_password for user in self._users.list()))
+        passwords = await asyncio.to_thread(self._users.any_password)
         told = {"retry-after": str(whole_seconds(wait_s))} if wait_s else None
         html = door_pages.ask_page(target, trouble, passwords=passwords, at_link=at_link, name=name, providers=self._providers)
         return page(html, status, told)
@@ -90,7 +93,7 @@ class Entrance:
 
     async def enter(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
         """What a filled-in form of /sign-in gets."""
-        check_origin(headers, SIGN_IN)
+        check_origin(headers, scope)
         form = fields(await body_of(receive))
         target = local_path(form["next"]) if form.get("next") else ""
         if "name" in form or "password" in form:
@@ -116,15 +119,17 @@ class Entrance:
         if (pause_s := self._throttle.pause_s(name, near, browser)) > 0:
             return await self._wait(target, pause_s, name=name)
         try:
+            check_room(known=bool(browser))
             # Counted before it is known whether it is right, so that many at once are not many for the price of one.
             self._throttle.tried(name, near, browser)
-            user = await hashed_in_turn(lambda: self._passwords.verify(name, password))
+            user = await hashed_in_turn(lambda: self._passwords.verify(name, password), known=bool(browser))
         except TooManyTries as busy:
             return await self._wait(target, busy.retry_after_s, name=name)
         if user is None:
-            known = await asyncio.to_thread(self._users.get, name)
-            await self._note_failure(known.name if known is not None else None, "password", near)
-            return await self._ask(target, door_pages.WRONG, 403, name=name)
+            response = await self._ask(target, door_pages.WRONG, 403, name=name)
+            # Noted once the answer is out: how long that takes would tell whether there is such a person.
+            response.background = BackgroundTask(self._note_failure, name, "password", near)
+            return response
         self._throttle.succeeded(name, near, browser)
         return await self.start_session(user, "password", Request(scope), target)
 
@@ -139,9 +144,11 @@ class Entrance:
             return await self._ask(target, door_pages.WRONG, 403)
         return await self._begin(scope, headers, secret, target)
 
-    async def refused(self, words: str, target: str = "", status: int = 403) -> Response:
-        """The page of /sign-in with `words` on top: what a provider's answer came to, for example."""
-        await self._note_failure(None, "oidc", "")
+    async def refused(self, words: str, address: str, target: str = "", status: int = 403) -> Response:
+        """The page of /sign-in with `words` on top: what a provider's answer came to, for example. One that nobody could give is no failure of who
+        asked."""
+        if status == 403:
+            await self._note_failure(None, "oidc", neighbourhood(address))
         return await self._ask(target, words, status)
 
     async def _begin(self, scope: Scope, headers: Headers, secret: str, target: str) -> Response:
@@ -176,8 +183,8 @@ class Entrance:
             raise Refused(
                 "there is no session to end", SIGN_OUT, "a token is ended by bin/roomleft token revoke NAME", status=403
             )
-        given = headers.get("x-csrftoken") or fields(await body_of(receive)).get("_csrf_token", "")
-        check_csrf(headers, given, principal, SIGN_OUT)
+        given = headers.get("x-csrftoken") or fields(await body_of(receive)).get(CSRF_COOKIE, "")
+        check_csrf(headers, given, principal, scope)
         await asyncio.to_thread(self._sessions.revoke, secret)
         response = RedirectResponse(SIGN_IN, 303, {"cache-control": "no-store"})
         for each in (name, self._csrf_cookie):
@@ -201,10 +208,24 @@ class Entrance:
         return self._key
 
     async def _note_failure(self, name: str | None, how: str, address: str) -> None:
-        await asyncio.to_thread(self.failures.failed, name, how, address)
+        try:
+            await asyncio.to_thread(self._failed, name, how, address)
+        except StoreError as error:
+            log.warning("a failed sign-in could not be noted: %s", error.what)
         if self._telling is None or self._telling.cancelled() or self._telling.when() < asyncio.get_running_loop().time():
             loop = asyncio.get_running_loop()
             self._telling = loop.call_later(WINDOW_S, lambda: loop.run_in_executor(None, self.failures.tell))
+
+    def close(self) -> None:
+        """Note the failures that were only counted so far: the server stops."""
+        try:
+            self.failures.tell()
+        except StoreError as error:
+            log.warning("failed sign-ins could not be noted: %s", error.what)
+
+    def _failed(self, name: str | None, how: str, address: str) -> None:
+        known = self._users.get(name) if name is not None else None
+        self.failures.failed(known.name if known is not None else None, how, address)
 
 
 def method_not_understood() -> Response:

@@ -10,9 +10,10 @@ from warehouse.state import Audit
 
 WINDOW_S = 600.0
 KINDS = 50
-"""How many summaries are open at once; what is beyond is summed up as one."""
+"""How many summaries of one name are open at once; its failures beyond are summed up as one. All who are nobody count as one name."""
 FAILED = "sign-in failed"
 ELSEWHERE = "many addresses"
+NOBODYS = "somebody"
 
 
 @dataclass(slots=True)
@@ -34,10 +35,11 @@ class Failures:
     def failed(self, name: str | None, how: str, address: str) -> None:
         """Note one. `name` is a person's own, None if there is no such person or the sign-in names none."""
         self.tell(over_only=True)
-        key = (name or "somebody", how, address)
+        whose = name or NOBODYS
+        key = (whose, how, address)
         with self._lock:
-            if key not in self._open and len(self._open) >= KINDS:
-                key = ("somebody", how, ELSEWHERE)
+            if key not in self._open and sum(each[0] == whose for each in self._open) >= KINDS:
+                key = (whose, how, ELSEWHERE)
             found = self._open.get(key)
             if found is not None:
                 found.untold += 1

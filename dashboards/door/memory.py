@@ -10,7 +10,7 @@ from warehouse.state import Principal
 
 VERIFIED_FOR_S = 5.0
 """A revoked session or token may still work for this long."""
-KNOWN_FOR_S = 3600.0
+GOOD_FOR_S = 3600.0
 WINDOW_S = 60.0
 FAILURES = 10
 REMEMBERED = 4096
@@ -33,7 +33,7 @@ class Verified:
     def is_known(self, secret: str) -> bool:
         """Whether it was good within the hour: such a bearer is not held back by a neighbour who fails."""
         found = self._seen.get(_key(secret))
-        return found is not None and self._monotonic() - found[1] < KNOWN_FOR_S
+        return found is not None and self._monotonic() - found[1] < GOOD_FOR_S
 
     def remember(self, secret: str, principal: Principal | None, turn: int | None = None) -> None:
         """Keep the answer; a refusal (None) forgets the secret. `turn` is the one at which it was asked for: an answer that was overtaken is none."""
@@ -45,23 +45,24 @@ class Verified:
 
 
 class Attempts:
-    """Failures by whoever makes them: at most `FAILURES` within `WINDOW_S`, then a pause."""
+    """Failures by whoever makes them: at most `most` within `WINDOW_S`, then a pause."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], most: int = FAILURES) -> None:
         self._monotonic = monotonic
+        self._most = most
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def pause_s(self, who: str) -> float:
         """How long `who` must wait before the next try; 0 if not at all."""
         now = self._monotonic()
         times = self._failures.get(who)
-        if not times or len(times) < FAILURES:
+        if not times or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + WINDOW_S - now)
 
     def failed(self, who: str) -> None:
         """Count one failure."""
-        times = self._failures.setdefault(who, deque(maxlen=FAILURES))
+        times = self._failures.setdefault(who, deque(maxlen=self._most))
         times.append(self._monotonic())
         self._failures.move_to_end(who)
         if len(self._failures) > REMEMBERED:

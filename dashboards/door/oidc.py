@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 
 from dashboards.door.cookies import cookie
-from dashboards.door.oidc_provider import Provider, as_texts, claim_at
+from dashboards.door.oidc_provider import HINT, Provider, as_texts, claim_at
 from roomleft.errors import InputError, Refused, StoreError
 from roomleft.settings_sign_in import LOCAL_NAMES, OidcProvider, role_of
 from warehouse.state import Role, StateDb, User, Users
@@ -35,7 +35,6 @@ PATH = "/sign-in/oidc/"
 FLOW_S = 600
 """How long somebody may take to sign in at their provider."""
 USED_STATES = 4096
-HINT = "try again; if it goes on, an administrator finds the reason in the server's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,12 @@ class Oidc:
         except InputError as error:
             raise Refused(error.what, where, error.hint, status=403) from error
         if user is None:
-            raise Refused("you have no role here", where, "ask an administrator to add you, with your e-mail address", status=403)
+            ask = (
+                "ask for one of the groups that have one"
+                if settings.roles
+                else "ask an administrator to add you, with your e-mail address"
+            )
+            raise Refused("you have no role here", where, ask, status=403)
         if user.disabled_at is not None:
             raise Refused("this account is disabled", where, "ask an administrator", status=403)
         return user

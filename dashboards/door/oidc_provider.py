@@ -13,6 +13,8 @@ from typing import Any
 
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import get_well_known_url
 from joserfc import jwt
@@ -32,6 +34,8 @@ TIMEOUT_S = 10.0
 LEEWAY_S = 60
 """How far the provider's clock may be off."""
 KEEP_S = 3600.0
+DOWN_FOR_S = 10.0
+"""After a discovery document that could not be read it is asked for again no sooner: whoever waits in line would wait as long again."""
 KEYS_ANEW_S = 10.0
 """Unknown keys make the provider's be read again at most this often, or anybody could have them read without end."""
 LONGEST_BYTES = 1_000_000
@@ -56,18 +60,18 @@ class Provider:
         self._metadata: tuple[dict[str, Any], float] | None = None
         self._keys: tuple[KeySet, float] | None = None
         self._reading = asyncio.Lock()
+        self._down_at: float | None = None
 
     async def authorization_url(self, back: str, state: str, nonce: str, verifier: str) -> str:
-        """Where the browser goes to sign in. Raises Refused."""
+        """Where the browser goes to sign in. Raises Refused. Anybody may ask for this: no client is made for it."""
         try:
             metadata = await self._discovered()
-            async with self._client(back) as client:
-                url, _ = client.create_authorization_url(
-                    metadata["authorization_endpoint"], state=state, code_verifier=verifier, nonce=nonce
-                )
-            return str(url)
-        except (http.HTTPError, _Untrue) as error:
+        except (http.HTTPError, ValueError, _Untrue) as error:
             raise self._refused("cannot be reached", error, 503) from error
+        settings, challenge = self.settings, create_s256_code_challenge(verifier)
+        asked = {"nonce": nonce, "code_challenge": challenge, "code_challenge_method": "S256"}
+        endpoint = metadata["authorization_endpoint"]
+        return str(prepare_grant_uri(endpoint, settings.client_id, "code", back, settings.scopes, state, **asked))
 
     async def claims(self, code: str, iss: str | None, back: str, verifier: str, nonce: str) -> dict[str, Any]:
         """Who signed in, by their proven claims. `iss` is what the answer said of who it is from (RFC 9207). Raises Refused."""
@@ -76,23 +80,23 @@ class Provider:
             demanded = metadata.get("authorization_response_iss_parameter_supported") is True
             if (iss is not None or demanded) and iss != metadata["issuer"]:
                 raise _Untrue("the answer is of another issuer")
-            async with self._client(back, metadata) as client:
+            async with await self._client(back, metadata) as client:
                 token = await client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=verifier)
                 claims = await self._proven(token, metadata, nonce)
                 return await self._completed(client, claims, metadata)
-        except http.HTTPError as error:
+        except (http.HTTPError, _Down) as error:
             raise self._refused("cannot be reached", error, 503) from error
         except (JoseError, OAuthError, _Untrue, ValueError, KeyError, TypeError) as error:
             raise self._refused("gave no proof of who you are", error, 403) from error
 
-    def _client(self, back: str, metadata: Mapping[str, Any] | None = None) -> AsyncOAuth2Client:
+    async def _client(self, back: str, metadata: Mapping[str, Any]) -> AsyncOAuth2Client:
         settings = self.settings
-        offered = (metadata or {}).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        offered = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         how = "client_secret_basic" if "client_secret_basic" in offered else "client_secret_post"
         return AsyncOAuth2Client(
             settings.client_id, settings.client_secret or None, token_endpoint_auth_method=how if settings.client_secret else "none",
             scope=settings.scopes, redirect_uri=back, code_challenge_method="S256", timeout=TIMEOUT_S, follow_redirects=False,
-            verify=self._verify,
+            verify=await self._trust(),
         )  # fmt: skip
 
     async def _proven(self, token: Mapping[str, Any], metadata: Mapping[str, Any], nonce: str) -> dict[str, Any]:
@@ -141,16 +145,25 @@ class Provider:
     async def _discovered(self) -> dict[str, Any]:
         async with self._reading:
             if self._metadata is None or self._monotonic() - self._metadata[1] > KEEP_S:
-                found = await self._read(get_well_known_url(self.settings.issuer, external=True))
-                if found.get("issuer") != self.settings.issuer:
-                    raise _Untrue("the discovery document is of another issuer")
-                for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
-                    if name == "userinfo_endpoint" and not found.get(name):
-                        continue
-                    if not isinstance(found.get(name), str) or not is_safe_address(found[name].partition("?")[0]):
-                        raise _Untrue(f"its {name} is no safe address")
-                self._metadata = (found, self._monotonic())
+                if self._down_at is not None and self._monotonic() - self._down_at < DOWN_FOR_S:
+                    raise _Down("it could not be read a moment ago")
+                try:
+                    self._metadata = (await self._discover(), self._monotonic())
+                except (http.HTTPError, ValueError, _Untrue):
+                    self._down_at = self._monotonic()
+                    raise
             return self._metadata[0]
+
+    async def _discover(self) -> dict[str, Any]:
+        found = await self._read(get_well_known_url(self.settings.issuer, external=True))
+        if found.get("issuer") != self.settings.issuer:
+            raise _Untrue("the discovery document is of another issuer")
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
+            if name == "userinfo_endpoint" and not found.get(name):
+                continue
+            if not isinstance(found.get(name), str) or not is_safe_address(found[name].partition("?")[0]):
+                raise _Untrue(f"its {name} is no safe address")
+        return found
 
     async def _key_set(self, metadata: Mapping[str, Any]) -> KeySet:
         async with self._reading:
@@ -172,7 +185,7 @@ class Provider:
         return KeySet.import_key_set({"keys": fitting})
 
     async def _read(self, address: str) -> dict[str, Any]:
-        async with http.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, verify=self._verify) as client:
+        async with http.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, verify=await self._trust()) as client:
             answer = await client.get(address, headers={"accept": "application/json"})
         answer.raise_for_status()
         if len(answer.content) > LONGEST_BYTES:
@@ -181,6 +194,12 @@ class Provider:
         if not isinstance(found, dict):
             raise _Untrue("its document is no object")
         return found
+
+    async def _trust(self) -> Any:
+        """Whom TLS trusts. Reading that takes a core some 30 ms: once, and beside the event loop."""
+        if self._verify is True:
+            self._verify = await asyncio.to_thread(http.create_ssl_context)
+        return self._verify
 
     def _refused(self, what: str, error: Exception, status: int) -> Refused:
         # The kind of fault and our own words alone: what a provider or a library says may quote a secret or a code.
@@ -191,6 +210,10 @@ class Provider:
 
 class _Untrue(Exception):
     """What the provider said is not what it must be."""
+
+
+class _Down(_Untrue):
+    """It was not asked, since it gave no good answer a moment ago."""
 
 
 def claim_at(claims: Mapping[str, Any], path: str) -> Any:

@@ -19,6 +19,12 @@ from dashboards.door.refusals import TooManyTries
 from dashboards.door.rules import SAFE_METHODS, local_path
 from roomleft.errors import Refused
 
+MOST_IN_A_COOKIE = 2000
+"""Letters of an address that fit a cookie with the rest of a flow; of a longer one the page is kept, without what it asks."""
+
+BEGINS = 60
+"""How often one address may set off within a minute: a whole office at nine o'clock, but not without end."""
+
 
 class OidcRoutes:
     """Answers /sign-in/oidc/SLUG and /sign-in/oidc/SLUG/callback."""
@@ -26,7 +32,7 @@ class OidcRoutes:
     def __init__(self, oidc: Oidc, entrance: Entrance, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._oidc = oidc
         self._entrance = entrance
-        self._attempts = Attempts(monotonic)
+        self._attempts, self._begun = Attempts(monotonic), Attempts(monotonic, BEGINS)
 
     async def answer(self, scope: Scope, headers: Headers) -> Response:
         """What a request below /sign-in/oidc/ gets. Raises Refused."""
@@ -36,8 +42,10 @@ class OidcRoutes:
         if scope["method"] not in SAFE_METHODS:
             return refusal(Refused("only GET is understood here", scope["path"], "open /sign-in", status=405))
         who = neighbourhood(address_of(scope))
-        if (pause_s := self._attempts.pause_s(who)) > 0:
+        if (pause_s := max(self._attempts.pause_s(who), 0 if step else self._begun.pause_s(who))) > 0:
             raise TooManyTries(scope["path"], pause_s)
+        if not step:
+            self._begun.failed(who)
         try:
             return await (self._back(slug, scope, headers) if step else self._off(slug, scope, headers))
         except Refused as error:
@@ -45,12 +53,16 @@ class OidcRoutes:
                 raise
             if error.status == 403:
                 self._attempts.failed(who)
-            return await self._entrance.refused(f"{error.what[:1].upper()}{error.what[1:]}: {error.hint}.", status=error.status)
+            words = f"{error.what[:1].upper()}{error.what[1:]}: {error.hint}."
+            return await self._entrance.refused(words, address_of(scope), status=error.status)
 
     async def _off(self, slug: str, scope: Scope, headers: Headers) -> Response:
         given = fields(scope.get("query_string", b"")).get("next", "")
         scheme, host = scope.get("scheme", "http"), headers.get("host", "")
-        begun = await self._oidc.begin(slug, local_path(given) if given else "", scheme=scheme, host=host)
+        target = local_path(given) if given else ""
+        if len(target) > MOST_IN_A_COOKIE:
+            target = target.partition("?")[0][:MOST_IN_A_COOKIE]
+        begun = await self._oidc.begin(slug, target, scheme=scheme, host=host)
         response = RedirectResponse(begun.location, 303, {"cache-control": "no-store"})
         response.headers.append("set-cookie", cookie_text(begun.cookie_name, begun.cookie, FLOW_S, scope, path=PATH))
         return response

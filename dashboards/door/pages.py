@@ -30,7 +30,7 @@ input { width: 100%; height: 36px; padding: 0 10px; margin-bottom: 12px; border:
 button, a.button { display: inline-block; height: 36px; line-height: 36px; padding: 0 16px; border: 0; border-radius: 6px;
   background: var(--accent); color: var(--on); font: inherit; line-height: 36px; font-weight: 600; cursor: pointer;
   text-decoration: none }
-button.plain, a.plain { background: none; color: var(--accent); border: 1px solid var(--line); line-height: 34px }
+a.button + a.button { margin-top: 8px } button.plain, a.plain { background: none; color: var(--accent); border: 1px solid var(--line); line-height: 34px }
 .providers { margin: 0 0 16px; display: grid; gap: 8px } .providers a { text-align: center }
 details { border-top: 1px solid var(--line); padding-top: 12px; margin-top: 4px }
 summary { cursor: pointer; color: var(--accent); min-height: 24px } details[open] summary { margin-bottom: 12px }
@@ -40,7 +40,12 @@ a { color: var(--accent) } a.button:not(.plain) { color: var(--on) }
 code { font: 13px/20px ui-monospace, monospace }
 @media (max-width: 767px) { input, button, a.button { height: 44px; line-height: 44px; font-size: 16px } a.plain { line-height: 42px } }
 """
-SUBMIT = "document.forms[0].requestSubmit();"
+KEEP_PLACE = (
+    'if(location.hash){document.querySelectorAll("input[name=next]").forEach(function(each){each.value+=location.hash});'
+    'document.querySelectorAll(".providers a[href*=next]").forEach(function(each){each.href+=encodeURIComponent(location.hash)})}'
+)
+"""The place on the page asked for, such as a chart, is known to the browser alone: it goes along through the door."""
+SUBMIT = KEEP_PLACE + "document.forms[0].requestSubmit();"
 """Presses the button for those whose browser runs scripts. A link scanner that only fetches the page burns no link."""
 
 NEW_LINK = (
@@ -51,14 +56,19 @@ SPENT = "This link has been used, has expired, or belongs to another Roomleft. A
 WRONG = "This name and this password do not belong together, or the account cannot sign in."
 
 
-def link_page(link: str, target: str) -> str:
-    """One button that redeems the link, and presses itself."""
+def link_page(link: str, target: str, principal: Principal | None = None) -> str:
+    """One button that redeems the link, and presses itself; but never for somebody who is signed in: they are told who they are, since the link may
+    be somebody else's, sent to make them act in that person's name."""
+    button = "<button>Sign in</button>" if principal is None else '<button class="plain">Sign in with this link instead</button>'
+    redeem = f"""<form method="post" action="/sign-in"><input type="hidden" name="link" value="{escape(link)}">
+{_next(target)}{button}</form>"""
+    if principal is None:
+        return _page("Sign in", f"<p>Your link works once, in this browser.</p>{redeem}", SUBMIT)
+    who = escape(principal.display_name or principal.name)
+    words = f"You are signed in as {who} already. A link makes you whoever it was made for: use it only if you know who that is."
+    on = escape(target or landing_of(principal))
     return _page(
-        "Sign in",
-        f"""<p>Your link works once, in this browser.</p>
-<form method="post" action="/sign-in"><input type="hidden" name="link" value="{escape(link)}">
-{_next(target)}<button>Sign in</button></form>""",
-        SUBMIT,
+        "Sign in", f"""<p role="alert">{words}</p><p><a class="button" href="{on}">Stay {who}</a></p>{redeem}""", KEEP_PLACE
     )
 
 
@@ -96,22 +106,22 @@ def ask_page(
 <input id="link" name="link" required autocomplete="off" spellcheck="false"{" autofocus" if alone or at_link else ""}>
 {_next(target)}<button{"" if alone else ' class="plain"'}>Sign in</button></form><p>{NEW_LINK}</p>"""
     if alone:
-        return _page(
-            "Sign in", f"{alert}<p>Open the sign-in link that Roomleft printed when it started, or paste it here.</p>{by_link}"
-        )
+        words = "Open the sign-in link that Roomleft printed when it started, or paste it here."
+        return _page("Sign in", f"{alert}<p>{words}</p>{by_link}", KEEP_PLACE)
     folded = (
         f"<details{' open' if at_link else ''}><summary>I have a sign-in link, or lost my password</summary>{by_link}</details>"
     )
-    return _page("Sign in", f"{alert}{by_password}{others}{folded}")
+    return _page("Sign in", f"{alert}{by_password}{others}{folded}", KEEP_PLACE)
 
 
-def signed_in_page(name: str, csrf: str, target: str) -> str:
-    """Who is signed in, on to the pages, or out."""
+def signed_in_page(principal: Principal, target: str) -> str:
+    """Who is signed in, on to the pages, or out where there is a session to end."""
+    out = f"""<form method="post" action="/sign-out"><input type="hidden" name="_csrf_token" value="{escape(principal.csrf or "")}">
+<button class="plain">Sign out</button></form>"""
     return _page(
         "Signed in",
-        f"""<p>You are signed in as {escape(name)}. <a href="{escape(target)}">Open Roomleft</a></p>
-<form method="post" action="/sign-out"><input type="hidden" name="_csrf_token" value="{escape(csrf)}">
-<button class="plain">Sign out</button></form>""",
+        f"""<p>You are signed in as {escape(principal.display_name or principal.name)}. <a href="{escape(target)}">Open Roomleft</a></p>
+{out if principal.session is not None else ""}""",
     )
 
 

@@ -23,6 +23,7 @@ from roomleft.errors import InputError, Refused
 from roomleft.settings_sign_in import TrustedProxies, role_of
 from warehouse.state import Principal, Role, StateDb, User, Users
 from warehouse.state.signing import signing_key
+from warehouse.state.users import PROXY
 
 FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded", "x-real-ip")
 VOUCHED = "vouched"
@@ -119,8 +120,6 @@ class Proxies:
 class Arrivals:
     """The people whom proxies vouch for, made on their first visit."""
 
-    ISSUER = "proxy"
-
     def __init__(self, state: StateDb, trusted: TrustedProxies, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._state = state
         self._trusted = trusted
@@ -130,21 +129,19 @@ class Arrivals:
 
     async def principal(self, vouched: Vouched) -> Principal:
         """Who it is here. Raises Refused for somebody without a role, or who was disabled."""
-        kept = self._known.get(vouched)
-        if kept and self._monotonic() - kept[1] < VERIFIED_FOR_S and kept[2] == self._state.access_turn:
+        kept, turn = self._known.get(vouched), self._state.access_turn
+        if kept and self._monotonic() - kept[1] < VERIFIED_FOR_S and kept[2] == turn:
             return kept[0]
-        found = await asyncio.to_thread(self._look, vouched, kept[0].name if kept else None)
-        self._known[vouched] = (found, self._monotonic(), self._state.access_turn)
+        found = await asyncio.to_thread(self._look, vouched)
+        # The turn before the look: an answer that a change overtook is none.
+        self._known[vouched] = (found, self._monotonic(), turn)
         self._known.move_to_end(vouched)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return found
 
-    def _look(self, vouched: Vouched, name: str | None) -> Principal:
-        # Nothing new is said of somebody who is known: a live page must not turn every few seconds into a write.
-        user = Users(self._state).get(name) if name is not None else None
-        if user is None or user.source != "proxy":
-            user = self._arrived(vouched)
+    def _look(self, vouched: Vouched) -> Principal:
+        user = self._arrived(vouched)
         if user.disabled_at is not None:
             raise Refused("this account is disabled", "the proxy's header", "ask an administrator", status=403)
         self._key = self._key or signing_key(self._state)
@@ -163,15 +160,16 @@ class Arrivals:
         try:
             if trusted.roles:
                 # Who has lost every group has lost the role too.
-                user = users.arrive("proxy", self.ISSUER, vouched.user, **told, role=Role(role)) if role else None
+                user = users.arrive("proxy", PROXY, vouched.user, **told, role=Role(role)) if role else None
             else:
-                user = users.arrive("proxy", self.ISSUER, vouched.user, **told, role=None)
+                user = users.arrive("proxy", PROXY, vouched.user, **told, role=None)
                 if user is None and role:
-                    user = users.arrive("proxy", self.ISSUER, vouched.user, **told, role=Role(role))
+                    user = users.arrive("proxy", PROXY, vouched.user, **told, role=Role(role))
         except InputError as error:
             raise Refused("this name cannot be a user's", "the proxy's header", error.hint, status=403) from error
         if user is None:
-            raise Refused("you have no role here", "the proxy's groups", "ask an administrator", status=403)
+            ask = "ask for a group that has one" if trusted.roles else "ask an administrator"
+            raise Refused("you have no role here", "the proxy's groups", ask, status=403)
         return user
 
 

@@ -7,6 +7,7 @@ import math
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
 
 from dashboards.door.rules import same_origin
 from roomleft.errors import Refused
@@ -33,17 +34,20 @@ def page(html: str, status: int = 200, headers: dict[str, str] | None = None) ->
     return HTMLResponse(html, status, {"cache-control": "no-store", **(headers or {})})
 
 
-def check_origin(headers: Headers, where: str) -> None:
+def check_origin(headers: Headers, scope: Scope) -> None:
     """Raises Refused for a request that a page of another site makes."""
     origin = headers.get("origin")
-    if origin is not None and not same_origin(origin, headers.get("host", "")):
-        raise Refused("a page of another site may not do this", where, "do it from Roomleft's own pages", status=403)
+    if origin is not None and not same_origin(origin, headers.get("host", ""), scope.get("scheme", "http")):
+        raise Refused("a page of another site may not do this", scope["path"], "do it from Roomleft's own pages", status=403)
 
 
-def check_csrf(headers: Headers, given: str, principal: Principal, where: str) -> None:
+def check_csrf(headers: Headers, given: str, principal: Principal, scope: Scope) -> None:
     """Raises Refused unless the browser repeats its session's word."""
-    check_origin(headers, where)
+    check_origin(headers, scope)
     if principal.csrf is not None and not hmac.compare_digest(given.encode(), principal.csrf.encode()):
         raise Refused(
-            "the X-CSRFToken header is missing or wrong", where, "reload the page; a program sends a token instead", status=403
+            "the X-CSRFToken header is missing or wrong",
+            scope["path"],
+            "reload the page; a program sends a token instead",
+            status=403,
         )

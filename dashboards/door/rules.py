@@ -74,6 +74,8 @@ RULES: Sequence[Rule] = (
     Rule(READING, "/api/v1/users*", Scope.ADMIN),
     Rule(READING, "/api/v1/sessions*", Scope.ADMIN),
     Rule(READING, "/api/v1/audit*", Scope.ADMIN),
+    Rule(READING, "/api/v1/recipients*", Scope.ADMIN),
+    Rule(READING, "/api/v1/status-links*", Scope.ADMIN),
     Rule(frozenset({"GET", "HEAD", "POST", "WEBSOCKET"}), "/_dash-*", Scope.READ),
     Rule(frozenset({"GET", "HEAD", "WEBSOCKET"}), "/*", Scope.READ),
 )
@@ -85,9 +87,13 @@ def needed_scope(rules: Sequence[Rule], method: str, path: str) -> Scope:
     return next((rule.scope for rule in rules if rule.fits(method, path)), Scope.ADMIN)
 
 
+MOST_TARGET = 8000
+"""Letters of an address that one is sent on to, as many as the pages read."""
+
+
 def local_path(target: str) -> str:
     """`target` if it is a path of this server, else `/`: nobody is sent elsewhere by a link that begins here."""
-    plain = len(target) <= 2000 and target.startswith("/") and not target.startswith("//") and "\\" not in target
+    plain = len(target) <= MOST_TARGET and target.startswith("/") and not target.startswith("//") and "\\" not in target
     if not plain or any(ord(letter) < 0x21 or ord(letter) == 0x7F for letter in target):
         return "/"
     try:
@@ -122,12 +128,15 @@ def host_port(host: str, scheme: str) -> str:
     return port if name and port.isdigit() else ("443" if scheme in ("https", "wss") else "80")
 
 
-def same_origin(origin: str, host: str) -> bool:
-    """Whether a browser's Origin is this server itself."""
+def same_origin(origin: str, host: str, scheme: str) -> bool:
+    """Whether a browser's Origin is this server itself, asked by `scheme`. Where that is plain, TLS may end at a proxy that is not named as trusted;
+    but who came by TLS was sent by no page that came without."""
     try:
-        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    secure = scheme in ("https", "wss")
+    return bool(host) and parts.netloc.lower() == host.lower() and (parts.scheme == "https" or not secure)
 
 
 def script_hash(script: str) -> str:

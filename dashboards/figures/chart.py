@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dashboards import ranges
 from dashboards.alert_rows import Firing, worth_telling
 from dashboards.figures.deploy_marks import APART, WORDS_CHARS, deploy_labels
 from dashboards.figures.text import plain
@@ -25,9 +26,11 @@ CONFIG = {
     "doubleClick": False,
 }
 HEIGHT = 232
-TOP, BOTTOM, LEFT, RIGHT = 18, 24, 44, 84
+TOP, BOTTOM, LEFT, RIGHT = 18, 24, 48, 84
 LABEL_GAP = 14
 SIDE_CHARS = 13
+UNNAMED = 0.45
+"""Opacity of the line of a deploy that is named on hover alone."""
 BAND_NAMES, BAND_CHARS = 2, 26
 """How many alerts are named on a chart, and in how many letters."""
 
@@ -81,7 +84,7 @@ def layout(
         },
         "dragmode": "zoom",
         "uirevision": key,
-        "meta": {"unit": unit, "zone": zone.key, "since": minute(span[0], zone), "until": minute(span[1], zone)},
+        "meta": {"unit": unit, "zone": zone.key, **shown(span, zone)},
         "xaxis": {
             "type": "date", "range": [local(each, zone) for each in steadied(span)], "showgrid": False, "zeroline": False, "nticks": 6,
             "linecolor": tones.line, "showspikes": False, "tickformatstops": _date_steps(), "hoverformat": "%-d %b %H:%M", "fixedrange": False,
@@ -89,7 +92,7 @@ def layout(
         },
         "yaxis": {
             "gridcolor": tones.line, "zeroline": False, "nticks": 5, "tickformat": ",~f", "rangemode": "tozero", "fixedrange": True,
-            "showspikes": False, "automargin": False, **(y or {}),
+            "showspikes": False, "automargin": False, "ticks": "outside", "ticklen": 4, "tickcolor": "rgba(0,0,0,0)", **(y or {}),
         },
         "shapes": [],
         "annotations": [],
@@ -118,6 +121,17 @@ def minute(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
+def shown(span: Stretch, zone: ZoneInfo) -> dict[str, str]:
+    """The stretch of a chart on the reader's clock, and as a range of an address, which says offsets where that clock shows an end twice."""
+    since, until = (ranges.floor_minute(each) for each in span)
+    return {"since": minute(since, zone), "until": minute(until, zone), "range": ranges.written(since, until, zone)}
+
+
+def stamp(at: datetime) -> str:
+    """An instant as it names a bucket: in UTC, for a wall clock shows some twice."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def hover_title(zone: ZoneInfo, click: str = "") -> str:
     """The first line of a hover box: the instant with its zone, and what a click leads to."""
     named = zone.key.rsplit("/", 1)[-1].replace("_", " ")
@@ -130,8 +144,15 @@ def leads_to(
     """A click on a point opens `href` over that point's bucket, which ends where `ends` says or after `step_s`; a trace may name an address of its
     own in `meta.href`. Without an address the chart's own table opens at that bucket. `what`: what is found there, in a word."""
     figure["layout"]["xaxis"]["unifiedhovertitle"] = {"text": hover_title(zone, what)}
-    told = {local(start, zone): local(end, zone) for start, end in (ends or {}).items()}
+    told = {stamp(start): stamp(end) for start, end in (ends or {}).items()}
     figure["layout"]["meta"] |= {"click": what, "href": href, "ends": told, "step_s": step_s}
+
+
+def behind_days(figure: Figure, zone: ZoneInfo, what: str, href: str, days: Mapping[datetime, Stretch], now: datetime) -> None:
+    """A click on a point opens `href` over the stretch that `days` names for it; on one after `now` the chart's own table."""
+    leads_to(figure, zone, what, href, ends={at: end for at, (_, end) in days.items()})
+    starts = {stamp(at): stamp(start) for at, (start, _) in days.items()}
+    figure["layout"]["meta"] |= {"starts": starts, "last": stamp(now)}
 
 
 def _date_steps() -> list[dict[str, Any]]:
@@ -153,6 +174,8 @@ def trace(line: Line, zone: ZoneInfo, hover: str, *, width: float = 1.75) -> lis
         "line": {"color": line.colour, "width": width},
         "hovertemplate": hover,
         "connectgaps": False,
+        # The last point stands on the edge: half of it would be cut off.
+        "cliponaxis": False,
     }
     if not line.partial or len(xs) < 2:
         return [{**base, **_drawn(ys), "x": xs, "y": ys}]
@@ -247,7 +270,9 @@ def deploy_marks(
             continue
         x = local(deploy["deployed_at"], zone)
         line = {"color": tones.dim, "width": 1, "dash": "dot"}
-        figure["layout"]["shapes"].append({"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line})
+        # Those without a name stand back behind what the chart is of.
+        look = {"line": line} if named else {"line": line, "opacity": UNNAMED, "layer": "below"}
+        figure["layout"]["shapes"].append({"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, **look})
     for label in deploy_labels(deploys, (start, end), zone, apart):
         figure["layout"]["annotations"].append(
             {

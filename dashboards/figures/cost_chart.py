@@ -17,16 +17,19 @@ from dashboards.figures.chart import (
     deploy_marks,
     firing_bands,
     layout,
-    local,
-    minute,
     nice_top,
     paled,
+    shown,
     side_labels,
 )
+from dashboards.figures.clock_change import bar_slots
+from dashboards.figures.series import money_ticks
 from dashboards.figures.text import plain
 from dashboards.theme import Tones
 
 TALL = 280
+BROAD = 0.86
+"""How much of its bucket's width a bar fills."""
 HOLLOW = 0.14
 """How much of its colour is left inside a bar that is not whole: its outline says how high it is so far."""
 NAMED = 4
@@ -35,6 +38,10 @@ SIDE = 22
 CHAR_PX = 6
 OTHER = "Other"
 NO_NAME = "(none)"
+
+
+NAMES_ROOM = 1.14
+"""How much higher the axis goes where alerts are named over the bars."""
 
 
 def groups(rows: Sequence[Mapping[str, Any]], named: int = NAMED) -> dict[str, dict[datetime, Decimal]]:
@@ -71,23 +78,26 @@ def cost_chart(
     firings: Sequence[Firing] = (),
     key: str = "",
     addresses: Mapping[str, str] | None = None,
+    beside: Sequence[float] = (),
 ) -> Figure:
     """The bars. `partial`: whether the first bucket began before the range, and whether the last is still filling. `addresses`: where a click on a
-    group leads."""
+    group leads. `beside`: values that will be drawn over the bars, which the axis has room for."""
     stacked = groups(rows)
     tone = colours(list(stacked), tones)
     until = span[1]
-    widths = [(b - a).total_seconds() * 1000 * 0.86 for a, b in pairwise(edges)]
-    widths.append(widths[-1] if widths else (until - edges[0]).total_seconds() * 1000 * 0.86 if edges else 0)
+    widths = [(b - a).total_seconds() for a, b in pairwise(edges)]
+    if edges:
+        widths.append(widths[-1] if widths else (until - edges[0]).total_seconds())
+    slots = bar_slots(edges, widths, zone)
     # The axis ends where the last bucket will end, so that its bar is not cut.
     end = edges[-1] + (edges[-1] - edges[-2]) if len(edges) > 1 else until
     first = min(span[0], edges[0]) if edges else span[0]
-    xs = [local(edge, zone) for edge in edges]
     sums = [float(sum((buckets.get(edge, Decimal(0)) for buckets in stacked.values()), Decimal(0))) for edge in edges]
-    top = nice_top(max(sums, default=0.0))
+    # The names of alerts stand inside, on top: above the bars, not on them.
+    top = nice_top(max([*sums, *beside], default=0.0)) * (NAMES_ROOM if firings else 1.0)
     axis = {
         "tickprefix": "$",
-        "tickformat": ",~f" if top >= 4 else ",.2~f" if top >= 0.04 else ",.4~f",
+        "tickformat": money_ticks(top),
         "range": [0, top],
         "rangemode": "normal",
     }
@@ -100,19 +110,21 @@ def cost_chart(
         },
     }
     # A link to the chart is of the range asked for, not of where its last bar will end.
-    figure["layout"]["meta"] |= {"since": minute(span[0], zone), "until": minute(until, zone)}
+    figure["layout"]["meta"] |= shown(span, zone)
     whole = [True] * len(edges)
     for place, cut in zip((0, -1), partial, strict=True):
         if cut and whole:
             whole[place] = False
+    shifts = [slot.offset_ms for slot in slots]
     outlines = [0 if each else 1.25 for each in whole]
     for name, buckets in stacked.items():
         fills = [tone[name] if each else paled(tone[name], HOLLOW) for each in whole]
         figure["data"].append(
             {
-                "type": "bar", "name": plain(name), "x": xs, "y": [float(buckets.get(edge, Decimal(0))) for edge in edges], "width": widths, "offset": 0,
+                "type": "bar", "name": plain(name), "x": [slot.x for slot in slots], "y": [float(buckets.get(edge, Decimal(0))) for edge in edges],
+                "width": [slot.width_ms * BROAD for slot in slots], "offset": shifts if any(shifts) else 0,
                 "marker": {"color": fills, "line": {"width": outlines, "color": tone[name]}}, "hovertemplate": "$%{y:,.4~f}",
-                "meta": {"href": (addresses or {}).get(name, "")},
+                "meta": {"href": (addresses or {}).get(name, ""), "cut": [place for place, each in enumerate(whole) if not each]},
             }
         )  # fmt: skip
     _label(figure, stacked, edges, tone, top, tones, whole_from=1 if partial[1] else 0)

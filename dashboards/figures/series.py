@@ -46,11 +46,18 @@ def y_axis(unit: str, height: float) -> dict[str, Any]:
     if unit in RATIO_UNITS:
         return {"tickformat": next(form for least, form in SHARE_TICKS if height > least)}
     if unit in MONEY_UNITS or unit.startswith("usd"):
-        return {"tickprefix": "$", "tickformat": ",~f" if height >= 4 else ",.2~f" if height >= 0.04 else ",.4~f"}
+        return {"tickprefix": "$", "tickformat": money_ticks(height)}
+    if unit in PERCENT_UNITS:
+        return {"tickformat": ",~f", "ticksuffix": f"{THIN}%"}
     if unit in BYTE_UNITS or unit == BYTE_RATE:
         return {"tickformat": "~s"}
     # Long numbers would be cut at the edge: 2 000 000 is 2M there.
     return {"tickformat": "~s" if height >= 100_000 else ",~f"}
+
+
+def money_ticks(height: float) -> str:
+    """How dollars are written on an axis that spans `height`: whole ones, or to the cent, all of them alike."""
+    return ",~f" if height >= 4 else ",.2f" if height >= 0.04 else ",.4~f"
 
 
 def hover(unit: str) -> str:
@@ -93,9 +100,11 @@ def line_chart(
     firings: Sequence[Firing] = (),
     height: int = HEIGHT,
     key: str = "",
+    beside: Sequence[float] = (),
 ) -> Figure:
-    """A chart of lines from zero. A ratio whose values all lie high starts just below the lowest instead."""
-    values = [value for line in lines for _, value in line.points if value is not None]
+    """A chart of lines from zero. A ratio whose values all lie high starts just below the lowest instead. `beside`: values that will be drawn besides,
+    which the axis has room for."""
+    values = [*(value for line in lines for _, value in line.points if value is not None), *beside]
     drawn = [*values, *(mark.value for mark in thresholds)]
     top, bottom = nice_top(max(drawn, default=1.0)), 0.0
     if unit in {*RATIO_UNITS, "percent"} and drawn and min(drawn) > 0.6 * max(drawn):

@@ -17,14 +17,32 @@ LEVEL = 0.1
 def summary(figure: Figure) -> str:
     """`p95: newest 184 ms, between 120 ms and 300 ms, rising.` for each line; empty for a chart without values."""
     unit = str(figure["layout"].get("meta", {}).get("unit", ""))
-    lines = [said for trace in figure["data"] if (said := _line(trace, unit))]
+    lines = [said for trace in _whole_lines(figure["data"]) if (said := _line(trace, unit))]
     if len(lines) > MOST_LINES:
         return " ".join([*lines[:MOST_LINES], f"And {len(lines) - MOST_LINES} more."])
     return " ".join(lines)
 
 
+def _whole_lines(traces: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The traces, with those that go on after a gap (`meta.part`) as one."""
+    found: dict[Any, dict[str, Any]] = {}
+    for place, trace in enumerate(traces):
+        key = str(trace.get("name", "")) if "part" in _meta(trace) else place
+        if key in found:
+            found[key]["y"] = [*found[key]["y"], *trace["y"]]
+        else:
+            found[key] = dict(trace)
+    return list(found.values())
+
+
+def _meta(trace: Mapping[str, Any]) -> Mapping[str, Any]:
+    return trace.get("meta") or {}
+
+
 def _line(trace: Mapping[str, Any], unit: str) -> str:
-    values = [value for value in trace.get("y", ()) if value is not None]
+    # A bar that is not whole is no newest value, and no fall.
+    cut = frozenset(_meta(trace).get("cut", ()))
+    values = [value for place, value in enumerate(trace.get("y", ())) if value is not None and place not in cut]
     name = str(trace.get("name", ""))
     if not values or not name or trace.get("hoverinfo") == "skip" or name.endswith(", so far"):
         return ""

@@ -55,14 +55,13 @@ def _who(me: Principal, user: User | None, filters: Filters, now: datetime) -> h
         facts += [("Role", me.role.value), ("May", MAY[me.role]), ("Since", wording.day(user.created_at, now, filters.zone))]
         note = ""
     listed = [part for name, words in facts for part in (html.Dt(name), html.Dd(words))]
-    csrf = me.csrf or ""
     out = html.Button("Sign out", className="button", **{"data-act": "sign-out"})
     return html.Div(
         [
             html.Div(html.H2("Who you are"), className="card-head"),
             html.Dl(listed, className="facts-list account-facts"),
             states.note(note) if note else None,
-            html.Div(out if csrf else None, className="budget-acts"),
+            html.Div(out if me.session is not None else None, className="budget-acts"),
         ],
         className="card account-card",
     )
@@ -90,7 +89,13 @@ def _password(user: User | None) -> Any:
 
 def _sessions(me: Principal, user: User | None, sessions: Sequence[OpenSession], filters: Filters, now: datetime) -> html.Div:
     if not sessions:
-        return html.Div(states.empty("No browser is signed in here by a session of ours."), className="section-title")
+        return html.Div(
+            states.empty(
+                "No browser is signed in by a session of this server.",
+                then="A token or a proxy lets you in: whoever gave it to you ends it.",
+            ),
+            className="section-title",
+        )
     rows = [session_row(each, filters, now, "end-own-session", this=each.session_id == me.session) for each in sessions]
     others = len(sessions) - 1
     note = None

@@ -18,6 +18,7 @@ from dashboards import wording
 from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.marks import age, badge, link
+from dashboards.components.term import glossed
 from dashboards.cost_books import books_of
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
@@ -106,7 +107,9 @@ def whole(found: Sequence[Allocation], filters: Filters, packs: Mapping[str, Pac
         else []
     )
     return [
-        html.P([said, " ", *marks, " ", html.Span(f"{span}, whole quarter hours", className="dim")], className="page-sub"),
+        html.P(
+            [*glossed([said]), " ", *marks, " ", html.Span(f"{span}, whole quarter hours", className="dim")], className="page-sub"
+        ),
         html.Div([_platforms(found, filters, packs), _values(found, by)], className="grid-pair allocation-pair"),
     ]
 
@@ -179,8 +182,8 @@ def _values(found: Sequence[Allocation], by: str) -> html.Div:
     whose = len(lines) - len(open_lines)
     shown = [*shares_to([sum(amounts, Decimal(0)) for _, amounts in lines[:whose]], kinds[0]), *(kinds[n] for n in open_lines)]
     rows = []
-    for (name, amounts), cents in zip(lines, shown, strict=True):
-        ai, servers = _cents(amounts, cents)
+    split = [_cents(amounts, cents) for (_, amounts), cents in zip(lines, shown, strict=True)]
+    for (name, _), cents, (ai, servers) in zip(lines, shown, split, strict=True):
         cells = [
             html.Td(part_usd(part), className="num dim", **{"data-label": head})
             for head, part in (("AI", ai), ("Infrastructure", servers))
@@ -188,7 +191,10 @@ def _values(found: Sequence[Allocation], by: str) -> html.Div:
         rows.append(html.Tr([html.Td(name, className="allocation-value"), *cells, html.Td(usd(cents), className="num strong")]))
     heads = (by[0].upper() + by[1:], "AI", "Infrastructure", "Cost")
     head = html.Tr([html.Th(name, scope="col", className="num" if n else "") for n, name in enumerate(heads)])
-    foot = html.Tr([html.Td("Total"), html.Td(""), html.Td(""), html.Td(usd(sum(shown, Decimal(0))), className="num")])
+    sums = [sum(column, Decimal(0)) for column in zip(*split, strict=True)] if split else [Decimal(0)] * 2
+    foot = html.Tr(
+        [html.Td("Total"), *(html.Td(part_usd(part), className="num") for part in sums), html.Td(usd(sum(shown, Decimal(0))), className="num")]
+    )  # fmt: skip
     return _card(f"By {by}", html.Table([html.Thead(head), html.Tbody(rows), html.Tfoot(foot)], className="plain-table"))
 
 
@@ -248,7 +254,10 @@ def open_list(
     dimension = dimension_of(filters)
     by = DIMENSIONS[dimension]
     if not rows:
-        return [html.H2("Unallocated", className="section-title"), states.empty(f"All AI usage of this range has a {by}.")]
+        return [
+            html.H2("Unallocated", className="section-title"),
+            states.empty(f"All AI usage of this range has a {by}.", then="Nothing to do."),
+        ]
     body = []
     for row in rows:
         given = {name: value for name, value in row.given.items() if value and name != "platform"}
@@ -282,7 +291,10 @@ def open_list(
             className="section-title",
         ),
         html.Div(
-            html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards"), className="table-scroll"),
+            html.Div(
+                html.Table([html.Thead(head), html.Tbody(body)], className="plain-table cards unallocated"),
+                className="table-scroll",
+            ),
             className="card flush",
         ),
     ]

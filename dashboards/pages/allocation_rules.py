@@ -43,7 +43,13 @@ def rule_list(rules: Sequence[Rule], packs: Mapping[str, Pack], now: datetime) -
         className="section-title",
     )
     if not rules:
-        return [title, states.empty("There are no mapping rules. Usage is allocated by what it says of itself.")]
+        return [
+            title,
+            states.empty(
+                "There are no mapping rules: usage is allocated by what it says of itself.",
+                then="Assign a line above that has no team, and the answer becomes a rule.",
+            ),
+        ]
     body = []
     for rule in rules:
         begins, ends = f"{rule.valid_from:%Y-%m-%d %H:%M}", f"{rule.valid_to:%Y-%m-%d %H:%M}" if rule.valid_to else "for good"

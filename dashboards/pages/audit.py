@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, html
 
 from dashboards import audit_asked, wording
 from dashboards.audit_asked import CSV_PATH, asked_of, number
@@ -16,10 +16,11 @@ from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.marks import link
 from dashboards.components.menus import menu
+from dashboards.components.search_form import search_form
 from dashboards.components.tables import table_card
 from dashboards.deed_words import GROUPS, deed_words, group_of
 from dashboards.door.asking import asking
-from dashboards.filters import Filters, parse
+from dashboards.filters import CARRIED, Filters, parse
 from dashboards.pages.people import not_for_you
 from dashboards.shell import Id as Shell
 from warehouse.state import Audit, AuditEntry, Scope
@@ -74,13 +75,18 @@ def body(found: Found, filters: Filters, now: datetime) -> list[Any]:
     if not found.entries:
         acts = [
             link("Last 90 d", filters.href(range="90d", before=None, after=None), "button"),
-            link("Everything", PATH, "button"),
+            link("Everything of a year", filters.href(**plain_of(filters), range="365d"), "button"),
         ]
         return [*head, states.empty("Nobody did anything of this kind in this range.", acts)]
     zone = wording.zone_name(filters.zone, now)
     rows = [_row(each, filters, now) for each in found.entries]
     table = table_card("Newest first", ("When", "Who", "What"), rows, name="audit", cards=True, note=f"Times in {zone}")
     return [*head, table, _ways(found, filters)]
+
+
+def plain_of(filters: Filters) -> dict[str, str | None]:
+    """The page's own filters, each left out."""
+    return {name: None for name in filters.page if name not in CARRIED}
 
 
 def sentence(found: Found, filters: Filters) -> str:
@@ -118,26 +124,7 @@ def _controls(found: Found, filters: Filters) -> html.Div:
     people += [
         link(name, filters.href(**{**plain, "who": name}), "menu-item", current=name == who) for name in found.people[:200]
     ]
-    kept = {"range": filters.range, "tz": filters.zone.key, "what": chosen, "who": who}
-    form = html.Form(
-        [
-            *(dcc.Input(type="hidden", name=name, value=value) for name, value in kept.items() if value),
-            dcc.Input(
-                type="search",
-                name="q",
-                value=filters.get("q"),
-                placeholder="Words anywhere",
-                className="text-field",
-                id="audit-q",
-            ),
-            html.Button("Search", className="button", type="submit"),
-        ],
-        action=PATH,
-        method="get",
-        className="price-form",
-        role="search",
-        **{"aria-label": "Search the audit"},
-    )
+    form = search_form(filters, "Words anywhere", "audit", drops=("before", "after"))
     return html.Div(
         [
             html.Div([*chips, csv], className="chip-group"),
@@ -168,7 +155,7 @@ def register(app: Dash, pages: Pages) -> None:
     )
     async def show(search: str | None, tick: int | None, path: str | None) -> Any:
         if not asking().may(Scope.ADMIN):
-            return not_for_you()
+            return not_for_you(parse(path, search))
         calm(tick)
         filters, wall = parse(path or PATH, search), parts.state.clock.now()
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from dash import Dash, Input, Output, State, html
 
 from analytics.budget_periods import past_periods
-from analytics.month_cost import Month
+from analytics.month_cost import Month, MonthCost
 from analytics.reports.month_words import month_content
 from dashboards import wording
 from dashboards.block import Pages
 from dashboards.budget_contracts import stored_before
-from dashboards.budget_rows import BudgetRow, Budgets, budgets, decided_so_far
+from dashboards.budget_rows import BudgetRow, Budgets, budgets, decided_so_far, shown
 from dashboards.components import headroom_bar, states
 from dashboards.components.budget_forms import contract_button, credit_button, new_budget_button, take_back_button
 from dashboards.components.budget_list import budget_list, credit_list, decision_words
@@ -25,11 +27,14 @@ from dashboards.components.budget_panel import budget_panel, credit_panel
 from dashboards.components.limit_table import KIND_WORDS
 from dashboards.components.marks import badge, glyph, link
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
+from dashboards.cost_tables import in_cents
 from dashboards.filters import Filters, parse
 from dashboards.reads import month_expected
 from dashboards.shell import Id as Shell
 from roomleft.limits import WORST_FIRST, Kind
 from roomleft.limits import State as Standing
+from roomleft.money import CENT, shares, shares_to, usd
 
 PATH = "/budgets"
 WORDS = {
@@ -66,12 +71,6 @@ def sentence(rows: Sequence[BudgetRow]) -> str:
     return f"Of {len(rows)} budgets and quotas {', '.join(parts)}."
 
 
-def shown(rows: Sequence[BudgetRow], filters: Filters) -> list[BudgetRow]:
-    """The rows that pass the page's chips."""
-    state, kind = filters.get("state"), filters.get("kind")
-    return [each for each in rows if state in ("", each.row.state) and kind in ("", each.row.limit.kind)]
-
-
 def _chips(rows: Sequence[BudgetRow], filters: Filters) -> html.Div:
     state, kind = filters.get("state"), filters.get("kind")
     by_state = Counter(each.row.state for each in rows if kind in ("", each.row.limit.kind))
@@ -88,9 +87,11 @@ def _chips(rows: Sequence[BudgetRow], filters: Filters) -> html.Div:
         for each in (Kind.BUDGET, Kind.QUOTA)
         if by_kind[each] or kind == each
     ]
-    query = f"?platform={filters.platform}" if filters.platform else ""
+    # The file holds what the chips leave; the YAML what was decided, of a platform or of all.
+    csv = filters.on("/export/budgets.csv").href(range=None, tz=None, compare=None, budget=None, credit=None, environment=None)
+    query = f"?platform={quote(filters.platform)}" if filters.platform else ""
     files = [
-        html.A("CSV", href=f"/export/budgets.csv{query}", className="chip", download="budgets.csv"),
+        html.A("CSV", href=csv, className="chip", download="budgets.csv"),
         html.A("YAML", href=f"/api/v1/budgets.yaml{query}", className="chip", download="budgets.yaml"),
     ]
     groups = [html.Div(first, className="chip-group"), html.Div([*second, *files], className="chip-group")]
@@ -100,27 +101,55 @@ def _chips(rows: Sequence[BudgetRow], filters: Filters) -> html.Div:
 def month_card(month: Month, filters: Filters, now: datetime) -> html.Div:
     """What the month costs in all, AI and infrastructure: so far, at its end, last month and the budget, of all platforms and of each."""
     told = month_content(month, now, filters.zone)
-    every = [told, *told["platforms"]] if told["platforms"] else [told]
+    several = bool(told["platforms"])
+    total = in_cents(month.total.cost_usd)
+    parts = [each.cost_usd for each in month.platforms]
+    # Where each platform's month is of its own zone's days, they are not the parts of one month.
+    cents = shares_to(parts, total) if abs(sum(parts, Decimal(0)) - total) <= CENT else shares(parts)
+    every = (
+        [(told, month.total, total), *zip(told["platforms"], month.platforms, cents, strict=True)]
+        if several
+        else [(told, month.total, total)]
+    )
     rows = [
         [
-            each["title"] if told["platforms"] else "In all",
-            html.Span(each["so_far"], title=each["split"]),
+            each["title"] if several else "In all",
+            html.Span(("at least " if own.lower_bound else "") + usd(shown), title=_split(own, shown)),
             each["likely"].removeprefix("likely "),
-            each["last"],
-            ", ".join(part for part in (each["budget"].removeprefix("budget "), each["chance"]) if part) or "none for all of it",
+            [usd(in_cents(own.last_usd)), *([] if own.last_whole else [" ", badge("partial", title="There is no data of all of it")])],
+            ", ".join(part for part in (each["budget"].removeprefix("budget "), each["chance"]) if part)
+            or html.Span("none for all of it", className="dim"),
         ]
-        for each in every
-    ]
+        for each, own, shown in every
+    ]  # fmt: skip
+    before = month.total.since.astimezone(month.total.zone) - timedelta(days=1)
+    note = f"AI + infrastructure; last month: {before:%B}"
     heads = ["Platform", f"{told['month']} so far", "Likely, 80\u202f% range", "Last month", "Budget of all of it"]
     return table_card(
         f"{told['month']} in all",
         heads,
         rows,
-        note=f"AI + infrastructure. {told['counted']}" if told["counted"] else "AI + infrastructure",
-        marked={0},
+        numbers=(1, 2, 3, 4),
+        note=f"{note}. {told['counted']}" if told["counted"] else note,
+        marked={0} if several else (),
         name="month",
         cards=True,
     )
+
+
+def _split(own: MonthCost, shown: Decimal) -> str:
+    """`$8,931.20 AI + $5,400.00 infrastructure`, which add up to what is shown."""
+    ai, infrastructure = shares_to([own.ai_usd, own.infrastructure_usd], shown)
+    return f"{usd(ai)} AI + {usd(infrastructure)} infrastructure"
+
+
+def _none(filters: Filters, others: bool) -> html.Div:
+    """Where the list would be: no budget at all, or none that passes the chips."""
+    if not others and filters.platform is None:
+        words = "There is no budget or quota yet. A pack names them: they appear here as soon as a platform is connected."
+        return states.empty(words, [link("Sources", filters.href("/sources"), "button")])
+    everything = link("Show all budgets", filters.href(state=None, kind=None, platform=None), "button")
+    return states.empty("No budget passes these filters.", [everything])
 
 
 def page(found: Budgets, month: Month, pages: Pages, filters: Filters, now: datetime) -> list[Any]:
@@ -136,19 +165,23 @@ def page(found: Budgets, month: Month, pages: Pages, filters: Filters, now: date
     )
     return [
         html.Div(
-            [html.P(sentence(found.rows), className="page-sub"), html.Div(forms, className="budget-acts")], className="budget-top"
+            [html.P(glossed(sentence(found.rows)), className="page-sub"), html.Div(forms, className="budget-acts")],
+            className="budget-top",
         ),
         *misfits,
         *([month_card(month, filters, now)] if month.platforms else []),
         _chips(found.rows, filters),
-        budget_list(rows, filters, now) if rows else states.empty("No budget is like that."),
-        headroom_bar.key(),
+        budget_list(rows, filters, now) if rows else _none(filters, bool(found.rows)),
+        headroom_bar.key() if rows else None,
         *_coming(found, filters, now),
         *_contracts(found, filters, now),
         html.H2("Prepaid credits", className="section-title"),
         credit_list(found.credits, filters, now)
         if found.credits
-        else states.empty("No prepaid credit is noted. One is drawn down by its provider's cost, in the order it happens."),
+        else states.empty(
+            "No prepaid credit is noted.",
+            then="Note one with New credit above: it is drawn down by its provider's cost, in the order it happens.",
+        ),
     ]
 
 
@@ -238,10 +271,14 @@ def register(app: Dash, pages: Pages) -> None:
             found: Budgets = await read(filters, now)
             if credit:
                 drawn = next((one for one in found.credits if one.credit.name == credit), None)
-                return credit_panel(drawn, filters, now) if drawn else _none(f"There is no credit {credit}.", filters)
+                return (
+                    credit_panel(drawn, filters, now)
+                    if drawn
+                    else _none(f"There is no credit {credit[:100]}: it may have been taken back.", filters)
+                )
             each = next((one for one in found.rows if one.row.key == key), None)
             if each is None:
-                return _none(f"There is no budget {key}.", filters)
+                return _none(f"There is no budget {key[:100]}: it may have ended, or be of another platform.", filters)
             pack = parts.packs[each.row.limit.platform]
             past = await pages.read(("periods", each.row.limit), lambda: past_periods(parts.store, pack, each.row.limit, now))
             return budget_panel(each, past, pack, filters, now)
@@ -250,4 +287,4 @@ def register(app: Dash, pages: Pages) -> None:
 
 
 def _none(words: str, filters: Filters) -> html.Div:
-    return states.empty(words, [link("Close", filters.href(budget=None, credit=None), "button")])
+    return states.empty(words, [link("All budgets", filters.href(budget=None, credit=None, platform=None), "button")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -22,11 +22,13 @@ from dashboards.components.limit_table import chips
 from dashboards.components.marks import age, badge, glyph, link
 from dashboards.components.room_table import room_table
 from dashboards.components.still import still
+from dashboards.components.term import glossed
 from dashboards.fan_rows import BACK_DAYS, limit_fan
 from dashboards.figures.chart import Figure
 from dashboards.figures.fan_chart import SMALL, Fan, Upright, fan_chart
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow, kept
+from dashboards.meter_address import leads_to_rows
 from dashboards.pages import capacity_tabs
 from dashboards.pages.overview import csv_href, fact, shown
 from dashboards.parts import Parts
@@ -35,11 +37,13 @@ from dashboards.theme import Tones
 from dashboards.theme import tones as tones_of
 from roomleft.limits import State as Standing
 from roomleft.outlook import Made
+from roomleft.packs import Pack
 
 PATH = capacity_tabs.PATH
 SHOWN = 6
 TALL = 300
 OLD = timedelta(minutes=5)
+NO_PACKS: Mapping[str, Pack] = {}
 NOTHING_YET = "No limit is known yet. A pack's limits appear here as soon as a platform is connected (Sources, behind the gear)."
 
 
@@ -55,7 +59,7 @@ class Id(StrEnum):
 def layout() -> list[Any]:
     """Skeletons of the final heights."""
     return [
-        html.Div(states.skeleton(84), id=Id.TOP, className="top"),
+        html.Div(states.skeleton(84), id=Id.TOP, className="top room-head"),
         capacity_tabs.nav(),
         html.Div(states.coming(), id=Id.OPEN),
         html.Div(
@@ -80,7 +84,7 @@ def top(rows: Sequence[LimitRow], track: TrackRecord, filters: Filters, now: dat
         fact("Track record", link(_short(track), filters.href(capacity_tabs.TRACK_RECORD)), track.words),
     ]
     return [
-        html.Div([html.H1(said.sentence), html.P(line) if line else None], className="verdict"),
+        html.Div([html.H1(glossed(said.sentence)), html.P(glossed(line)) if line else None], className="verdict"),
         html.Div(facts, className="facts"),
     ]
 
@@ -100,7 +104,8 @@ def _short(track: TrackRecord) -> str:
 
 
 def large(
-    row: LimitRow, fan: Fan | None, track: TrackRecord | None, filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING
+    row: LimitRow, fan: Fan | None, track: TrackRecord | None, filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING,
+    packs: Mapping[str, Pack] = NO_PACKS,
 ) -> html.Div:  # fmt: skip
     """One limit, opened: its future in a sentence, the large chart, and what it rests on."""
     limit, h, zone = row.limit, row.headroom, filters.zone
@@ -119,7 +124,7 @@ def large(
             [link("Forecasts", filters.href(capacity_tabs.FORECASTS), "button")],
         )
     else:
-        figure = room_figure(row, fan, filters, now, tones, TALL, happened)
+        figure = room_figure(row, fan, filters, now, tones, TALL, happened, packs)
         chart = [html.Div(fan_note(fan, row), className="card-context"), _graph(figure, "room-large", row, filters, now)]
     acts = [
         link("All about it", filters.href(limit=row.key), "button"),
@@ -160,7 +165,14 @@ def fan_note(fan: Fan, row: LimitRow) -> str:
 
 
 def room_figure(
-    row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones, height: int, happened: Happened = NOTHING
+    row: LimitRow,
+    fan: Fan,
+    filters: Filters,
+    now: datetime,
+    tones: Tones,
+    height: int,
+    happened: Happened = NOTHING,
+    packs: Mapping[str, Pack] = NO_PACKS,
 ) -> Figure:
     """The chart of a limit with the last day to order, and what happened meanwhile."""
     uprights = []
@@ -172,7 +184,7 @@ def room_figure(
     name = kind if small_one else f"{kind} {wording.amount(row.headroom.amount, row.limit.unit)}"
     middle = capacity_words.amount_range(ends, ends, row.limit.unit) if ends is not None else "middle"
     middle = middle.removesuffix(f" {wording.unit_word(row.limit.unit)}")
-    return fan_chart(
+    figure = fan_chart(
         fan,
         now,
         filters.zone,
@@ -185,6 +197,8 @@ def room_figure(
         deploys=happened.deploys_of(row.limit),
         firings=happened.firings_of(row.limit),
     )
+    leads_to_rows(figure, row, fan.past, packs.get(row.limit.platform), filters, now)
+    return figure
 
 
 def _said(row: LimitRow, filters: Filters, now: datetime) -> str:
@@ -195,15 +209,24 @@ def _graph(figure: Figure, name: str, row: LimitRow, filters: Filters, now: date
     return graph(figure, name, _said(row, filters, now), query=behind("fan", filters, limit=row.key))
 
 
-def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING) -> html.Div:
+def small(
+    row: LimitRow,
+    fan: Fan,
+    filters: Filters,
+    now: datetime,
+    tones: Tones,
+    happened: Happened = NOTHING,
+    packs: Mapping[str, Pack] = NO_PACKS,
+) -> html.Div:
     """One of the worst six."""
     h, zone = row.headroom, filters.zone
     value = "out" if row.state is Standing.EXHAUSTED else wording.chance(h.p_breach) if h.p_breach is not None else "no date yet"
     parts = (capacity_words.likely_end(row), capacity_words.about_date(row, now, zone))
     if row.state is Standing.EXHAUSTED:
-        parts = (limit_words.runs_out(row, now, zone).plain(), "")
+        out = limit_words.runs_out(row, now, zone)
+        parts = (out.strong, out.dim)
     context = "; ".join(part for part in parts if part) or capacity_words.until_words(row, now, zone)
-    figure = room_figure(row, fan, filters, now, tones, SMALL, happened)
+    figure = room_figure(row, fan, filters, now, tones, SMALL, happened, packs)
     title: Any = html.Span(
         [
             glyph(row.state, said=limit_words.state_since(row, now, zone)),
@@ -216,10 +239,16 @@ def small(row: LimitRow, fan: Fan, filters: Filters, now: datetime, tones: Tones
 
 
 def fans(
-    rows: Sequence[LimitRow], found: dict[str, Fan], filters: Filters, now: datetime, tones: Tones, happened: Happened = NOTHING
+    rows: Sequence[LimitRow],
+    found: dict[str, Fan],
+    filters: Filters,
+    now: datetime,
+    tones: Tones,
+    happened: Happened = NOTHING,
+    packs: Mapping[str, Pack] = NO_PACKS,
 ) -> list[Any]:
     """Small multiples of the worst six."""
-    cards = [small(row, found[row.key], filters, now, tones, happened) for row in rows if row.key in found]
+    cards = [small(row, found[row.key], filters, now, tones, happened, packs) for row in rows if row.key in found]
     return [html.Div(cards, className="grid3 room-fans")] if cards else []
 
 
@@ -322,9 +351,20 @@ def register(app: Dash, pages: Pages) -> None:
             row = next((each for each in await limits(now) if each.key == key), None)
             if row is None:
                 closed = link("Close", filters.href(fan=None), "button")
-                return states.empty(f"No pack has a limit {key[:100]}.", [closed])
+                return states.empty(
+                    f"No pack has a limit {key[:100]}.", [closed], then="Its pack may have been changed; / searches all limits."
+                )
             known = await pages.read(("fan", key), lambda: fans_of(parts, [row], now))
-            return large(row, known.get(key), await track(row.limit.platform), filters, now, tones_of(theme), await happened(now))
+            return large(
+                row,
+                known.get(key),
+                await track(row.limit.platform),
+                filters,
+                now,
+                tones_of(theme),
+                await happened(now),
+                parts.packs,
+            )
 
         return await pages.guard(make)
 
@@ -343,7 +383,7 @@ def register(app: Dash, pages: Pages) -> None:
             rows = shown(await limits(now), filters)
             keys = tuple(row.key for row in rows)
             known = await pages.read(("fans", keys), lambda: fans_of(parts, rows, now))
-            return fans(rows, known, filters, now, tones_of(theme), await happened(now))
+            return fans(rows, known, filters, now, tones_of(theme), await happened(now), parts.packs)
 
         return await pages.guard(make)
 

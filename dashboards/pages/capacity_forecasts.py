@@ -18,6 +18,7 @@ from dashboards.components import states
 from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.fan_rows import days_past, series_fan
 from dashboards.figures.fan_chart import Fan, fan_chart
 from dashboards.filters import Filters, parse
@@ -35,6 +36,8 @@ DAY = timedelta(days=1)
 BACK_DAYS = 90
 TALL = 280
 ODD_LISTED = 20
+UNUSUAL = "unusual-lately"
+"""Where on the page the search leads to."""
 HEADS = ("What", "Unit", "Next 30 days", "Range, 80 %", "Growth", "Error against last week's", "Last whole day", "Fitted")
 NOTHING_YET = "Nothing has been forecast yet. The first forecasts are made at night, once a series has seven complete days."
 
@@ -65,7 +68,8 @@ def top(rows: Sequence[ForecastRow], filters: Filters, now: datetime) -> html.Di
         ["Fitted ", age(newest, now, old=OLD), " ago, every night and when a budget or a price changes."] if newest else []
     )
     return html.Div(
-        [html.H1(forecast_words.sentence(rows, now, filters.zone)), html.P(said) if said else None], className="verdict"
+        [html.H1(glossed(forecast_words.sentence(rows, now, filters.zone))), html.P(glossed(said)) if said else None],
+        className="verdict",
     )
 
 
@@ -134,8 +138,8 @@ def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filt
     """What its past does not explain, the newest first."""
     if not odd:
         return [
-            html.H2("Unusual lately", className="section-title"),
-            states.empty("Nothing unusual was read in the last 45 days."),
+            html.H2("Unusual lately", className="section-title", id=UNUSUAL),
+            states.empty("Nothing unusual was read in the last 45 days.", then="Nothing to do."),
         ]
     events = unusual.shown(odd)
     listed = [
@@ -158,7 +162,9 @@ def odd_block(odd: Sequence[Anomaly], rows: Sequence[ForecastRow], filters: Filt
     heads = ("When", "What", "Read", "What makes it up", "", "Found")
     return [
         html.Div(
-            table_card("Unusual lately", heads, listed, name="odd", note=note, cards=True, long=True), className="section-title"
+            table_card("Unusual lately", heads, listed, name="odd", note=note, cards=True, long=True),
+            className="section-title",
+            id=UNUSUAL,
         )
     ]
 
@@ -196,7 +202,10 @@ def opened(
     """One forecast."""
     run, unit = row.run, str(row.run["unit"])
     own = [each for each in odd if each.target in (row.target, row.watched_as)]
-    chart: Any = states.empty(f"No forecast: {row.refused}." if row.refused else "Its days are not stored yet.")
+    chart: Any = states.empty(
+        f"No forecast: {row.refused.rstrip('.')}." if row.refused else "Its days are not stored yet.",
+        then="Forecasts are made every night; Sources says what is read of it.",
+    )
     if days or any(value is not None for _, value in past):
         fan = series_fan(list(past), list(days), unit, flow=row.flow)
         figure = fan_chart(

@@ -21,6 +21,7 @@ from dashboards.components import states
 from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.exports import safe
 from dashboards.figures.reliability_chart import reliability_chart
 from dashboards.filters import Filters, parse
@@ -92,8 +93,8 @@ def top(found: Record, filters: Filters, now: datetime) -> html.Div:
     said += ["scored last ", age(found.scored_at, now, old=OLD), " ago."] if found.scored_at else ["nothing is scored yet."]
     return html.Div(
         [
-            html.H1(capacity_words.record_sentence(track, found.first_at, now, zone)),
-            html.P(said),
+            html.H1(glossed(capacity_words.record_sentence(track, found.first_at, now, zone))),
+            html.P(glossed(said)),
         ],
         className="verdict",
     )
@@ -150,7 +151,7 @@ def body(found: Record, packs: Mapping[str, Pack], filters: Filters, now: dateti
             )
         ]
     export = html.A("CSV", href=filters.on(CSV_PATH).href(range=None), className="chip", download="track-record.csv")
-    tables: list[Any] = [html.Div(html.Div(export, className="chip-group"), className="chips")]
+    tables: list[Any] = [html.Div([html.Span("Every scored claim", className="dim"), export], className="record-file")]
     known = [made for made in Made if any(line.made == made for line in found.track.lines)]
     for made in known:
         own = [line for line in found.track.lines if line.made == made]

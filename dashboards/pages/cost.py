@@ -27,7 +27,7 @@ from dashboards.cost_asked import Answered, kept, span_words, unmet_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
 from dashboards.figures.chart import leads_to
 from dashboards.figures.cost_chart import OTHER, colours, cost_chart, groups
-from dashboards.figures.earlier import add_earlier, earlier_cost
+from dashboards.figures.earlier import add_earlier, earlier_cost, values_of
 from dashboards.figures.odd_bands import odd_bands
 from dashboards.filters import Filters, bucket_edges, parse
 from dashboards.pages import cost_tabs, unusual
@@ -77,15 +77,21 @@ def total_block(
     rows = chart_rows(told)
     until = min(told.until, now)
     filling = told.until > now or until == now
+    compared = filters.compare and found.before is not None
+    past = (
+        earlier_cost(found.before.edges, told.edges, edge_sums(found.before), found.before.until)
+        if compared and found.before
+        else []
+    )
     figure = cost_chart(
         rows, told.edges, (told.since, until), filters.zone, tone, partial=(False, filling), deploys=deploys, firings=firings,
-        key=filters.href(), addresses=addresses(told, filters),
+        key=filters.href(), addresses=addresses(told, filters), beside=values_of({"": past}),
     )  # fmt: skip
     leads_to(
         figure, filters.zone, "calls", filters.href(ROWS, **{**page_filters(filters), "range": None}),
         ends=dict(zip(told.edges, bar_ends(told, now), strict=True)),
     )  # fmt: skip
-    marks = [piece for mark in sure_marks(told, now) for piece in (mark, " ")]
+    marks = [piece for mark in sure_marks(told, filters) for piece in (mark, " ")]
     context: list[Any] = [*marks, span_words((told.since, until), filters, now), f", {wording.zone_name(filters.zone, now)}"]
     if told.grain != "15 minutes":
         context.append(f" · counted in whole days of {told.grain.removeprefix('day of ')}")
@@ -93,10 +99,11 @@ def total_block(
         context.append(" · the first bar begins with the range")
     if filling and told.edges:
         context.append(f" · the hollow last bar is still filling, {wording.age(now - told.edges[-1])} so far")
-    if filters.compare and found.before is not None:
-        past = earlier_cost(found.before.edges, told.edges, edge_sums(found.before))
+    if past:
         add_earlier(figure, {"": past}, timedelta(0), filters.zone, tone, hover="$%{y:,.4~f}")
         context.append(f" · dotted: {found.against}")
+    elif compared:
+        context.append(f" · {found.against}: not as long, so not drawn beside")
     odd_bands(figure, odd, filters.zone, tone)
     head = html.Div(
         [
@@ -111,7 +118,7 @@ def total_block(
             head,
             facts(found, lines, filters, now),
             left_out(told),
-            stale_note(stale),
+            stale_note(stale, filters),
             html.Div(context, className="card-context"),
             graph(figure, "cost-chart", label, query=behind("cost", filters, **kept(filters)), ranged=True),
         ],
@@ -212,6 +219,12 @@ def _cells(
     ]
 
 
+def _share_words(line: Line) -> str:
+    """`12.3 %`; what is little is not nothing."""
+    little = not line.share_percent and line.cost_cents > 0
+    return f"{'<' + wording.THIN + '0.1' if little else line.share_percent}{wording.THIN}%"
+
+
 def _amounts(line: Line, rows: str | None, compared: bool) -> list[Any]:
     plus = " +" if line.cost.unpriced_requests else ""
     shown = f"{usd(line.cost_cents)}{plus}"
@@ -221,7 +234,7 @@ def _amounts(line: Line, rows: str | None, compared: bool) -> list[Any]:
         html.Td(
             link(shown, rows, title="The rows behind it") if rows else shown, className="num strong", **{"data-label": "Cost"}
         ),
-        html.Td(f"{line.share_percent}{wording.THIN}%", className="num", **{"data-label": "Share"}),
+        html.Td(_share_words(line), className="num", **{"data-label": "Share"}),
     ]
     if compared:
         before = line.before_cents

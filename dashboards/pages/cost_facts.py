@@ -28,6 +28,8 @@ def facts(found: Answered, lines: Statement, filters: Filters, now: datetime) ->
     if foot.before_cents is None or span is None:
         against, past = "nothing is compared", "–"
     else:
+        # As the ledger counted it, in whole quarter hours.
+        span = (found.before.since, found.before.until) if found.before is not None else span
         past = change_words(compared)
         against = f"{usd(foot.before_cents)}, {span_words(span, filters, now)}"
         if compared is None:
@@ -45,7 +47,7 @@ def facts(found: Answered, lines: Statement, filters: Filters, now: datetime) ->
                 "monthly bill, spread" + (", partly assumed" if total.assumed else ""),
             ),
             html.Div("=", className="plus", **{"aria-hidden": "true"}),
-            _fact("Total", usd(foot.cost_cents), "at least: unpriced calls count nothing" if total.unpriced_requests else "to the cent"),
+            _fact("Total", usd(foot.cost_cents), "at least: unpriced calls count nothing" if total.unpriced_requests else "to the cent", "chart-lead"),
             _fact(f"Against {found.against}" if span else "Against", past, against),
             _fact("Calls", wording.count(total.requests), f"{total.failed_requests:,} failed" if priced else "none priced"),
             _fact("Tokens", wording.count(total.tokens), f"{wording.count(total.images)} {'image' if total.images == 1 else 'images'}" if total.images else "input and output"),
@@ -63,13 +65,14 @@ def _ai_note(told: Costs) -> str:
     return ", ".join(parts) or "each call at its price"
 
 
-def _fact(label: str, value: Any, note: str) -> html.Div:
+def _fact(label: str, value: Any, note: str, className: str = "") -> html.Div:
     return html.Div(
         [
             html.Div(label, className="fact-label"),
             html.Div(value, className="card-value"),
             html.Div(note, className="card-context"),
-        ]
+        ],
+        className=className or None,
     )
 
 

@@ -22,17 +22,17 @@ from roomleft.money import usd
 PROVISIONAL = "Late events, self-hosted models whose day is not over and providers' reports may still change the last 48 hours"
 
 
-def sure_marks(told: Costs, now: datetime) -> list[Any]:
+def sure_marks(told: Costs, filters: Filters) -> list[Any]:
     """The badges of a figure that may change or has changed."""
     total, marks = told.total, []
     if total.unpriced_requests:
         tokens = f", {wording.count(total.unpriced_tokens)} tokens" if total.unpriced_tokens else ""
         words = f"at least: {total.unpriced_requests:,} of {wording.plural(total.requests, 'call')} unpriced{tokens}"
         title = "No price is known for them, so they count nothing here: which models, on the Prices page"
-        marks.append(link(words, "/prices", "badge warn", title=title))
+        marks.append(link(words, filters.href("/prices"), "badge warn", title=title))
     if told.reading:
         title = "What a source has not given yet is missing here: the Sources page says how far each is read"
-        marks.append(link("provisional: history is still being read", "/sources", "badge warn", title=title))
+        marks.append(link("provisional: history is still being read", filters.href("/sources"), "badge warn", title=title))
     elif told.provisional:
         some = f" ({usd(told.provisional_usd)} of AI usage)" if told.provisional_usd else ""
         marks.append(badge("provisional", title=f"{PROVISIONAL}{some}"))
@@ -51,11 +51,11 @@ def left_out(told: Costs) -> Any:
     return states.note(f"Infrastructure is not split by {names}: {usd(told.left_out.usd)} left out under this filter.")
 
 
-def stale_note(stale: Sequence[PriceList]) -> Any:
+def stale_note(stale: Sequence[PriceList], filters: Filters) -> Any:
     """Which price lists nobody compared with the providers' for long; nothing where all are fresh."""
     if not stale:
         return None
-    return states.note([f"{stale_words(stale)} ", link("Prices", "/prices")])
+    return states.note([f"{stale_words(stale)} ", link("Prices", filters.href("/prices"))])
 
 
 def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Div:
@@ -63,7 +63,9 @@ def nothing(span: Mapping[str, Any], filters: Filters, now: datetime) -> html.Di
     whose = filters.platform or "any platform"
     if span["last_at"] is None:
         return states.empty(
-            f"No AI usage of {whose} has arrived yet. Connect a source, or import a file: roomleft import FILE --as usage."
+            f"No AI usage of {whose} has arrived yet.",
+            [link("Sources", filters.href("/sources"), "button")],
+            then="Connect a source, or import a file: bin/roomleft import FILE --as usage.",
         )
     first, last = (wording.moment(span[name], now, filters.zone) for name in ("first_at", "last_at"))
     actions = [link("Last 90 d", filters.href(range="90d"), "button")]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from dash import html
 
@@ -52,15 +51,28 @@ def parse_key(text: str) -> Key | None:
     try:
         size = int(length)
         return Key(rest[:size], rest[size + 1 :], parse_instant(at))
-    except (ValueError, InputError):
+    except (ValueError, InputError, OverflowError):
         return None
+
+
+def no_row(filters: Filters) -> html.Aside:
+    """The drawer where the address names no row: what to do instead."""
+    close = link("Close", filters.href(row=None), "button", title="Back to the rows")
+    return html.Aside(
+        [states.empty("This address names no row of usage. Close this, and open one from the list.", [close])],
+        className="drawer cost-drawer",
+        **{"aria-label": "No row of usage"},
+    )
 
 
 def row_drawer(found: Explained | None, filters: Filters, now: datetime) -> html.Aside:
     """The open drawer."""
     close = link("Close", filters.href(row=None), "button", title="Back to the rows")
     if found is None:
-        return html.Aside([states.empty("This row is not kept any more.", [close])], className="drawer cost-drawer")
+        return html.Aside(
+            [states.empty("This row is not kept any more: rows are kept for a time, sums for ever.", [close])],
+            className="drawer cost-drawer",
+        )
     row, revisions = found.row, found.revisions
     cost = revisions[-1].cost_usd if revisions else Decimal(0)
     state = revisions[-1].state if revisions else "unpriced"
@@ -96,7 +108,7 @@ def _revision(revision: Revision, row: Mapping[str, Any], number: int, filters: 
     when = wording.moment(revision.recorded_at, now, filters.zone)
     reason = REASONS.get(revision.reason, revision.reason)
     added = "" if number == 0 else f", {'+' if revision.added_usd >= 0 else ''}{usd(revision.added_usd, 9)}"
-    lines = [_line(line) for line in revision.lines]
+    lines = [_line(line, filters) for line in revision.lines]
     rest = revision.unexplained_usd
     if rest:
         words = "as the source said" if revision.state in ("reported", "estimated") else "not explained by the prices known here"
@@ -118,7 +130,7 @@ def _revision(revision: Revision, row: Mapping[str, Any], number: int, filters: 
     ]
 
 
-def _line(line: PriceLine) -> html.Tr:
+def _line(line: PriceLine, filters: Filters) -> html.Tr:
     price: Mapping[str, Any] | None = line.price
     if price is None:
         return html.Tr(
@@ -132,7 +144,7 @@ def _line(line: PriceLine) -> html.Tr:
     where = f"{price['catalogue']}: {price['source']}, from {price['valid_from']:%-d %b %Y}{checked}{discount}"
     return html.Tr(
         [
-            html.Td([_unit(line.unit), html.Div(link(where, f"/prices?price={quote(price['price_id'], safe='')}", title=price["price_id"]), className="source")]),
+            html.Td([_unit(line.unit), html.Div(link(where, filters.href("/prices", price=price["price_id"]), title=price["price_id"]), className="source")]),
             html.Td(_plain(line.quantity), className="num"),
             html.Td(["× ", _plain(rate)], className="num"),
             html.Td(["= ", _plain(line.usd)], className="num"),

@@ -17,17 +17,17 @@ from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.marks import badge, link
 from dashboards.components.tables import table_card
-from dashboards.cost_asked import FILTERS, CostRows, span_words, wrong_of
+from dashboards.cost_asked import FILTERS, CostRows, kept, span_words, wrong_of
 from dashboards.cost_tables import KINDS, WORDS, label_of
 from dashboards.door.asking import may_see_users
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
 from dashboards.pages.cost_notes import ahead
-from dashboards.pages.cost_row import Key, key_text, parse_key, row_drawer
+from dashboards.pages.cost_row import Key, key_text, no_row, parse_key, row_drawer
 from dashboards.reads import ROWS_A_PAGE
 from dashboards.shell import Id as Shell
-from roomleft.errors import NEEDS_FINANCE, InputError
-from roomleft.money import shares, usd
+from roomleft.errors import NEEDS_FINANCE
+from roomleft.money import CENT, shares, shares_to, usd
 from roomleft.packs import Pack
 
 PATH = "/cost/rows"
@@ -84,7 +84,7 @@ def body(found: CostRows, packs: Mapping[str, Pack], filters: Filters, page: int
     if found.calls is not None:
         blocks.append(calls_card(found.calls, told.total.ai_usd, filters, page, now))
     if found.items:
-        blocks.append(items_card(found.items, packs))
+        blocks.append(items_card(found.items, packs, infrastructure))
     elif told.left_out is not None:
         names = " or ".join(WORDS[name] for name in told.left_out.dimensions)
         blocks.append(
@@ -97,7 +97,11 @@ def calls_card(calls: UsageRows, ai_usd: Decimal, filters: Filters, page: int, n
     """A page of calls, with the way to the older and newer ones."""
     if not calls.page:
         return states.empty(
-            "No call in this range under these filters is kept row by row. Rows are kept for a time; sums for ever."
+            "No call in this range under these filters is kept row by row. Rows are kept for a time; sums for ever.",
+            [
+                link("The sums", filters.href("/cost", **kept(filters)), "button"),
+                link("Last 7 d", filters.href(range="7d", page=None), "button"),
+            ],
         )
     rows = [_row(row, filters, now) for row in calls.page]
     first = page * ROWS_A_PAGE + 1
@@ -131,10 +135,11 @@ def _row(row: Mapping[str, Any], filters: Filters, now: datetime) -> list[Any]:
     state = STATES.get(row["cost_state"], row["cost_state"])
     user = row.get("user_id") or ""
     whose: Any = html.Span(f"{user[:8]}…" if len(user) > 9 else user or "–", className="mono", title=user or None)
+    said = (row["feature"] if row["request_type"] else "", "" if row["status"] == "ok" else row["status"])
     return [
         html.Span(f"{wording.day(row['occurred_at'], now, filters.zone)} {at:%H:%M:%S}", title=row["occurred_at"].isoformat()),
-        html.Span([html.Span(f"{row['platform']} ", className="dim"), f"{row['provider'] or '–'} / {row['model'] or '–'}"]),
-        " · ".join(filter(None, (row["request_type"], row["feature"], "" if row["status"] == "ok" else row["status"]))) or "–",
+        _two(f"{row['provider'] or '–'} / {row['model'] or '–'}", row["platform"]),
+        _two(row["request_type"] or row["feature"] or "–", " · ".join(part for part in said if part)),
         whose if "user_id" in row else html.Span("hidden", className="dim", title=f"{NEEDS_FINANCE}: whose call it was"),
         f"{row['requests']:,}",
         f"{row['input_uncached_tokens']:,}",
@@ -151,10 +156,19 @@ def _row(row: Mapping[str, Any], filters: Filters, now: datetime) -> list[Any]:
     ]
 
 
-def items_card(items: Sequence[InfrastructureRow], packs: Mapping[str, Pack]) -> Any:
-    """The infrastructure's items with their monthly price and where it comes from."""
+def _two(first: str, second: str) -> html.Div:
+    """What a call was, and under it what that belongs to."""
+    return html.Div([html.Div(first), html.Div(second, className="dim small") if second else None])
+
+
+def items_card(items: Sequence[InfrastructureRow], packs: Mapping[str, Pack], whole_usd: Decimal) -> Any:
+    """The infrastructure's items with their monthly price and where it comes from; `whole_usd`: the sum of them that the page says, to the cent."""
     monthly = {(slug, item.id): item.usd_per_month for slug, pack in packs.items() for item in pack.cost_items()}
     sources = {slug: pack.costs.source for slug, pack in packs.items() if pack.costs is not None}
+    total = sum((row.cost_usd for row in items), Decimal(0))
+    exact = [row.cost_usd for row in items]
+    # To the cent, so that the column adds up to the sum above it; the exact amount on hover.
+    cents = shares_to(exact, whole_usd) if abs(total - whole_usd) <= CENT else shares(exact)
     rows = [
         [
             row.platform,
@@ -163,11 +177,10 @@ def items_card(items: Sequence[InfrastructureRow], packs: Mapping[str, Pack]) ->
             row.component or "shared",
             usd(monthly.get((row.platform, row.item_id), Decimal(0))),
             html.Span(sources.get(row.platform, ""), className="wrap"),
-            usd(row.cost_usd, 9),
+            html.Span(usd(shown), title=f"exactly {usd(row.cost_usd, 9)}"),
         ]
-        for row in items
+        for row, shown in zip(items, cents, strict=True)
     ]  # fmt: skip
-    total = sum((row.cost_usd for row in items), Decimal(0))
     under = f"A month's price is spread evenly over the seconds of that calendar month. These items come to {usd(total, 9)}."
     heads = ("Platform", "Item", "Component", "A month", "Source", "Cost in the range")
     card = table_card(
@@ -215,7 +228,7 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             key = parse_key(asked)
             if key is None:
-                raise InputError("the address names no row", "row", "open the row from the list")
+                return no_row(filters)
             found = await pages.read(
                 ("row", asked), lambda: explained(parts.store, key.source, key.event_id, key.at, see_users=may_see_users())
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,15 +22,18 @@ from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.chart_card import behind, chart_card, graph
 from dashboards.components.marks import age, badge, link
+from dashboards.components.term import glossed
 from dashboards.economics_tables import money, percent, personas_table, platforms_table, tiers_table
-from dashboards.figures.chart import Line, Mark
+from dashboards.figures.chart import Line, Mark, leads_to
 from dashboards.figures.series import line_chart
 from dashboards.filters import Filters, parse
 from dashboards.pages import cost_tabs
+from dashboards.pages.cost_facts import ROWS
 from dashboards.shell import Id as Shell
 from dashboards.shell import menu
 from dashboards.snapshot import Snapshots
 from dashboards.theme import Tones, tones
+from roomleft.platform_names import unknown_platform_words
 from roomleft.timespan import midnight
 
 PATH = "/cost/economics"
@@ -80,7 +83,7 @@ def head_block(told: Told, now: datetime) -> html.Div:
     """The sentence, what to know to read it, and the facts."""
     return html.Div(
         [
-            html.Div([html.H1(verdict(told)), html.P(growth_words(told))], className="verdict"),
+            html.Div([html.H1(glossed(verdict(told))), html.P(glossed(growth_words(told)))], className="verdict"),
             html.Div(provenance(told, now), className="economics-marks"),
             html.Div(facts(told), className="total-row economics-facts") if told.now.covered.days > 0 else None,
         ],
@@ -96,9 +99,16 @@ def growth_words(told: Told) -> str:
     cost = f"Cost a day was {_higher(found.cost)} in {told.before.span.words()}"
     if found.gap is None or found.revenue is None:
         return f"{cost}; {found.reason}."
-    points = f"{abs(found.gap) * 100:.1f} percentage points"
-    ahead = f"cost grew {points} {'more' if found.gap > 0 else 'less'} than revenue" if found.gap else "both changed alike"
+    # Of the two as they are said: whoever subtracts them finds the same.
+    gap = _tenths(found.cost) - _tenths(found.revenue)
+    points = f"{abs(gap):.1f} percentage points"
+    ahead = f"cost grew {points} {'more' if gap > 0 else 'less'} than revenue" if gap else "both changed alike"
     return f"{cost}, revenue a day {_higher(found.revenue)} then: {ahead}."
+
+
+def _tenths(ratio: Decimal) -> Decimal:
+    """A ratio in per cent, to the place that is said."""
+    return (ratio * 100).quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN)
 
 
 def _higher(ratio: Decimal) -> str:
@@ -191,7 +201,10 @@ def trend_cards(told: Told, by: str, now: datetime, tone: Tones, filters: Filter
     """Cost of an active user, and AI cost of revenue, over the weeks or months."""
     trend = told.trend
     if len(trend) < 2:
-        return states.empty(f"There is no trend yet: two whole {by}s of usage are needed.")
+        return states.empty(
+            f"There is no trend yet: two whole {by}s of usage are needed.",
+            then="It comes by itself; earlier usage can be imported: bin/roomleft import FILE --as usage.",
+        )
     zone = ZoneInfo(told.pack.zone)
     span = (midnight(trend[0].span.first, zone), midnight(trend[-1].span.ends, zone))
     users = [(midnight(each.span.first, zone), _float(each.per(each.users)["total_usd"])) for each in trend]
@@ -203,17 +216,30 @@ def trend_cards(told: Told, by: str, now: datetime, tone: Tones, filters: Filter
     allowed = wanted_share(told.pack)
     limit = [Mark("allowed", float(allowed), tone.dim)] if allowed else []
     query = behind("economics", filters, platform=told.pack.slug, by=by, period=told.name)
+    user_chart = line_chart([Line("cost", whole, tone.accent)], span, zone, tone, unit="usd", key=f"u{by}")
+    share_chart = line_chart(
+        [Line("share", api, tone.accent, partial)], span, zone, tone, unit="ratio", thresholds=limit, key=f"a{by}"
+    )
+    ends = {midnight(each.span.first, zone): min(midnight(each.span.ends, zone), now) for each in trend}
+    for figure, kind in ((user_chart, None), (share_chart, "ai")):
+        leads_to(
+            figure,
+            zone,
+            f"the rows of the {by}",
+            filters.href(ROWS, platform=told.pack.slug, kind=kind, tz=zone.key, range=None),
+            ends=ends,
+        )
     cards = [
         chart_card(
             f"Cost of an active user a {by}", "US dollars", money_words(last.per(last.users)["total_usd"], 2),
             f"{last.span.words()}, AI and infrastructure; whole {by}s alone",
-            graph(line_chart([Line("cost", whole, tone.accent)], span, zone, tone, unit="usd", key=f"u{by}"), "economics-user-chart", f"Cost of an active user by {by}", query=query),
+            graph(user_chart, "economics-user-chart", f"Cost of an active user by {by}", query=query),
             last.last_at, now, old=KEPT, prefix="newest call ",
         ),
         chart_card(
             "AI cost of revenue", "%", _percent_words(trend[-1].api_share),
             f"{trend[-1].span.words()}{', the ' + by + ' is not over' if partial else ''}",
-            graph(line_chart([Line("share", api, tone.accent, partial)], span, zone, tone, unit="ratio", thresholds=limit, key=f"a{by}"), "economics-share-chart", f"AI cost as a share of revenue by {by}", query=query),
+            graph(share_chart, "economics-share-chart", f"AI cost as a share of revenue by {by}", query=query),
             trend[-1].last_at, now, old=KEPT, prefix="newest call ",
         ),
     ]  # fmt: skip
@@ -250,9 +276,10 @@ def register(app: Dash, pages: Pages) -> None:
     parts = pages.parts
     kept = Snapshots(keep_s=KEEP_S)
 
-    async def read(slug: str, period: str, by: str) -> Told:
+    async def read(slug: str, period: str, by: str, *, kinds: bool = True) -> Told:
         now, pack = parts.clock.now(), parts.packs[slug]
-        found: Told = await kept.get((slug, period, by, id(pack)), lambda: read_economics(parts, pack, now, period, by))
+        key = (slug, period, by, kinds, id(pack))
+        found: Told = await kept.get(key, lambda: read_economics(parts, pack, now, period, by, kinds=kinds))
         return found
 
     @app.callback(Output(Id.CHOICES, "children"), Input(Shell.URL, "search"), State(Shell.URL, "pathname"))
@@ -278,14 +305,14 @@ def register(app: Dash, pages: Pages) -> None:
         async def make() -> Any:
             slugs = list(parts.packs)
             if not slugs:
-                return states.empty("No pack is loaded.")
+                return states.empty("No pack is loaded.", then=states.NO_PACK)
             if filters.platform is not None and filters.platform not in slugs:
                 return states.empty(
-                    f"There is no platform {filters.platform[:60]}.",
+                    unknown_platform_words(filters.platform, slugs),
                     [link("All platforms", filters.href(platform=None), "button")],
                 )
             if filters.platform is None and len(slugs) > 1:
-                return platforms_block(await asyncio.gather(*(read(slug, period, by) for slug in slugs)), filters)
+                return platforms_block(await asyncio.gather(*(read(slug, period, by, kinds=False) for slug in slugs)), filters)
             told = await read(filters.platform or slugs[0], period, by)
             return body(told, by, now, tones(theme), filters)
 
@@ -295,7 +322,7 @@ def register(app: Dash, pages: Pages) -> None:
 def body(told: Told, by: str, now: datetime, tone: Tones, filters: Filters) -> list[Any]:
     """One platform."""
     if told.read_to is None:
-        return [states.empty(verdict(told), [link("Sources", "/sources", "button")])]
+        return [states.empty(verdict(told), [link("Sources", filters.href("/sources"), "button")])]
     if told.now.covered.days < 1:
         return [head_block(told, now), trend_cards(told, by, now, tone, filters)]
     return [head_block(told, now), tiers_table(told), personas_table(told), trend_cards(told, by, now, tone, filters)]

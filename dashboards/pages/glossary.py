@@ -9,12 +9,13 @@ from dash import Dash, html
 from dashboards import glossary
 from dashboards.block import Pages
 from dashboards.components.marks import link
+from dashboards.filters import Filters
 
 PATH = glossary.PAGE
 
 
-def layout() -> list[Any]:
-    """The whole page; it has no data."""
+def layout(filters: Filters) -> list[Any]:
+    """The whole page; it has no data. Its links keep `filters`."""
     return [
         html.H1("Glossary", className="page-title"),
         html.P(
@@ -23,20 +24,23 @@ def layout() -> list[Any]:
         ),
         *[
             html.Section(
-                [html.H2(title, className="section-title"), html.Dl([_entry(each) for each in terms], className="card glossary")]
+                [
+                    html.H2(title, className="section-title"),
+                    html.Dl([_entry(each, filters) for each in terms], className="card glossary"),
+                ]
             )
             for title, terms in glossary.GROUPS
         ],
     ]
 
 
-def _entry(each: glossary.Term) -> html.Div:
+def _entry(each: glossary.Term, filters: Filters) -> html.Div:
     also = [word for word in each.also if "*" not in word and len(word) > 3]
     return html.Div(
         [
             html.Dt(each.name),
             html.Dd([each.means, html.Div(f"Also: {', '.join(also)}", className="dim small") if also else None]),
-            html.Dd(link("Where it is used", each.seen, "small")),
+            html.Dd(link("Where it is used", filters.href(each.seen), "small")),
         ],
         id=f"term-{each.anchor}",
         className="glossary-entry",

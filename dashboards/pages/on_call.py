@@ -20,6 +20,7 @@ from dashboards.components import states
 from dashboards.components.alert_list import alert_list
 from dashboards.components.alert_timeline import timeline
 from dashboards.components.marks import age, glyph, link
+from dashboards.components.term import glossed
 from dashboards.filters import Filters, parse
 from dashboards.shell import Id as Shell
 from roomleft.errors import RoomleftError
@@ -122,9 +123,11 @@ def list_block(lines: Sequence[AlertLine], rules: Mapping[str, Rule], filters: F
         words = (
             f"{wording.plural(len(rules), 'rule')} {'is' if len(rules) == 1 else 'are'} watched; none fires."
             if rules
-            else ("No alert rule is in force. A pack's rules stand beside it, your own in the folder of rules.")
+            else "No alert rule is in force."
         )
-        return [states.empty(words)]
+        then = "" if rules else "A pack's rules stand beside it, your own in the folder of rules (docs/alert-rules.md)."
+        ways = [("Silences", "/on-call/silences"), ("Limits", "/")] if rules else [("What is read", "/sources")]
+        return [states.empty(words, [link(name, filters.href(path), "button") for name, path in ways], then=then)]
     if not kept:
         everything = link("Show all alerts", filters.href(state=None, severity=None, needs=None, platform=None), "button")
         return [chips(lines, filters), states.empty("No alert passes these filters.", [everything])]
@@ -138,7 +141,9 @@ def timeline_block(firings: Sequence[Firing], deploys: Sequence[Mapping[str, Any
         each for each in firings if filters.platform in (None, each.platform) and filters.get("severity") in ("", each.severity)
     ]
     body: Any = (
-        timeline(own, deploys, (now - SPAN, now), filters.zone) if own else states.empty("Nothing fired in the last 24 h.")
+        timeline(own, deploys, (now - SPAN, now), filters)
+        if own
+        else states.empty("Nothing fired in the last 24 h.", then="Nothing to do.")
     )
     return [html.H2("The last 24 h", className="section-title"), body]
 
@@ -160,7 +165,10 @@ def register(app: Dash, pages: Pages) -> None:
             newest, _ = await pages.read("evaluated", lambda: evaluated(parts))
             checked: list[Any] = [f"{wording.plural(len(parts.rules), 'rule')} watched"]
             checked += [", evaluated ", age(newest, now, old=OLD), " ago"] if newest else []
-            return html.Div([html.H1(alert_words.verdict(own, rules=len(parts.rules))), html.P(checked)], className="verdict")
+            return html.Div(
+                [html.H1(glossed(alert_words.verdict(own, rules=len(parts.rules)))), html.P(glossed(checked))],
+                className="verdict",
+            )
 
         return await pages.guard(make)
 

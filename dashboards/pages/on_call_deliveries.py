@@ -12,14 +12,17 @@ from typing import Any
 from dash import html
 
 from dashboards import wording
+from dashboards.addresses import rows_told
 from dashboards.alert_rows import Delivery, Sent
 from dashboards.alert_words import alert_path
 from dashboards.components import states
 from dashboards.components.marks import badge, link
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.exports import safe
 from dashboards.filters import Filters
 from roomleft.rules import Rule
+from warehouse.state import Scope
 
 CSV_PATH = "/export/deliveries.csv"
 DAYS = 30
@@ -53,6 +56,11 @@ COLUMNS = (
 )
 
 
+def deliveries_told(rows: Sequence[Delivery]) -> list[Delivery]:
+    """The rows for who asks. Mail servers answer with people's addresses: for those who respond to alerts, and hidden from everybody else."""
+    return rows_told(rows, Scope.RESPOND, "answer", "reason")
+
+
 def shown(rows: Sequence[Delivery], filters: Filters) -> list[Delivery]:
     """The rows that pass the address's filters."""
     outcome, receiver, words, platform = (
@@ -76,11 +84,17 @@ def body(rows: Sequence[Delivery], sent: Sequence[Sent], rules: Mapping[str, Rul
     kept = shown(rows, filters)
     notices = {each.notice_id: each for each in sent}
     waiting = [each for each in sent if each.state in ("waiting", "sending", "unknown")]
-    blocks: list[Any] = [html.P(sentence(rows, waiting), className="page-sub"), _chips(rows, filters)]
+    blocks: list[Any] = [html.P(glossed(sentence(rows, waiting)), className="page-sub"), _chips(rows, filters)]
     if waiting:
         blocks.append(_waiting(waiting, now, filters))
     if not rows:
-        return [*blocks, states.empty(f"Nobody was told anything in the last {DAYS} days, and nothing was withheld.")]
+        return [
+            *blocks,
+            states.empty(
+                f"Nobody was told anything in the last {DAYS} days, and nothing was withheld.",
+                then="To see that a receiver gets what it should: bin/roomleft alerts test RECEIVER.",
+            ),
+        ]
     if not kept:
         everything = link("Show all deliveries", filters.href(outcome=None, receiver=None, q=None, platform=None), "button")
         return [*blocks, states.empty("No delivery passes these filters.", [everything])]
@@ -177,7 +191,7 @@ def _folded(own: Sequence[Delivery], rules: Mapping[str, Rule], filters: Filters
             [
                 html.A(
                     rules[each.rule_id].title if each.rule_id in rules else each.rule_id,
-                    href=alert_path(each.episode, each.rule_id, each.fingerprint),
+                    href=filters.href(alert_path(each.episode, each.rule_id, each.fingerprint)),
                 ),
                 html.Span(f" {each.answer}", className="dim"),
             ]
@@ -213,7 +227,7 @@ def _row(each: Delivery, sent: Sent | None, rules: Mapping[str, Rule], filters: 
         html.Span(f"{wording.moment(each.at, now, filters.zone)}:{each.at.astimezone(filters.zone):%S}", className="nowrap"),
         html.Span(
             [
-                html.A(name, href=alert_path(*target)) if any(target) else name,
+                html.A(name, href=filters.href(alert_path(*target))) if any(target) else name,
                 html.Span(f" {sent.kind}, {sent.why}" if sent else "", className="dim"),
             ],
             className="wrap",

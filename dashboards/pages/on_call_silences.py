@@ -18,6 +18,7 @@ from dashboards.components import states
 from dashboards.components.alert_list import alert_href
 from dashboards.components.marks import badge
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.filters import Filters
 
 GROUPS = {
@@ -45,11 +46,17 @@ def body(found: Sequence[SilenceNow], lines: Sequence[AlertLine], filters: Filte
     told = {"matchers": matchers, "title": "", "recurring": True, "zone": filters.zone.key}
     add = html.Button("New silence", className="button primary", **{"data-act": "silence", "data-told": json.dumps(told)})
     head = html.Div(
-        [html.P(sentence(groups["active"], len(hidden)), className="page-sub"), html.Div(add, className="budget-acts")],
+        [html.P(glossed(sentence(groups["active"], len(hidden))), className="page-sub"), html.Div(add, className="budget-acts")],
         className="budget-top",
     )
     if not found:
-        return [head, states.empty("Nothing is silenced, and no maintenance window is planned.")]
+        return [
+            head,
+            states.empty(
+                "Nothing is silenced, and no maintenance window is planned.",
+                then="New silence above makes one; an alert's own Silence fills it in.",
+            ),
+        ]
     return [head, *[_table(GROUPS[key], own, filters, now) for key, own in groups.items() if own]]
 
 

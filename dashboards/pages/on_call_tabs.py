@@ -10,12 +10,14 @@ from typing import Any
 from dash import Dash, Input, Output, State, html
 
 from dashboards import alert_rows
+from dashboards.addresses import rows_told
 from dashboards.alert_lines import alert_lines, silences_now
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.filters import parse
 from dashboards.pages import on_call, on_call_deliveries, on_call_silences, outbox
 from dashboards.shell import Id as Shell
+from warehouse.state import Scope
 
 TITLES = {"silences": "Silences", "deliveries": "Deliveries", "outbox": "Outbox"}
 
@@ -59,6 +61,8 @@ def register(app: Dash, pages: Pages) -> None:
             since = wall - timedelta(days=on_call_deliveries.DAYS)
             told = await pages.read("deliveries", lambda: alert_rows.deliveries(parts.state, since=since))
             sent = await pages.read("sent", lambda: alert_rows.outbox(parts.state, most=1000))
-            return on_call_deliveries.body(told, sent, parts.rules, filters, wall)
+            return on_call_deliveries.body(
+                on_call_deliveries.deliveries_told(told), rows_told(sent, Scope.RESPOND, "words"), parts.rules, filters, wall
+            )
 
         return await pages.guard(make)

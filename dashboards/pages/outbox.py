@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dash import html
 
@@ -17,6 +16,7 @@ from dashboards import wording
 from dashboards.alert_rows import Sent
 from dashboards.alert_words import alert_path
 from dashboards.components import states
+from dashboards.components.alert_list import kept
 from dashboards.components.marks import badge
 from dashboards.filters import Filters
 from dashboards.runbook_pages import runbook_href
@@ -34,12 +34,13 @@ def body(sent: Sequence[Sent], filters: Filters, now: datetime, rules: Mapping[s
     kept = [each for each in sent if filters.platform in (None, each.content.get("platform"))]
     head = html.P(HEAD, className="page-sub")
     if not kept:
-        return [head, states.empty("Nothing was sent yet.")]
-    return [head, *[letter(each, filters.zone, now, rules) for each in kept]]
+        return [head, states.empty("Nothing was sent yet.", then="The first notice comes with the first alert that fires.")]
+    return [head, *[letter(each, filters, now, rules) for each in kept]]
 
 
-def letter(sent: Sent, zone: ZoneInfo, now: datetime, rules: Mapping[str, Rule]) -> html.Article:
+def letter(sent: Sent, filters: Filters, now: datetime, rules: Mapping[str, Rule]) -> html.Article:
     """One notice as its mail would read, in the platform's zone, and what became of it."""
+    zone = filters.zone
     kind = "bad" if sent.kind == "firing" else "good" if sent.kind == "resolved" else ""
     try:
         notice = notice_of(json.dumps(dict(sent.content)))
@@ -55,16 +56,16 @@ def letter(sent: Sent, zone: ZoneInfo, now: datetime, rules: Mapping[str, Rule])
                 className="letter-head",
             ),
             html.Div(f"To {sent.receiver}{state}", className="card-context"),
-            *(_said(notice, rules) if notice is not None else [html.Div(f"Why now: {sent.why}")]),
+            *(_said(notice, rules, filters) if notice is not None else [html.Div(f"Why now: {sent.why}")]),
         ],
         className="card letter",
         **{"data-notice": sent.notice_id},
     )
 
 
-def _said(notice: Notice, rules: Mapping[str, Rule]) -> list[Any]:
+def _said(notice: Notice, rules: Mapping[str, Rule], filters: Filters) -> list[Any]:
     shown = notice.alerts[:SHOWN]
-    parts: list[Any] = [_facts(about_of(notice)), *[_alert(each, notice, rules) for each in shown]]
+    parts: list[Any] = [_facts(about_of(notice)), *[_alert(each, notice, rules, filters) for each in shown]]
     if notice.count > len(shown):
         parts.append(html.Div(f"and {notice.count - len(shown)} more", className="card-context"))
     if changed := changed_of(notice):
@@ -75,11 +76,12 @@ def _said(notice: Notice, rules: Mapping[str, Rule]) -> list[Any]:
     return parts
 
 
-def _alert(alert: NoticeAlert, notice: Notice, rules: Mapping[str, Rule]) -> html.Div:
-    own = alert_path(alert.episode, alert.rule_id, alert.fingerprint)
+def _alert(alert: NoticeAlert, notice: Notice, rules: Mapping[str, Rule], filters: Filters) -> html.Div:
+    path = alert_path(alert.episode, alert.rule_id, alert.fingerprint)
+    own = filters.href(path)
     # Where no public address is set a mail has no links; on this page they need none.
     runbook = runbook_href(rules[alert.rule_id].runbook) if alert.rule_id in rules else ""
-    here = [("Open the alert", own), (BOTH, f"{own}#act"), ("Runbook", runbook)]
+    here = [("Open the alert", own), (BOTH, filters.href(f"{path}#act")), ("Runbook", kept(runbook, filters))]
     links = links_of(alert) if set(alert.links) - {"runbook"} else [each for each in here if each[1]]
     head = (
         []

@@ -29,6 +29,7 @@ from dashboards.components.alert_list import firing_line
 from dashboards.components.limit_table import ORDERS, chips, limit_table
 from dashboards.components.marks import age, glyph, link
 from dashboards.components.still import still
+from dashboards.components.term import glossed
 from dashboards.cost_tables import statement
 from dashboards.filters import Filters, parse
 from dashboards.health_words import STATUS_STATE
@@ -55,7 +56,9 @@ bin/roomleft connect --help"""
 CHIP_RANK = ("exhausted", "tight", "unknown", "ok")
 """What a platform's chip shows first."""
 FOLD_ABOVE = 40
-"""With more limits than this, those that are ok are folded until somebody asks for them."""
+"""With more limits than this, most of those that are ok are folded until somebody asks for them."""
+AT_FIRST = 18
+"""How many limits are listed then: one screen of them, those that are ok by what comes next."""
 
 
 class Id(StrEnum):
@@ -132,11 +135,14 @@ def worst_of(slug: str, rows: Sequence[LimitRow], health: PlatformHealth, alerts
 
 
 def folded(rows: Sequence[LimitRow], filters: Filters) -> tuple[list[LimitRow], list[LimitRow]]:
-    """The rows to list and those to fold: with many limits, the ones that are ok fold until somebody asks for them."""
+    """The rows to list and those to fold: with many limits, of the ones that are ok those beyond the first screen fold until somebody asks for them."""
     asked = filters.get("state") or filters.get("q") or filters.get("kind") or filters.get("sort") or filters.get("ok") == "shown"
     if asked or len(rows) <= FOLD_ABOVE:
         return list(rows), []
-    return [row for row in rows if row.state is not LimitState.OK], [row for row in rows if row.state is LimitState.OK]
+    calm = [row for row in rows if row.state is LimitState.OK]
+    kept_calm = calm[: max(0, AT_FIRST - (len(rows) - len(calm)))]
+    listed = [row for row in rows if row.state is not LimitState.OK] + kept_calm
+    return (listed, calm[len(kept_calm) :]) if len(calm) > len(kept_calm) else (listed, [])
 
 
 def limits_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> list[Any]:
@@ -157,12 +163,13 @@ def limits_block(rows: Sequence[LimitRow], filters: Filters, now: datetime) -> l
         listed, away = folded(listed, filters)
         table: list[Any] = [limit_table(listed, filters, now)] if listed else []
         if away:
-            words = f"{wording.plural(len(away), 'limit')} {'is' if len(away) == 1 else 'are'} ok, folded: show {'it' if len(away) == 1 else 'them'}"
+            more = "more " if any(row.state is LimitState.OK for row in listed) else ""
+            words = f"{wording.plural(len(away), f'{more}limit')} {'is' if len(away) == 1 else 'are'} ok, folded: show {'it' if len(away) == 1 else 'them'}"
             table.append(link(words, filters.href(ok="shown"), "fold"))
         elif filters.get("ok") == "shown" and not filters.get("state"):
             table.append(link("Fold the limits that are ok", filters.href(ok=None), "fold"))
         body = html.Div([still(table, "card flush"), headroom_bar.key()])
-    return [chips(of_platform, filters, csv_href=csv_href(filters)), body]
+    return [chips(of_platform, filters, csv_href=csv_href(filters)), body] if rows else [body]
 
 
 def month_budget(rows: Sequence[LimitRow], now: datetime) -> tuple[Decimal, int] | None:
@@ -182,7 +189,11 @@ def month_budget(rows: Sequence[LimitRow], now: datetime) -> tuple[Decimal, int]
 def fact(label: str, value: Any, note: Any) -> html.Div:
     """A figure beside the verdict: label, value, what it stands against."""
     return html.Div(
-        [html.Div(label, className="fact-label"), html.Div(value, className="fact-value"), html.Div(note, className="fact-note")],
+        [
+            html.Div(label, className="fact-label"),
+            html.Div(value, className="fact-value"),
+            html.Div(glossed(note), className="fact-note"),
+        ],
         className="fact",
     )
 
@@ -197,7 +208,7 @@ def month_fact(month: Costs, rows: Sequence[LimitRow], filters: Filters, now: da
     if total.last_at is None and not total.cost_usd:
         return fact(label, "–", "no cost recorded this month")
     foot = statement(month, None).foot
-    value = link(usd(foot.cost_cents), filters.href("/cost", range="month"), title="What it is made of")
+    value = link(usd(foot.cost_cents), filters.href("/cost", range="month", environment=None), title="What it is made of")
     budget = month_budget(rows, now)
     note: list[Any] = [html.Div(f"{usd(foot.ai_cents)} AI + {usd(foot.infrastructure_cents)} infrastructure")]
     if total.unpriced_requests:
@@ -284,7 +295,9 @@ def register(app: Dash, pages: Pages) -> None:
         except Exception:  # the verdict must be told whatever becomes of this figure
             log.exception("what the month will cost could not be worked out")
             return fact(
-                f"{wording.month_name(now, filters.zone)}, expected in all", "–", "could not be worked out: the log says why"
+                f"{wording.month_name(now, filters.zone)}, expected in all",
+                "–",
+                "could not be worked out: refresh in a minute; the log says why",
             )
 
     @app.callback(

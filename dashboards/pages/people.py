@@ -20,6 +20,7 @@ from dashboards.door.deeds import NEEDS
 from dashboards.filters import Filters, parse
 from dashboards.role_words import COMES, EVER_DAYS, HOW, MAY
 from dashboards.shell import Id as Shell
+from roomleft.settings_sign_in import OidcProvider
 from warehouse.state import Role, Scope, User, Users
 from warehouse.state.open_sessions import OpenSession, OpenSessions
 
@@ -38,9 +39,18 @@ def layout() -> list[Any]:
     return [html.H1("People", className="page-title"), html.Div(states.skeleton(320), id=Id.LIST)]
 
 
-def body(users: Sequence[User], sessions: Sequence[OpenSession], filters: Filters, now: datetime, me: str) -> list[Any]:
+def body(
+    users: Sequence[User],
+    sessions: Sequence[OpenSession],
+    filters: Filters,
+    now: datetime,
+    me: str,
+    providers: Sequence[OidcProvider] = (),
+) -> list[Any]:
     """The sentence, the people, whoever came by a link of nobody's, and what the roles mean."""
-    told = json.dumps({"roles": {role.value: MAY[role] for role in Role}})
+    told = json.dumps(
+        {"roles": {role.value: MAY[role] for role in Role}, "providers": [(each.slug, each.title) for each in providers]}
+    )
     add = html.Button("Add a person", className="button primary", **{"data-act": "add-person", "data-told": told})
     top = html.Div(
         [html.P(sentence(users), className="page-sub"), html.Div(add, className="budget-acts")], className="budget-top"
@@ -55,7 +65,8 @@ def body(users: Sequence[User], sessions: Sequence[OpenSession], filters: Filter
     else:
         parts.append(
             states.empty(
-                "Nobody has an account: whoever holds a sign-in link is the owner. Add yourself as an administrator first."
+                "Nobody has an account: whoever holds a sign-in link is the owner.",
+                then="Add yourself as an administrator first.",
             )
         )
     if strangers:
@@ -193,18 +204,18 @@ def register(app: Dash, pages: Pages) -> None:
     )
     async def show(search: str | None, tick: int | None, path: str | None) -> Any:
         if not asking().may(Scope.ADMIN):
-            return not_for_you()
+            return not_for_you(parse(path, search))
         calm(tick)
         me = asking().name
 
         async def make() -> Any:
             users = await pages.read("people", Users(parts.state).list)
             sessions = await pages.read("all sessions", OpenSessions(parts.state).list)
-            return body(users, sessions, parse(path, search), parts.state.clock.now(), me)
+            return body(users, sessions, parse(path, search), parts.state.clock.now(), me, parts.settings.oidc)
 
         return await pages.guard(make)
 
 
-def not_for_you() -> Any:
+def not_for_you(filters: Filters) -> Any:
     """What stands on an administrators' page for everybody else."""
-    return states.empty(f"{NEEDS[Scope.ADMIN]}: ask an administrator.", [link("Overview", "/", "button")])
+    return states.empty(f"{NEEDS[Scope.ADMIN]}: ask an administrator.", [link("Overview", filters.href("/"), "button")])

@@ -8,17 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from dash import Dash, Input, Output, State, html
+from dash import Dash, html
 
 from analytics.deploy_effect import MOST, Effect, Measured, Side, deploy_effects
 from dashboards import reads, wording
 from dashboards.block import Pages
 from dashboards.components import states
-from dashboards.components.marks import age, badge
+from dashboards.components.marks import age, badge, link
 from dashboards.components.tables import table_card
-from dashboards.filters import Filters, parse
-from dashboards.pages.platform_health import slug_of
-from dashboards.shell import Id as Shell
+from dashboards.filters import Filters
+from dashboards.pages.platform_tab import of_platform
 from roomleft.money import usd
 
 EVER = timedelta(days=36_500)
@@ -50,7 +49,7 @@ def deploy_table(
             [
                 wording.moment(each["deployed_at"], now, filters.zone),
                 badge(each["kind"], KIND_BADGES.get(each["kind"], "")),
-                html.Div([html.Strong(each["component"]) if each["component"] else None, version, html.Div(each["title"], className="dim wrap")]),
+                html.Div([html.Strong(each["component"]) if each["component"] else None, version, html.Div(each["title"], className="dim", style={"whiteSpace": "normal"})]),
                 changed(told, lambda side: side.error_rate, _percent),
                 changed(told, lambda side: side.p99_ms, wording.latency),
                 changed(told, lambda side: side.usd_per_call, _dollars),
@@ -104,21 +103,13 @@ def register(app: Dash, pages: Pages) -> None:
     """Connects the tab."""
     parts = pages.parts
 
-    @app.callback(
-        Output(Id.DEPLOYS, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname")
-    )
-    async def show_deploys(search: str | None, _tick: int | None, path: str | None) -> Any:
-        filters, now, slug = parse(path, search), parts.clock.now(), slug_of(path, parts.packs)
+    async def deployed(filters: Filters, now: datetime, slug: str) -> Any:
+        deploys = await pages.read(("deploys", slug, filters.when), lambda: reads.deploys(parts.store, slug, filters.span(now)))
+        if not deploys:
+            wider = link("Last 90 d", filters.href(range="90d"), "button")
+            return states.empty(f"No deploy of {slug} in this range ({filters.range_words.lower()}).", [wider])
+        ats = [each["deployed_at"] for each in deploys]
+        effects = await pages.read(("effects", slug, filters.when), lambda: deploy_effects(parts.store, slug, ats, now))
+        return deploy_table(deploys, effects, filters, now)
 
-        async def make() -> Any:
-            deploys = await pages.read(
-                ("deploys", slug, filters.when), lambda: reads.deploys(parts.store, slug, filters.span(now))
-            )
-            if not deploys:
-                wider = html.A("Last 90 d", href=filters.href(range="90d"), className="button", **{"data-nav": "1"})
-                return states.empty(f"No deploy of {slug} in this range ({filters.range_words.lower()}).", [wider])
-            ats = [each["deployed_at"] for each in deploys]
-            effects = await pages.read(("effects", slug, filters.when), lambda: deploy_effects(parts.store, slug, ats, now))
-            return deploy_table(deploys, effects, filters, now)
-
-        return await pages.guard(make)
+    of_platform(app, pages, Id.DEPLOYS, deployed)

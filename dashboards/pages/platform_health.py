@@ -128,7 +128,11 @@ def register(app: Dash, pages: Pages) -> None:
             component = chosen_component(pack, await health_of(pages, slug, now, filters), filters.get("component"))
             own = [signal for signal in pack.signals if signal.component == component]
             if not own:
-                return states.empty(f"{pack.title}'s pack names no signals to draw.")
+                return states.empty(
+                    f"{pack.title}'s pack names no signals of this component.",
+                    [link("What is read", filters.href("/sources"), "button")],
+                    then="A pack's section `signals` says which series are drawn here (docs/packs.md).",
+                )
             span = filters.span(now)
             names = signals.names_of(own)
             rows, step_s = await pages.read(
@@ -203,7 +207,7 @@ def _register_inside(app: Dash, pages: Pages) -> None:
             if pack.request_paths:
                 span, names = filters.span(now), hops.names_of(pack)
                 hour = await pages.read(("hops", slug), lambda: reads.hop_samples(parts.store, slug, names, now))
-                over, _ = await pages.read(("hops", slug, filters.when), lambda: reads.samples(parts.store, slug, names, span))
+                over = await pages.read(("hops", slug, filters.when), lambda: reads.samples(parts.store, slug, names, span))
                 deploys = await pages.read(("deploys", slug, filters.when), lambda: reads.deploys(parts.store, slug, span))
                 blocks += [
                     inside.path_block(row, pack, over, deploys, filters, now, tones(theme)) for row in hops.path_rows(pack, hour)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,15 +11,17 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from analytics.health import RANK, PlatformHealth
 from analytics.health import platform_health as health_of
-from dashboards import reads
+from dashboards import limit_words, reads
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.health_card import heading, status_mark
 from dashboards.components.marks import link
+from dashboards.components.still import still
 from dashboards.filters import Filters, parse
 from dashboards.limit_rows import LimitRow, kept
 from dashboards.pages import platform_deploys, platform_health, platform_limits, platform_live
 from dashboards.shell import Id as Shell
+from roomleft.limits import State as LimitState
 from roomleft.packs import Pack
 
 PATH = "/platforms"
@@ -70,8 +73,10 @@ def tabs(filters: Filters, slug: str, current: str) -> html.Nav:
     return html.Nav(links, className="home-tabs", **{"aria-label": "Of this platform"})
 
 
-def platform_card(pack: Pack, said: PlatformHealth, rows: Sequence[LimitRow], filters: Filters) -> html.A:
-    """One platform in the list: how it is, and its limits by state."""
+def platform_card(pack: Pack, said: PlatformHealth, rows: Sequence[LimitRow], filters: Filters, now: datetime) -> html.A:
+    """One platform in the list: how it is, its limits by state, and which of them comes first."""
+    first = rows[0] if rows else None
+    out = limit_words.runs_out(first, now, filters.zone) if first else None
     return link(
         [
             html.Div(
@@ -81,6 +86,12 @@ def platform_card(pack: Pack, said: PlatformHealth, rows: Sequence[LimitRow], fi
             html.Div(pack.summary, className="card-context"),
             html.Div(said.sentence, style={"margin": "8px 0 6px"}),
             platform_limits.state_counts(rows),
+            html.Div(
+                [html.Span("First: ", className="dim"), first.limit.title, html.Span(f", {out.strong}", className="dim")],
+                className="card-context",
+            )
+            if first and out
+            else None,
         ],
         filters.href(f"{PATH}/{pack.slug}"),
         "card platform-card",
@@ -105,9 +116,11 @@ def register(app: Dash, pages: Pages) -> None:
             for slug, pack in parts.packs.items():
                 own = [row for row in checks if row["platform"] == slug]
                 health = health_of(pack, own, now, begun=begun.get(slug), zone=filters.zone)
-                cards.append((RANK[health.status], platform_card(pack, health, kept(rows, platform=slug), filters)))
+                limits = kept(rows, platform=slug)
+                needing = sum(row.state is not LimitState.OK for row in limits)
+                cards.append(((RANK[health.status], -needing), platform_card(pack, health, limits, filters, now)))
             cards = [card for _, card in sorted(cards, key=lambda each: each[0])]
-            return html.Div(cards, className="platform-list") if cards else states.empty("No pack is loaded.")
+            return still(cards, "platform-list") if cards else states.empty("No pack is loaded.", then=states.NO_PACK)
 
         return await pages.guard(make)
 

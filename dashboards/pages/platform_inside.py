@@ -31,11 +31,12 @@ NO_AGE = timedelta(days=36_500)
 
 
 def path_block(
-    row: PathRow, pack: Pack, samples: Sequence[Mapping[str, Any]], deploys: Sequence[Mapping[str, Any]], filters: Filters, now: datetime, tone: Tones
+    row: PathRow, pack: Pack, samples: tuple[Sequence[Mapping[str, Any]], int], deploys: Sequence[Mapping[str, Any]], filters: Filters, now: datetime,
+    tone: Tones,
 ) -> html.Div:  # fmt: skip
-    """The hops in a row, what does not add up, and the medians over time."""
+    """The hops in a row, what does not add up, and the medians over time. `samples`: the readings of the range, and their step in seconds."""
     hops = [_hop(hop, now, last=hop is row.hops[-1]) for hop in row.hops]
-    lines, total = median_lines(pack.request_paths[row.path_id], samples)
+    lines, total = median_lines(pack.request_paths[row.path_id], *samples)
     figure = hops_chart(
         lines, total, filters.span(now), filters.zone, tone, deploys=deploys, key=f"hops{pack.slug}{row.path_id}{filters.range}"
     )
@@ -146,15 +147,21 @@ def scores_block(title: str, rows: Sequence[Scored], now: datetime) -> html.Div:
         terms: Any = row.reason if row.value is None else [_term(term) for term in row.terms]
         score = html.Span(f"{row.value:.3f}", className="strong" if best else "") if row.value is not None else "unknown"
         body.append([html.Span(named), score, html.Div(terms, className="dim wrap"), age(row.observed_at, now)])
-    return table_card(title, ("Which", "Score", "Made of", "Age"), body, numbers=(1, 3), note="1 is best", name="scores")
+    return table_card(
+        title, ("Which", "Score", "Made of", "Age"), body, numbers=(1, 3), note="1 is best", name="scores", cards=True
+    )
 
 
 def _term(term: Term) -> html.Div:
     """`0.4 response ms: 92`: what a term adds, of which series, and its reading."""
     adds = "–" if term.contribution is None else f"{term.contribution:.3f}".rstrip("0").rstrip(".")
-    reading = "no reading" if term.reading is None else wording.count(term.reading)
-    most = f" of {wording.count(term.of)}" if term.of is not None else ""
-    said = f"{adds} of {term.weight.normalize():f}: {term.series.replace('_', ' ')} {reading}{most}"
+    # The name of a series ends in its unit, which stands behind the reading.
+    name, _, unit = term.series.rpartition("_")
+    words = {"ms": wording.latency, "ratio": lambda share: wording.percent(float(share), 1)}.get(unit, wording.count)
+    name = name if unit in ("ms", "ratio") and name else term.series
+    reading = "no reading" if term.reading is None else words(term.reading)
+    most = f" of {words(term.of)}" if term.of is not None else ""
+    said = f"{adds} of {term.weight.normalize():f}: {name.replace('_', ' ')} {reading}{most}"
     return html.Div(said, title=term.reason or None)
 
 

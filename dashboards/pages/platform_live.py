@@ -35,6 +35,8 @@ UNUSUAL_SPAN = timedelta(days=1)
 CHART_RANGE = "1h"
 STEP_S = 60
 PUSH_EVERY_S = 1.0
+USUAL_S = 5
+"""Who asks for new data as often as that, or oftener, gets what is pushed as it comes; longer intervals hold for pushes too."""
 OLD = timedelta(minutes=2)
 CALLS = "/cost/rows"
 
@@ -71,7 +73,10 @@ def live_body(
     """The three cards of AI calls. Fewer than one call a second are counted by the minute."""
     requests, at = now_row["requests"], now_row["last_at"]
     if not rows and not requests:
-        return states.empty(f"No AI call of {slug} in the last {wording.age(CHART_SPAN)}.")
+        return states.empty(
+            f"No AI call of {slug} in the last {wording.age(CHART_SPAN)}.",
+            then="If it should be busy, see at Sources whether its usage is read; Cost has the calls of longer ago.",
+        )
     at = at or max((row["last_at"] for row in rows), default=None)
     seconds = NOW_SPAN.total_seconds()
     span = (now - CHART_SPAN, now)
@@ -245,13 +250,16 @@ def register(app: Dash, pages: Pages) -> None:
         socket = ctx.websocket
         if socket is None:
             return
+        clock_s, last_s = asyncio.get_running_loop().time, 0.0
         while not socket.is_shutdown:
             with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
                 path = await socket.get_prop(Shell.URL, "pathname")
                 refresh = await socket.get_prop(Shell.REFRESH, "data")
-                if slug_of(path) is not None and (refresh or {}).get("on", True):
+                wanted, every_s = (refresh or {}).get("on", True), (refresh or {}).get("every_s") or 0
+                if slug_of(path) is not None and wanted and (every_s <= USUAL_S or clock_s() - last_s >= every_s):
                     search, theme = await socket.get_prop(Shell.URL, "search"), await socket.get_prop(Shell.THEME, "data")
                     made = await body(path, search, theme)
                     if made is not no_update:
-                        set_props(Id.NEWS, {"data": {"id": Id.BODY, "children": made}})
+                        set_props(Id.NEWS, {"data": {"id": Id.BODY, "pathname": path, "children": made}})
+                        last_s = clock_s()
             await asyncio.sleep(PUSH_EVERY_S)

@@ -17,7 +17,9 @@ from dashboards.components import states
 from dashboards.components.marks import age, glyph, link
 from dashboards.components.price_table import PATH as PRICES
 from dashboards.components.price_table import price_table
+from dashboards.components.search_form import search_form
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.filters import Filters, parse
 from dashboards.shell import Id as Shell
 from dashboards.shell import menu
@@ -101,38 +103,11 @@ def controls(rows: Sequence[Row], filters: Filters) -> html.Div:
     options += [
         link(name, filters.href(provider=name), "menu-item", current=filters.get("provider") == name) for name in providers
     ]
-    kept = {"platform": filters.platform, "tz": filters.zone.key, "class": chosen, "provider": filters.get("provider")}
-    form = html.Form(
-        [
-            *(dcc.Input(type="hidden", name=name, value=value) for name, value in kept.items() if value),
-            dcc.Input(
-                type="search",
-                name="q",
-                value=filters.get("q"),
-                placeholder="Model, unit, source",
-                className="text-field",
-                id="prices-q",
-            ),
-            html.Label(
-                [
-                    "Prices of",
-                    dcc.Input(
-                        type="text",
-                        name="at",
-                        value=filters.get("at"),
-                        placeholder="YYYY-MM-DD",
-                        className="text-field day",
-                        id="prices-at",
-                    ),
-                ],
-                className="date-label",
-            ),
-            html.Button("Show", className="button", type="submit"),
-        ],
-        action=PATH,
-        method="get",
-        className="price-form",
+    day = dcc.Input(
+        type="text", name="at", value=filters.get("at"), placeholder="YYYY-MM-DD", className="text-field day", id="prices-at"
     )
+    of_day = html.Label(["Prices of", day], className="date-label")
+    form = search_form(filters, "Model, unit, source", "prices", more=[of_day], asks=("at",), words="Show")
     csv = html.A("CSV", href=filters.href(CSV_PATH, **filters.page), className="chip", download="prices.csv")
     return html.Div(
         [
@@ -165,7 +140,7 @@ def register(app: Dash, pages: Pages) -> None:
             rows = await pages.read(("prices", every.href()), lambda: prices(parts.store, every, now))
             said = (
                 html.P(
-                    [sentence(rows, missing), " ", html.Span("Token prices are per million.", className="dim")],
+                    [*glossed([sentence(rows, missing)]), " ", html.Span("Token prices are per million.", className="dim")],
                     className="page-sub",
                 )
                 if not filters.get("price")

@@ -12,16 +12,19 @@ from urllib.parse import quote
 from dash import Dash, Input, Output, State, html
 
 from dashboards import report_words, wording
-from dashboards.archive_rows import Archived, Post, kept_report, post, shown_safely
+from dashboards.addresses import rows_told
+from dashboards.archive_rows import Archived, Post, kept_report, post, post_told, shown_safely
 from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.marks import age, link
 from dashboards.components.tables import table_card
+from dashboards.components.term import glossed
 from dashboards.exports_reports import ENDINGS
 from dashboards.exports_reports import PATH as EXPORT
 from dashboards.filters import Filters, parse
 from dashboards.shell import Id as Shell
 from roomleft.packs import Pack
+from warehouse.state import Scope
 from warehouse.state.archive import Report
 from warehouse.state.mailings import Mailing
 
@@ -77,7 +80,7 @@ def top(found: Post, filters: Filters, packs: Mapping[str, Pack], wall: datetime
         html.Button("Send now", className="button primary", **{"data-act": "send-report", "data-told": told}),
     ]
     return [
-        html.Div([html.H1(report_words.sentence(found, wall)), html.P(said), *notes], className="verdict"),
+        html.Div([html.H1(glossed(report_words.sentence(found, wall))), html.P(glossed(said)), *notes], className="verdict"),
         html.Div(acts, className="budget-acts"),
     ]
 
@@ -91,7 +94,9 @@ def recipients_block(found: Post, packs: Mapping[str, Pack], filters: Filters, w
         return [
             head,
             *_ended(found, filters, wall),
-            states.empty("Nobody gets the weekly report. Add an address: it comes on Monday at 08:00 of the zone you choose."),
+            states.empty(
+                "Nobody gets the weekly report.", then="Add an address above: it comes on Monday at 08:00 of the zone you choose."
+            ),
         ]
     rows = [_recipient(each, filters, wall) for each in found.recipients]
     heads = ("Address", "When", "Next", "Of", "The last copy", "Added", "")
@@ -270,7 +275,7 @@ def register(app: Dash, pages: Pages) -> None:
 
     async def read(filters: Filters) -> Post:
         found: Post = await pages.read(("post", filters.platform), lambda: post(parts, filters.platform))
-        return found
+        return post_told(found)
 
     @app.callback(Output(Id.TOP, "children"), Input(Shell.URL, "search"), Input(Shell.TICK, "data"), State(Shell.URL, "pathname"))
     async def show_top(search: str | None, tick: int | None, path: str | None) -> Any:
@@ -335,6 +340,6 @@ def register(app: Dash, pages: Pages) -> None:
             if found is None:
                 return states.empty(f"There is no report {key[:100]}.", [link("Close", filters.href(report=None), "button")])
             report, mailings = found
-            return opened(report, mailings, filters, wall, kept=True)
+            return opened(report, rows_told(mailings, Scope.ADMIN, "address", "answer"), filters, wall, kept=True)
 
         return await pages.guard(make)

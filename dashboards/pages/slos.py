@@ -15,6 +15,8 @@ from dashboards.block import Pages, calm
 from dashboards.components import states
 from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, glyph, link
+from dashboards.components.still import still
+from dashboards.components.term import glossed
 from dashboards.figures.chart import Line, Mark, local
 from dashboards.figures.series import line_chart
 from dashboards.filters import Filters, parse
@@ -26,7 +28,7 @@ from roomleft.limits import State as LimitState
 
 PATH = "/slos"
 FULL = 1.25
-HEADS = ("", "SLO", "Error budget", "Left", "1 h", "6 h", "3 d", "Owner", "Age")
+HEADS = ("", "SLO", "Error budget", "Left", "Burn, 1 h", "6 h", "3 d", "Owner", "Age")
 
 
 class Id(StrEnum):
@@ -63,13 +65,13 @@ def budget_bar(row: SloRow) -> html.Div:
     return html.Div(pieces, className=f"bar {row.state.value}", role="img", **{"aria-label": said})
 
 
-def slo_list(rows: Sequence[SloRow], filters: Filters, now: datetime) -> html.Div:
+def slo_list(rows: Sequence[SloRow], filters: Filters, now: datetime) -> html.Section:
     """A row an SLO; cards on a phone."""
     head = html.Div(
         [html.Div(name or html.Span("State", className="sr"), className=f"c{n}") for n, name in enumerate(HEADS)],
         className="slo-row head",
     )
-    return html.Div([head, *[_row(row, filters, now) for row in rows]], className="card flush slo-list")
+    return still([head, *[_row(row, filters, now) for row in rows]], "card flush slo-list")
 
 
 def _row(row: SloRow, filters: Filters, now: datetime) -> html.Div:
@@ -92,7 +94,7 @@ def _row(row: SloRow, filters: Filters, now: datetime) -> html.Div:
         ),
         html.Div(slo_words.left_words(row), className="c3 num"),
     ]
-    for n, (hours, label) in enumerate(((1, "1 h"), (6, "6 h"), (72, "3 d"))):
+    for n, (hours, label) in enumerate(((1, "burn 1 h"), (6, "6 h"), (72, "3 d"))):
         burn = rates.get(timedelta(hours=hours))
         said = slo_words.rate_words(burn, slo) if burn is not None else "–"
         hot = burn is not None and burn.unknown is None and burn.rate(slo) > 1
@@ -116,7 +118,10 @@ def opened_card(
     known = [at for at, left in points if left is not None]
     # A chart of what is known, not of the time before.
     span = (max(points[0][0], known[0] - (now - known[0]) / 12), now) if known else (now - slo.period, now)
-    chart: Any = states.empty("Nothing has been counted in this window yet.")
+    chart: Any = states.empty(
+        "Nothing has been counted in this window yet.",
+        then="The budget is drawn once its meter has been read: Sources says whether it is.",
+    )
     if known:
         figure = line_chart(
             [Line("budget left", points, tones.accent)], span, filters.zone, tones, unit="ratio",
@@ -163,7 +168,10 @@ def _band(each: Incident, span: tuple[datetime, datetime], now: datetime, filter
 def incident_table(row: SloRow, found: Sequence[Incident], filters: Filters, now: datetime) -> Any:
     """What each incident took of the budget."""
     if not found:
-        return states.empty("No alert fired while this budget was spent.")
+        return states.empty(
+            "No alert fired while this budget was spent.",
+            then="It went too slowly for one, or before alerts were evaluated here: the marks above show the deploys of that time.",
+        )
     heads = [html.Th(name, scope="col") for name in ("Incident", "Began", "Lasted", "Took", "Deploy before it")]
     rows = []
     for each in found:
@@ -179,7 +187,7 @@ def incident_table(row: SloRow, found: Sequence[Incident], filters: Filters, now
                 [
                     html.Td(
                         [
-                            html.A(each.title, href=f"/alerts/{episode.episode}"),
+                            html.A(each.title, href=filters.href(f"/alerts/{episode.episode}")),
                             html.Div(each.of, className="dim small") if each.of else None,
                         ],
                         className="wrap-cell",
@@ -201,7 +209,7 @@ def recovery_block(found: Sequence[Recovery]) -> list[Any]:
     lines = [html.Li([badge(each.platform), f" {slo_words.recovery_words(each)}"]) for each in found]
     return [
         html.H2("Time to recover, 30 d", className="section-title"),
-        html.Ul(lines, className="card slo-recovery") if lines else states.empty("No platform is watched."),
+        html.Ul(lines, className="card slo-recovery") if lines else states.empty("No platform is watched.", then=states.NO_PACK),
     ]
 
 
@@ -223,7 +231,7 @@ def register(app: Dash, pages: Pages) -> None:
             words = (
                 f"{wording.plural(len(found), 'SLO')} of {wording.plural(len({row.slo.platform for row in found}), 'platform')}"
             )
-            return html.Div([html.H1(slo_words.verdict(found)), html.P(words)], className="verdict")
+            return html.Div([html.H1(glossed(slo_words.verdict(found))), html.P(glossed(words))], className="verdict")
 
         return await pages.guard(make)
 
@@ -238,7 +246,8 @@ def register(app: Dash, pages: Pages) -> None:
             found = await rows(filters, now)
             if not found:
                 return states.empty(
-                    "No SLO is in force. A limit with objective_percent is one, and so is an OpenSLO file (docs/slos.md)."
+                    "No SLO is in force.",
+                    then="A limit with objective_percent is one, and so is an OpenSLO file in the folder of SLOs (docs/slos.md).",
                 )
             return slo_list(found, filters, now)
 

@@ -15,6 +15,7 @@ from dashboards.api.quarantine import STREAMS
 from dashboards.block import Pages
 from dashboards.components import states
 from dashboards.components.marks import age, glyph, link
+from dashboards.components.term import glossed
 from dashboards.filters import Filters, parse
 from dashboards.parts import SourceStatus
 from dashboards.shell import Id as Shell
@@ -122,7 +123,7 @@ def _row(each: SourceStatus, packs: Mapping[str, Pack], filters: Filters, now: d
 def refused(counts: Sequence[Mapping[str, Any]], now: datetime) -> Any:
     """The refused rows by source and stream, to download, correct and send again."""
     if not counts:
-        return states.empty("No row was refused in the last 90 days.")
+        return states.empty("No row was refused in the last 90 days.", then="Nothing to do.")
     rows = []
     for each in counts:
         query = urlencode({"source": each["source"], "stream": each["stream"]})
@@ -182,7 +183,7 @@ def register(app: Dash, pages: Pages) -> None:
                 return states.empty("Nothing is connected yet. To see what can be, run:", [how])
             note = "Lag is how far behind now the newest complete reading is."
             return [
-                html.P([sentence(sources), " ", html.Span(note, className="dim")], className="page-sub"),
+                html.P([sentence(sources), " ", html.Span(glossed(note), className="dim")], className="page-sub"),
                 source_table(sources, parts.packs, filters, now),
             ]
 

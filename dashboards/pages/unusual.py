@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -22,6 +23,8 @@ MOST = 6
 ROWS, COST = "/cost/rows", "/cost"
 ON_OVERVIEW = timedelta(days=2)
 """The overview tells of what is not longer past than this."""
+SAYS_HOW_LONG = re.compile(r"^[^:;]* in \d")
+"""Words of causes that begin with an amount and its time: `+$41 in 5 h: …`."""
 
 
 def shown(found: Sequence[Anomaly]) -> list[Anomaly]:
@@ -142,7 +145,11 @@ def _named(each: Anomaly, packs: Mapping[str, Pack]) -> str:
 def _lasted(each: Anomaly, now: datetime, filters: Filters) -> str:
     since = wording.when(each.about_at, now, filters.zone)
     going_on = now - each.about_to < timedelta(seconds=3 * each.step_s)
-    return f"since {since}" if going_on else f"{since}, for {wording.age(each.about_to - each.about_at)}"
+    if going_on:
+        return f"since {since}"
+    # An event that goes on is one, its cause is of its last stretch: two lengths side by side would contradict each other.
+    told = SAYS_HOW_LONG.match(str(each.causes.get("words", "")))
+    return since if told else f"{since}, for {wording.age(each.about_to - each.about_at)}"
 
 
 def part_words(each: Anomaly) -> str:

@@ -49,6 +49,7 @@ from dashboards.readiness import Check, Readiness
 from jobs.alert import ALERT
 from jobs.anomaly import Anomalies, anomaly_job
 from jobs.crossing import Crossing
+from jobs.first_reading import FirstReading
 from jobs.measure import MEASURE, SETTLED_AFTER, Paces, measure_job
 from jobs.price import PRICE, price, price_job
 from jobs.retain import retain_job
@@ -92,6 +93,7 @@ class App:
     forecasting: Forecasting
     tokens: Tokens
     sign_in: SignIn
+    door: Door
     asgi: ASGIApp
 
     def start(self) -> None:
@@ -109,6 +111,7 @@ class App:
         self.telling.stop()
         self.crossing.stop()
         self.parts.writer.close()
+        self.door.entrance.close()
         self.parts.store.close()
         self.parts.state.close()
 
@@ -137,8 +140,16 @@ def build(settings: Settings, clock: Clock) -> App:
         raise
     forecasting = Forecasting(packs, store, state)
     paces = Paces(foresee=forecasting.forecasts.foresee)
+    reading = FirstReading(store, slack_of(clock))
     crossing = Crossing(
-        store, packs, clock, lambda: zones_of(packs), paces=paces, slack=slack_of(clock), refresh=deciding.refresh
+        store,
+        packs,
+        clock,
+        lambda: zones_of(packs),
+        paces=paces,
+        slack=slack_of(clock),
+        refresh=deciding.refresh,
+        reading=reading,
     )
     catalogue = catalogue_of(settings, packs, state)
     writer = Writer(
@@ -153,7 +164,7 @@ def build(settings: Settings, clock: Clock) -> App:
     watching.ruling = ruling
     writer.on_usage = crossing.wake
     alerting = Alerting(settings, clock, packs, store, state, ruling)
-    jobs = _jobs(settings, packs, (store, state), clock, deciding, paces, (catalogue, ClosedPeriods(state)))
+    jobs = _jobs(settings, packs, (store, state), clock, deciding, (paces, reading), (catalogue, ClosedPeriods(state)))
     telling = Telling(settings, clock, packs, store, state, ruling)
     reporting = Reporting(settings, clock, packs, store, state, lambda: ruling.alerting)
     reporting.forecasts, reporting.catalogue = forecasting.forecasts, catalogue
@@ -243,7 +254,7 @@ def build(settings: Settings, clock: Clock) -> App:
         oidc=Oidc(settings.oidc, state, public_url=settings.public_url) if settings.oidc else None,
         arrivals=Arrivals(state, settings.proxies) if settings.proxies.user_header else None,
     )
-    return App(parts, schedule, watching, crossing, telling, forecasting, tokens, sign_in, Proxies(door, settings.proxies))
+    return App(parts, schedule, watching, crossing, telling, forecasting, tokens, sign_in, door, Proxies(door, settings.proxies))
 
 
 def stored_platforms(store: Store) -> list[str]:
@@ -262,14 +273,18 @@ def _jobs(
     stores: tuple[Store, StateDb],
     clock: Clock,
     deciding: Deciding,
-    paces: Paces,
+    measuring: tuple[Paces, FirstReading],
     pricing: tuple[Catalogue, ClosedPeriods],
 ) -> list[Job]:
     store, state = stores
+    paces, reading = measuring
 
     # Packs come and go while the server runs: each run asks for the zones of those in force.
     def roll_up(now: datetime) -> Did:
-        return roll_up_job(store, zones_of(packs), then=(MEASURE,))(now)
+        did = roll_up_job(store, zones_of(packs), then=(MEASURE,))(now)
+        if did.then:
+            reading.news()
+        return did
 
     def retain(now: datetime) -> str:
         forgotten = sum(forget_old_alerting(state, now, state.clock.now()).values())
@@ -279,7 +294,7 @@ def _jobs(
         return f"{words}; {forgotten} rows of alerting" if forgotten else words
 
     every = timedelta(seconds=settings.measure_every_s)
-    measured = measure_job(store, packs, every=every, slack=slack_of(clock), paces=paces)
+    measured = measure_job(store, packs, every=every, slack=slack_of(clock), paces=paces, reading=reading)
     measure = _withdrawing(measured.run, packs)
 
     def measure_as_decided(now: datetime) -> str | Did | None:
@@ -291,7 +306,7 @@ def _jobs(
         price_job(store, packs, *pricing),
         Job(ROLL_UP, timedelta(seconds=settings.roll_up_every_s), roll_up),
         replace(measured, run=measure_as_decided),
-        anomaly_job(Anomalies(store, packs, ExpectedEvents(state).lasting, slack=slack_of(clock))),
+        anomaly_job(Anomalies(store, packs, ExpectedEvents(state).lasting, slack=slack_of(clock), reading=reading)),
         Job("retain", timedelta(hours=settings.retain_every_h), retain, at_start=False),
     ]
 

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
-from roomleft.app.building import build
+from collectors.platform_api.progress import SourceProgress, progress
+from roomleft.app.building import App, build
+from roomleft.app.starting import Starting
 from roomleft.clock import Clock
 from roomleft.datadir import RunningServer, announce, withdraw
 from roomleft.errors import PortInUse
@@ -49,6 +51,7 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
         proxy_headers=False,  # `door.proxy` decides whom to believe
     )
     server = _Server(config)
+    starting = _starting(app, say)
 
     def listening() -> None:
         token = app.tokens.renew(_own_name(settings, shared=not app.parts.state.is_sqlite), {Scope.ADMIN})
@@ -60,13 +63,24 @@ def run(settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
         )
         if not app.parts.packs:
             say("Nothing is connected yet: `bin/roomleft connect --help` lists what can be.\n")
+        starting.start()
 
     server.on_listening = listening
     try:
         server.run(sockets=[listener])
     finally:
+        starting.stop()
         withdraw(settings.data_dir, os.getpid())
         app.stop()
+
+
+def _starting(app: App, say: Callable[[str], None]) -> Starting:
+    parts = app.parts
+
+    def streams() -> list[SourceProgress]:
+        return progress(parts.store, parts.clock.now(), app.watching.streams())
+
+    return Starting(parts.readiness.steps, streams, say)
 
 
 def _own_name(settings: Settings, *, shared: bool) -> str:

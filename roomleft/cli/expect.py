@@ -139,7 +139,8 @@ class _Own:
         return event_document(announce(self._state, self._packs, body, WHO, now), now)
 
     def listed(self, platform: str | None, over: bool) -> list[dict[str, Any]]:
-        from dashboards.anomaly_rows import event_document, known_platform
+        from dashboards.anomaly_rows import event_document
+        from roomleft.platform_names import known_platform
         from warehouse.state.expected_events import ExpectedEvents
 
         known_platform(platform, self._packs, "--platform")

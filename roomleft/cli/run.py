@@ -25,6 +25,12 @@ def run_demo(packs: Sequence[str], days: int, faults: Sequence[str], speed: floa
     settings = replace(settings, packs=packs)
     claim(settings.data_dir, "demo")
     err.print(f"Roomleft demo in {settings.data_dir}", soft_wrap=True)
+    if not demo.is_kept(settings.data_dir):
+        err.print(
+            f"First start: {days} days of {len(packs)} platforms are read; for 90 days of five that takes a minute or two on two idle"
+            " processors. The pages open at once and fill meanwhile, today first.",
+            soft_wrap=True,
+        )
     wall = demo.wall_clock()
     plan = demo.plan(settings.data_dir, packs, days, wall)
     clock = demo.demo_clock(plan, speed, wall)

@@ -27,7 +27,10 @@ def user_add(
     email: Annotated[str, typer.Option(help="Their address.")] = "",
     called: Annotated[str, typer.Option(help="How pages call them.")] = "",
     source: Annotated[
-        str, typer.Option(help="local; oidc or proxy for somebody that one of them will vouch for under this e-mail.")
+        str,
+        typer.Option(
+            help="local; oidc:NAME or proxy for somebody that this provider, or a proxy, will vouch for under this e-mail."
+        ),
     ] = "local",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read their password from standard input.")] = False,
     as_json: Json = False,
@@ -200,13 +203,14 @@ class _Served:
 class _Own:
     """Where no server runs. A running server of another machine on the same database notices within seconds."""
 
-    def __init__(self, state: Any) -> None:
+    def __init__(self, state: Any, providers: Any) -> None:
         self._state = state
+        self._providers = providers
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         from dashboards.api.people import add, document
 
-        made, secret = add(self._state, body, WHO)
+        made, secret = add(self._state, body, WHO, self._providers)
         return {**document(made), "link": _relative(secret) if secret else None}
 
     def list(self) -> Any:
@@ -215,10 +219,10 @@ class _Own:
         return people(self._state)
 
     def change(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        from dashboards.api.people import document, role_of
+        from dashboards.api.people import document, role_named
         from warehouse.state import Users
 
-        values = {**body, **({"role": role_of(body["role"])} if "role" in body else {})}
+        values = {**body, **({"role": role_named(body["role"])} if "role" in body else {})}
         return document(Users(self._state).change(name, WHO, **values))
 
     def remove(self, name: str, force: bool) -> dict[str, Any]:
@@ -264,7 +268,7 @@ def _people() -> Iterator[Deeds]:
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with own_state(settings) as state:
-        yield _Own(state)
+        yield _Own(state, settings.oidc)
 
 
 def _changed(name: str, body: dict[str, Any], force: bool, as_json: bool, words: Any) -> None:

@@ -104,6 +104,15 @@ def test_nothing_unusual_is_nothing_that_holds(shop: Watched) -> None:
     assert looked.unknown is None
 
 
+def test_words_of_before_that_name_a_user_are_not_passed_on(shop: Watched) -> None:
+    row = anomaly()
+    put(shop, replace(row, causes={**row.causes, "words": "+$6; 90 % of it is user u-4711; more calls"}))
+    shop.clock.at = NOW
+    found = look(shop.view(NOW), {"shop.Watched": rule({"anomaly": "cost"})}, NOW)["shop.Watched"]
+    assert "u-4711" not in str(found)
+    assert "is one user's; more calls" in str(found)
+
+
 def test_the_words_say_what_was_read_what_was_expected_and_why(shop: Watched) -> None:
     put(shop, anomaly())
     shop.clock.at = NOW

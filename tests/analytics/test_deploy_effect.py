@@ -1,5 +1,7 @@
 """What changed with a deploy: the hour before and after, and how sure that is."""
 
+import math
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,11 +9,12 @@ from typing import Any
 import pytest
 
 from analytics.deploy_effect import Measured, deploy_effects, side_of
+from analytics.slo_interval import interval
 from tests.dashboards.sample_rows import NOW, sample_parts
 
 ROW: dict[str, Any] = {
     "requests": 400, "failed_requests": 8, "p99_ms": 950.0, "p99_low_ms": 800.0, "p99_high_ms": None, "cost_usd": Decimal("2.0"),
-    "priced_requests": 400, "priced_calls": 400, "cost_sd_usd": 0.01,
+    "priced_requests": 400, "priced_calls": 400, "cost_var": 0.0001, "requests_var": 0.0, "cost_requests_covar": 0.0, "requests_squared": 400.0,
 }  # fmt: skip
 
 
@@ -25,6 +28,72 @@ def test_a_side_has_the_range_of_each_figure() -> None:
     assert side.usd_per_call is not None
     assert side.usd_per_call.value == pytest.approx(0.005)
     assert side.usd_per_call.high == pytest.approx(0.005 + 1.959964 * 0.01 / 20)
+
+
+def rows_of(store: Any, requests: list[int], costs: list[float], failed: int = 0) -> Any:
+    """One side of a deploy at NOW: rows of so many requests at so much a row, of which the first `failed` failed, each of another latency."""
+    given = {
+        "n": list(range(len(requests))),
+        "requests": requests,
+        "costs": [Decimal(f"{cost:.9f}") for cost in costs],
+        "failed": failed,
+        "at": NOW,
+    }
+
+    def write(tx: Any) -> None:
+        tx.execute(
+            "INSERT INTO ai_usage BY NAME SELECT e.* REPLACE ('other' AS platform, 't' AS source, 'x' || g.n AS event_id, g.n::UBIGINT AS id_hash,"
+            " g.many AS requests, CASE WHEN g.n < $failed THEN 'error' ELSE 'ok' END AS status, 100.0 + g.n AS latency_ms,"
+            " $at::TIMESTAMPTZ + to_seconds(g.n) AS occurred_at)"
+            " FROM (SELECT unnest($n::INTEGER[]) AS n, unnest($requests::INTEGER[]) AS many) AS g, (SELECT * FROM ai_usage WHERE event_id = 'e0') AS e",
+            {name: given[name] for name in ("n", "requests", "failed", "at")},
+        )
+        tx.execute(
+            "INSERT INTO cost_entries BY NAME SELECT u.event_id, u.source, u.id_hash, u.occurred_at, 1 AS revision, 'r' AS price_id, g.cost AS cost_usd,"
+            " 'priced' AS cost_state, u.ingested_at AS recorded_at, 'ingest' AS reason FROM ai_usage AS u"
+            " JOIN (SELECT unnest($n::INTEGER[]) AS n, unnest($costs::DECIMAL(18, 9)[]) AS cost) AS g ON u.event_id = 'x' || g.n",
+            {name: given[name] for name in ("n", "costs")},
+        )
+
+    store.run(write)
+    return deploy_effects(store, "other", [NOW], NOW + timedelta(hours=1))[NOW].after
+
+
+def jackknifed(requests: list[int], costs: list[float]) -> float:
+    """The standard error of the cost of a request, by leaving out each row in turn."""
+    k, n, cost = len(requests), sum(requests), sum(costs)
+    left = [(cost - c) / (n - many) for many, c in zip(requests, costs, strict=True)]
+    return math.sqrt((k - 1) / k * sum((each - sum(left) / k) ** 2 for each in left))
+
+
+@pytest.mark.parametrize(
+    "many", [lambda rng: 1, lambda rng: 10, lambda rng: rng.randint(1, 20)], ids=["one a row", "ten a row", "a mixture"]
+)
+def test_the_cost_of_a_request_is_as_sure_as_its_rows_make_it(many: Any) -> None:
+    rng = random.Random(7)
+    parts = sample_parts()
+    try:
+        requests = [many(rng) for _ in range(200)]
+        costs = [round(sum(max(0.0, rng.gauss(0.02, 0.005)) for _ in range(each)), 9) for each in requests]
+        side = rows_of(parts.store, requests, costs)
+        cost = side.usd_per_call
+        assert cost.value == pytest.approx(sum(costs) / sum(requests))
+        # Of requests that vary by 0.005 the mean is sure to 1.96 × 0.005 ÷ √n, however they come in rows.
+        assert cost.high - cost.value == pytest.approx(1.96 * jackknifed(requests, costs), rel=0.02)
+        assert cost.high - cost.value == pytest.approx(1.96 * 0.005 / math.sqrt(sum(requests)), rel=0.2)
+        assert (side.p99_ms.low is None) is (max(requests) > 1), "one latency of several requests gives no order of them"
+    finally:
+        parts.store.close()
+
+
+def test_requests_that_fail_together_tell_less_than_as_many_apart() -> None:
+    parts = sample_parts()
+    try:
+        side = rows_of(parts.store, [10] * 40, [0.1] * 40, failed=4)
+        assert side.error_rate.value == pytest.approx(0.1)
+        assert (side.error_rate.low, side.error_rate.high) == pytest.approx(interval(4, 40))
+    finally:
+        parts.store.close()
 
 
 def test_an_empty_side_says_nothing() -> None:

@@ -210,7 +210,7 @@ def css(text: str) -> str:
         ("/cost?range=9999999999d", "range"),
         ("/cost?range=2099-01-01..2099-02-01", "future"),
         ("/cost?range=7d&by=colour&nothing=1&model=no-such-model", "colour"),
-        ("/cost/rows?range=7d&page=-1&row=~~~", "The address names no row"),
+        ("/cost/rows?range=7d&page=-1&row=~~~", "This address names no row"),
         ("/cost/rows?range=7d&page=99999999999999999999", ""),
         ("/?platform=nowhere", "nowhere"),
         ("/?limit=nothing.such", ""),

@@ -81,6 +81,7 @@ def test_a_limit_opens_large_by_its_row_and_its_picture_and_closes(site: str, op
 def test_the_search_keeps_its_words_in_the_address_and_the_field(site: str, open_window: OpenWindow) -> None:
     window = open_window()
     page = window.page
+    page.goto(f"{site}/capacity", timeout=WAIT_MS)
     page.goto(f"{site}/capacity/forecasts", timeout=WAIT_MS)
     field = page.get_by_label("Search what is forecast")
     field.fill("worlds", timeout=WAIT_MS)
@@ -90,6 +91,11 @@ def test_the_search_keeps_its_words_in_the_address_and_the_field(site: str, open
     page.locator("[data-block=forecasts] .row-link").click()
     expect(page.locator(".forecast-open")).to_be_visible(timeout=WAIT_MS)
     expect(field).to_have_value("worlds")
+    # Back leads past what was typed, not through its letters.
+    page.go_back()
+    page.wait_for_url("**/capacity/forecasts?q=worlds")
+    page.go_back()
+    page.wait_for_url("**/capacity")
     assert window.errors == []
 
 

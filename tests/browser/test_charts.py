@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +15,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboards.figures.chart import Line
+from dashboards.figures.chart import CONFIG, Figure, Line, leads_to
 from dashboards.figures.series import line_chart
 from dashboards.theme import LIGHT
+from tests.browser.bare import bare
 from tests.browser.serving import serving
 from tests.dashboards.test_cost_pages import priced_parts
 from tests.fixtures.browser import OpenWindow, Window
@@ -112,10 +114,11 @@ def test_a_link_to_a_chart_has_its_times_and_points_at_it(site: str, open_window
     page = visit(window, site + COST, "#cost-chart .bars path:visible")
     menu_of(page, "cost-chart")
     page.get_by_role("menuitem", name="Copy link").click()
-    expect(page.locator("#toast")).to_contain_text("copied")
+    expect(page.locator("#toast")).to_contain_text("Link copied: this chart at exactly these times")
     address = page.evaluate("navigator.clipboard.readText()")
     assert urlsplit(address).fragment == "cost-chart"
-    assert parse_qs(urlsplit(address).query)["range"] == ["2026-11-13T12:00..2026-11-20T12:00"]
+    asked = parse_qs(urlsplit(address).query)
+    assert (asked["range"], asked["tz"]) == (["2026-11-13T12:00..2026-11-20T12:00"], ["UTC"])
     again = visit(open_window(), address, "#cost-chart .bars path:visible")
     expect(again.locator(".chart-frame.pointed-at")).to_have_attribute("data-chart", "cost-chart")
 
@@ -185,4 +188,108 @@ def test_no_name_on_a_chart_is_read_as_markup(site: str, open_window: OpenWindow
     assert page.locator("#tried a").count() == 0
     assert page.evaluate("window.ran === undefined")
     assert page.evaluate("document.querySelector('#tried .hoverlayer').getBBox().width") < 640
+    assert window.errors == []
+
+
+def test_a_drag_is_the_pages_range_and_a_double_click_on_a_bar_goes_back(site: str, open_window: OpenWindow) -> None:
+    window = open_window()
+    page = visit(window, f"{site}/cost?range=24h&platform=scribe&by=model&kind=ai", "#cost-chart .bars path:visible")
+    asked: list[str] = []
+    page.on("framenavigated", lambda frame: asked.append(frame.url))
+    box = page.locator("#cost-chart .nsewdrag").first.bounding_box()
+    assert box is not None
+    across = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.2, across)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, across, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 0.95, across, steps=4)
+    page.mouse.up()
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("19 Nov", timeout=WAIT_MS)
+    since, until = parse_qs(urlsplit(page.url).query)["range"][0].split("..")
+    assert "2026-11-19T12:00" < since < until < "2026-11-20T12:00"
+    # The page is drawn anew for the stretch; two clicks wherever there are bars lead to none of their rows.
+    page.locator("#cost-chart .bars path:visible").first.wait_for()
+    bar = page.locator("#cost-chart .bars path:visible").first.bounding_box()
+    assert bar is not None
+    page.mouse.dblclick(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    expect(page.locator("details[data-menu=range] summary")).to_contain_text("Last 24 h", timeout=WAIT_MS)
+    assert [each for each in asked if urlsplit(each).path != "/cost"] == []
+    assert window.errors == []
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+BACK_AN_HOUR = datetime(2026, 10, 25, 1, tzinfo=UTC)
+"""Berlin's clock, which shows 03:00, is put back to 02:00."""
+FRAME = """<details data-menu="range" data-ranged="1" data-zone="Europe/Berlin" data-since="{since:.0f}" data-until="{until:.0f}" data-moving=""><summary>Range</summary></details>
+<div class="chart-frame" data-chart="chart" data-ranged="1" data-behind="chart=signal" style="width:640px"><button data-chart-menu="chart">more</button>
+<div role="img"><div id="chart" style="width:640px;height:232px"></div></div></div>"""
+
+
+def minutes_drawn(href: str = "") -> Figure:
+    """A chart of each minute of the three hours around the clock's step back."""
+    since = BACK_AN_HOUR - timedelta(hours=2)
+    points = [(since + timedelta(minutes=n), float(n % 7)) for n in range(181)]
+    figure = line_chart([Line("a", points, LIGHT.accent)], (since, points[-1][0]), BERLIN, LIGHT, unit="ms")
+    leads_to(figure, BERLIN, "readings", href, step_s=60)
+    return {**figure, "config": {**CONFIG, "doubleClickDelay": 900}}
+
+
+def opened(window: Window, href: str = "") -> tuple[Page, dict[str, float]]:
+    """The bare chart's page, and the box of its plot."""
+    until = BACK_AN_HOUR.timestamp() + 3600
+    body = FRAME.format(since=until - 10_800, until=until)
+    page = bare(
+        window.page, "/platforms/x?tz=Europe%2FBerlin", body, "charts.js", "roomleft.js", "time.js", figure=minutes_drawn(href)
+    )
+    page.locator("#chart .nsewdrag").wait_for(state="attached")
+    box = page.locator("#chart .nsewdrag").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.5)
+    page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.5)
+    page.locator("#chart .hoverlayer text").first.wait_for()
+    return page, dict(box)
+
+
+def test_one_click_opens_the_table_two_zoom_out(open_window: OpenWindow) -> None:
+    window = open_window(800, 600)
+    page, box = opened(window)
+    page.evaluate("window.tables = 0; new MutationObserver(all => all.forEach(each => each.addedNodes.forEach(el => { window.tables += el.tagName === 'DIALOG'; }))).observe(document.body, { childList: true })")  # fmt: skip
+    page.mouse.dblclick(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.5)
+    expect(page).to_have_url(re.compile("/platforms/x\\?.*range="))
+    # Longer than a click waits for a second one.
+    page.wait_for_timeout(1_200)
+    assert page.evaluate("window.tables") == 0
+    page.mouse.click(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.5)
+    expect(page.locator("dialog.chart-table[open]")).to_have_count(1)
+    assert page.evaluate("window.tables") == 1
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-chart-menu]")).to_be_focused()
+    assert window.errors == []
+
+
+def test_a_point_of_an_hour_that_comes_twice_leads_to_its_own(open_window: OpenWindow) -> None:
+    window = open_window(800, 600)
+    page, _ = opened(window, "/cost/rows?kind=ai")
+    told = page.evaluate(
+        """() => {
+            const plot = document.getElementById("chart"), trace = plot.data[0], layout = plot._fullLayout, top = plot.getBoundingClientRect().top;
+            const all = [65, 125, 20].map(n => ({ x: trace.x[n], y: trace.y[n], pointNumber: n, curveNumber: 0, data: trace }));
+            const went = [];
+            window.pages.follow = href => went.push(href);
+            return new Promise(done => {
+                const next = () => {
+                    const point = all.shift();
+                    if (!point) { done(went); return; }
+                    plot.emit("plotly_click", { points: [point], event: { clientY: top + layout.yaxis._offset + layout.yaxis.c2p(point.y) } });
+                    setTimeout(next, 1200);
+                };
+                next();
+            });
+        }"""
+    )
+    assert told == [
+        "/cost/rows?kind=ai&range=2026-10-25T02:05%2B02:00..2026-10-25T02:06%2B02:00",
+        "/cost/rows?kind=ai&range=2026-10-25T02:05%2B01:00..2026-10-25T02:06%2B01:00",
+        "/cost/rows?kind=ai&range=2026-10-25T01:20..2026-10-25T01:21",
+    ]
     assert window.errors == []

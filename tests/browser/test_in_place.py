@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.bare import bare
 from tests.browser.test_pages import WAIT_MS, visit
 from tests.fixtures.browser import OpenWindow
 
@@ -29,6 +30,18 @@ def test_pushes_keep_the_charts_and_the_focus(site: str, open_window: OpenWindow
     assert page.evaluate("window.kept.length > 0 && window.kept.every(each => each.isConnected)")
     assert page.evaluate("document.activeElement === window.button")
     assert window.errors == []
+
+
+def test_a_push_for_the_page_left_a_moment_ago_is_dropped(open_window: OpenWindow) -> None:
+    page = bare(open_window().page, "/platforms/b/live", '<div id="live-body"></div>', "in_place.js")
+    told = page.evaluate(
+        """() => ["/platforms/a/live", "/platforms/b/live"].map(pathname => {
+            window.told = [];
+            window.dash_clientside.roomleft.pushed({ id: "live-body", pathname: pathname, children: pathname });
+            return window.told;
+        })"""
+    )
+    assert told == [[], [["live-body", {"children": "/platforms/b/live"}]]]
 
 
 def test_one_figure_is_changed_where_it_stands(site: str, open_window: OpenWindow) -> None:

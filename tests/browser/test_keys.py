@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from dashboards import glossary
+from tests.browser.bare import HERE, bare, hear
 from tests.browser.serving import serving
 from tests.browser.test_pages import WAIT_MS, visit
 from tests.dashboards.sample_rows import sample_parts
-from tests.fixtures.browser import OpenWindow
+from tests.fixtures.browser import OpenWindow, Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.peers]
 HOSTILE = "<img src=x onerror=window.ran=1>"
@@ -203,6 +205,107 @@ def test_a_wall_screen_has_no_controls_goes_round_and_says_when_it_is_stale(site
     page.keyboard.press("Escape")
     expect(page.locator(".header").first).to_be_visible()
     assert "kiosk" not in page.url
+
+
+FIVE = 1795323600
+"""2026-11-22T05:00Z."""
+WALL = ("kiosk.js", "roomleft.js", "time.js")
+
+
+def wall(window: Window, *, every_s: int = 5, over: bool = False, path: str = "/?kiosk=1", before: str = "") -> Page:
+    """A bare wall screen of that interval at a clock that stands; just answered."""
+    window.page.clock.install(time=FIVE)
+    kept = f"localStorage.setItem('roomleft-refresh', '{every_s}');"
+    page = bare(window.page, path, '<div id="page"></div>', *WALL, before=kept + before)
+    if over:
+        page.evaluate("document.getElementById('live').dataset.over = '1'")
+    page.clock.run_for(1_500)
+    hear(page, FIVE)
+    return page
+
+
+SILENCES = {
+    "the usual interval: said, and it begins anew": ({}, 14, 20, True),
+    "each minute": ({"every_s": 60}, 65, 75, True),
+    "each five minutes": ({"every_s": 300}, 305, 315, True),
+    "a past range, asked for each minute": ({"over": True}, 65, 75, True),
+    "only when asked: never": ({"every_s": 0}, 600, 900, False),
+}
+
+
+@pytest.mark.parametrize(("how", "calm_s", "late_s", "said"), SILENCES.values(), ids=SILENCES)
+def test_a_wall_screen_waits_as_long_as_it_was_told(
+    open_window: OpenWindow, how: dict[str, Any], calm_s: int, late_s: int, said: bool
+) -> None:
+    window = open_window()
+    page = wall(window, **how)
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
+    page.clock.run_for(calm_s * 1000)
+    expect(page.locator(".kiosk-lost")).to_be_empty()
+    page.clock.run_for((late_s - calm_s) * 1000)
+    expect(page.locator(".kiosk-lost")).to_contain_text("No answer for" if said else "")
+    assert page.evaluate("document.body.classList.contains('kiosk-stale')") is said
+    hear(page, FIVE + late_s)
+    page.clock.run_for(1_500)
+    expect(page.locator(".kiosk-lost")).to_be_empty()
+    assert loads == [], "an answer that is a little late is no outage"
+
+
+def test_a_pause_that_is_over_is_no_outage(open_window: OpenWindow) -> None:
+    page = wall(open_window())
+    page.evaluate("window.refresh.pause(true)")
+    page.clock.run_for(1_200_000)
+    page.evaluate("window.refresh.pause(false)")
+    page.clock.run_for(8_000)
+    expect(page.locator(".kiosk-lost")).to_be_empty()
+    assert page.evaluate("document.body.classList.contains('stale')") is False
+
+
+LOCKS = """window.held = 0;
+Object.defineProperty(navigator, "wakeLock", { value: { request: () => { window.held += 1; const lock = { released: false, release() { window.held -= 1; lock.released = true; return Promise.resolve(); } }; return Promise.resolve(lock); } } });"""
+
+
+def test_a_wall_screen_keeps_what_it_was_asked_for_and_lets_the_screen_sleep_when_left(open_window: OpenWindow) -> None:
+    path = "/?kiosk=5&platform=shop&range=7d&tz=Europe%2FBerlin&pages=/,%2Fcost%3Frange%3D1h"
+    page = wall(open_window(), path=path, before=LOCKS)
+    assert page.evaluate("window.held") == 1
+    page.clock.run_for(5_000)
+    assert page.url.startswith(f"{HERE}/cost?range=1h&kiosk=5&tz=Europe%2FBerlin&platform=shop&pages="), (
+        "a page's own range is its own"
+    )
+    page.clock.run_for(5_000)
+    assert page.url.startswith(f"{HERE}/?kiosk=5&tz=Europe%2FBerlin&range=7d&platform=shop&pages=")
+    page.keyboard.press("Escape")
+    assert page.evaluate("Promise.resolve().then(() => window.held)") == 0
+
+
+def test_space_pauses_where_a_new_page_put_the_focus(open_window: OpenWindow) -> None:
+    page = bare(
+        open_window().page, "/budgets", '<div id="page"><h1 tabindex="-1">Budgets</h1></div>', "keys.js", "roomleft.js", "time.js"
+    )
+    page.locator("h1").focus()
+    page.keyboard.press("Space")
+    assert page.evaluate("document.body.classList.contains('paused')")
+
+
+def test_escape_closes_the_sheet_and_not_the_drawer_below(open_window: OpenWindow) -> None:
+    sheet = '<div id="page"></div><dialog id="help-sheet" class="sheet" data-going="{}"><button>Close</button></dialog>'
+    page = bare(open_window().page, "/?limit=a.b", sheet, "keys.js", "roomleft.js", "time.js")
+    page.keyboard.press("?")
+    expect(page.locator("dialog[open]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert page.url == f"{HERE}/?limit=a.b"
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(f"{HERE}/")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_a_field_that_never_fills_hides_the_rest_for_three_seconds_only(open_window: OpenWindow, motion: str) -> None:
+    fields = '<div id="page"><div><div class="skeleton" style="height:30px"></div></div><div id="below">figures</div></div>'
+    page = bare(open_window(reduced_motion=motion).page, "/", fields, "a-tokens.css", "c-first.css")
+    expect(page.locator("#below")).to_be_visible(timeout=10_000)
 
 
 def test_a_session_that_is_over_is_said_plainly(site: str, open_window: OpenWindow) -> None:

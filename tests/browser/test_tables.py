@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from dashboards.components.still import markup
 from dashboards.components.tables import sortable, table_card
+from tests.browser.bare import bare, hear
 from tests.browser.test_pages import WAIT_MS
 from tests.fixtures.browser import OpenWindow
 
@@ -183,3 +184,19 @@ def test_the_limits_sort_by_value_and_keep_it_while_data_comes(site: str, open_w
     page.wait_for_timeout(1500)
     assert page.locator(".limit-row:not(.head)").first.inner_text().split("\n")[1] == first.split("\n")[1]
     expect(page.locator("[role=columnheader][aria-sort]")).to_have_count(1)
+
+
+LATE = 1795377600
+"""2026-11-22T20:00Z: in Tokyo it is the 23rd already."""
+
+
+@pytest.mark.parametrize(("zone", "day"), [("UTC", 22), ("Asia/Tokyo", 23), ("America/Los_Angeles", 22)])
+def test_today_is_the_day_of_the_pages_clock_and_zone(open_window: OpenWindow, zone: str, day: int) -> None:
+    page = open_window(timezone_id="Pacific/Kiritimati").page
+    page.clock.install(time=LATE - 40 * 86400)
+    where = f'<details data-menu="range" data-zone="{zone}"></details><table><tr><td>today 09:30</td><td>yesterday 23:00</td><td>{day} Nov 09:30</td></tr></table>'
+    bare(page, "/", where, "cells.js", "roomleft.js", "time.js")
+    hear(page, LATE)
+    found = page.evaluate("[...document.querySelectorAll('td')].map(each => window.cells.worth(each).n / 60000)")
+    today = (LATE // 86400 - 22 + day) * 1440
+    assert found == [today + 570, today - 60, today + 570]

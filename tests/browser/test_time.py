@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.bare import UNSAFE, bare, hear
 from tests.fixtures.browser import OpenWindow
 
 pytestmark = [pytest.mark.browser, pytest.mark.peers]
@@ -144,3 +145,118 @@ def test_a_phone_reaches_everything_and_scrolls_over_charts(site: str, open_wind
         }"""
     )
     assert stopped, "the chart never sees the finger, so the page scrolls"
+
+
+# ---- The scripts by themselves.
+FIVE = 1795323600
+"""2026-11-22T05:00Z."""
+OWN = ("roomleft.js", "time.js")
+RANGE = """<details class="menu-holder range" data-menu="range" data-ranged="1" data-zone="UTC" data-moving="1" data-since="{since}" data-until="{until}"
+data-length="{length}" data-end="{end}"><summary id="opener">Range</summary><div class="menu"><a data-nav="1" id="choice" href="/cost?range=7d">7 d</a></div></details>
+<div id="page"></div><a href="#after" id="after">after</a><button data-act="share" id="share">Share</button>"""
+COPIES = """window.copied = [];
+if (navigator.clipboard) navigator.clipboard.writeText = text => { window.copied.push(text); return Promise.resolve(); };
+document.addEventListener("copy", () => window.copied.push(document.activeElement.value));"""
+LAST_HOUR = RANGE.format(since=FIVE - 3600, until=FIVE, length=3600, end="")
+LINKS = {
+    "of a pause: what was drawn, not the hour up to now": (LAST_HOUR, True, "2026-11-22T04:00..2026-11-22T05:00"),
+    "of what moves: up to the last answer": (LAST_HOUR, False, "2026-11-22T05:00..2026-11-22T06:00"),
+    "of times that ended meanwhile: not beyond their end": (
+        RANGE.format(since=FIVE - 1800, until=FIVE, length="", end=FIVE + 1800), False, "2026-11-22T04:30..2026-11-22T05:30",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "paused", "asked"), LINKS.values(), ids=LINKS)
+def test_a_link_has_the_times_that_are_drawn(open_window: OpenWindow, body: str, paused: bool, asked: str) -> None:
+    page = open_window().page
+    page.clock.install(time=FIVE)
+    bare(page, "/cost?range=x", body, *OWN, before=COPIES)
+    hear(page, FIVE)
+    if paused:
+        page.evaluate("window.refresh.pause(true)")
+        page.clock.run_for(3_600_000)
+    else:
+        page.clock.run_for(3_600_000)
+        hear(page, FIVE + 3600)
+    page.evaluate("document.getElementById('share').click()")
+    assert [re.findall("range=([^&]*)", each) for each in page.evaluate("window.copied")] == [[asked]]
+
+
+def test_a_link_is_copied_where_the_browser_gives_no_clipboard(open_window: OpenWindow) -> None:
+    page = bare(open_window().page, "/cost?range=1h", LAST_HOUR, *OWN, origin=UNSAFE, before=COPIES)
+    assert page.evaluate("window.isSecureContext") is False
+    page.locator("#share").click()
+    expect(page.locator("#toast")).to_contain_text("exactly these times")
+    assert re.search("range=.*&tz=UTC$", page.evaluate("window.copied")[0])
+    expect(page.locator("#share")).to_be_focused()
+
+
+def test_what_is_said_last_is_said_long_enough(open_window: OpenWindow) -> None:
+    page = open_window().page
+    page.clock.install(time=FIVE)
+    bare(page, "/", LAST_HOUR, *OWN, "deeds.js")
+    page.evaluate("window.pages.toast('first')")
+    page.clock.run_for(2_000)
+    page.evaluate("window.deeds.toast('It does not answer')")
+    page.clock.run_for(5_000)
+    expect(page.locator("#toast.shown")).to_have_text("It does not answer")
+    page.clock.run_for(1_500)
+    expect(page.locator("#toast.shown")).to_have_count(0)
+
+
+def test_while_it_is_stale_only_the_seconds_change(open_window: OpenWindow) -> None:
+    page = open_window().page
+    page.clock.install(time=FIVE)
+    bare(page, "/", LAST_HOUR, *OWN)
+    hear(page, FIVE)
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const word = document.querySelector(".live-word");
+            new MutationObserver(() => window.said.push(word.textContent)).observe(word, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    page.clock.run_for(40_000)
+    expect(page.locator(".live-age")).to_contain_text(re.compile(r"(39|40)\s*s"))
+    assert page.evaluate("window.said") == ["Stale, reconnecting"], "a screen reader tells each change"
+
+
+def test_the_server_hears_of_the_interval_that_is_remembered(open_window: OpenWindow) -> None:
+    page = bare(open_window().page, "/platforms/x/live", LAST_HOUR, *OWN, before="localStorage.setItem('roomleft-refresh', '0');")
+    page.wait_for_function("window.told.some(each => each[0] === 'refresh')")
+    assert page.evaluate("window.told.filter(each => each[0] === 'refresh')") == [
+        ["refresh", {"data": {"on": False, "every_s": 0}}]
+    ]
+
+
+def test_a_server_that_does_not_get_done_is_asked_ever_more_seldom(open_window: OpenWindow) -> None:
+    page = open_window().page
+    page.clock.install(time=FIVE)
+    bare(page, "/", LAST_HOUR.replace('<div id="page">', '<div id="page"><div class="skeleton"></div>'), *OWN)
+    page.clock.run_for(300_000)
+    ticks = [each[1]["data"] for each in page.evaluate("window.told") if each[0] == "tick"]
+    assert 5 <= len(ticks) <= 9, "after 5, 10, 20, 40 s, then each minute"
+    assert [each % 6 for each in ticks] == [0] * len(ticks), "a round that no block skips"
+    assert max(ticks) < 10**9, "and whose answers are shared"
+    page.evaluate("document.querySelector('.skeleton').remove()")
+    page.clock.run_for(60_000)
+    assert len([each for each in page.evaluate("window.told") if each[0] == "tick"]) >= len(ticks) + 10
+
+
+def test_a_menu_gives_the_focus_back_and_closes_behind_it(open_window: OpenWindow) -> None:
+    page = bare(open_window().page, "/cost?range=1h", LAST_HOUR, *OWN)
+    page.locator("#opener").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#choice")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cost?range=7d")
+    expect(page.locator("#opener")).to_be_focused()
+    page.evaluate("() => { const old = document.querySelector('[data-menu=range]'); old.replaceWith(old.cloneNode(true)); }")
+    expect(page.locator("#opener")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#after")).to_be_focused()
+    assert page.evaluate("document.querySelector('[data-menu=range]').open") is False

@@ -198,7 +198,7 @@ def alert_world(folder: Path, now: datetime = NOW, *, empty: bool = False, fille
         tell(state, made["slow"], now - 11 * MINUTE)
         tell(state, made["lag"], now - 90 * MINUTE, channel="email", outcome="retry", answer="try again later", status="451")
         withhold(state, made["worlds"], now - 4 * HOUR, "silenced")
-    settings: Any = SimpleNamespace(demo=True, data_dir=folder, public_url="", measure_every_s=15.0)
+    settings: Any = SimpleNamespace(demo=True, data_dir=folder, public_url="", measure_every_s=15.0, oidc=())
     alerting = Alerting(
         receivers=[Receiver(name="on_call", channels=[OutboxChannel(kind="outbox")])], routes=[Route(receiver="on_call")]
     )

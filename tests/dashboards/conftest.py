@@ -39,6 +39,15 @@ class Driven:
         name, _, prop = output.rpartition(".")
         return opened(answer.json()["response"][name][prop])
 
+    def answered(self, output: str, path: str, search: str) -> dict[str, Any]:
+        """What a callback of one or of several outputs changes, by `id.property`; nothing where it leaves all as it is."""
+        answer = self.asked(output, path, search)
+        if answer.status_code == 204:
+            return {}
+        assert answer.status_code == 200, answer.text
+        told = answer.json()["response"]
+        return {f"{name}.{prop}": opened(value) for name, props in told.items() for prop, value in props.items()}
+
     def asked(self, output: str, path: str = "/", search: str = "", theme: str = "light") -> Any:
         """Dash's answer for `id.property`."""
         known = {"url.pathname": path, "url.search": search, "theme.data": theme}
@@ -47,10 +56,10 @@ class Driven:
         def filled(asked: list[dict[str, str]]) -> list[dict[str, Any]]:
             return [{**each, "value": known.get(f"{each['id']}.{each['property']}")} for each in asked]
 
-        name, _, prop = output.rpartition(".")
+        several = [dict(zip(("id", "property"), each.rsplit(".", 1), strict=True)) for each in output.strip(".").split("...")]
         body = {
             "output": output,
-            "outputs": {"id": name, "property": prop},
+            "outputs": several if output.startswith("..") else several[0],
             "inputs": filled(spec["inputs"]),
             "state": filled(spec["state"]),
             "changedPropIds": ["url.search"],
@@ -128,7 +137,14 @@ def texts(component: Any) -> str:
     if isinstance(component, (int, float)):
         return str(component)
     if isinstance(component, list):
-        return " ".join(filter(None, (texts(each) for each in component)))
+        said = ""
+        inside = True
+        for each in component:
+            words, term = texts(each), isinstance(each, dict) and each.get("props", {}).get("className") == "term"
+            # A word that is explained stands within its sentence.
+            said += words if term or inside or not words or not said else f" {words}"
+            inside = term if words else inside
+        return said
     if isinstance(component, dict):
         return texts(component.get("props", {}).get("children", ""))
     return ""

@@ -196,7 +196,7 @@ def sample_packs() -> dict[str, Any]:
             slug=slug, source_name=slug, title=title, summary=summary, zone="Europe/Berlin" if slug == "scribe" else "UTC", interval=timedelta(minutes=1),
             components=COMPONENTS if slug == "scribe" else COMPONENTS[:1], signals=SIGNALS if slug == "scribe" else [],
             thresholds=THRESHOLDS, meters={}, limits=[], targets=[], figures=[], states={}, request_paths={}, scores={}, scaling={},
-            cost_tiers=[], costs=None, cost_items=tuple, reports=Reports(), sources=(), alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
+            cost_tiers=[], tiers=[], personas=[], costs=None, cost_items=tuple, reports=Reports(), sources=(), alternatives=[], risks=[], limit_list=lambda slug=slug: [each.limit for each in SAMPLES if each.limit.platform == slug],
         )
         for slug, (title, summary) in TITLES.items()
     }  # fmt: skip

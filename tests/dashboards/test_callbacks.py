@@ -306,11 +306,18 @@ def test_each_platform_is_a_chip_with_its_health_and_what_needs_somebody(pages: 
 
 def test_many_limits_fold_those_that_are_ok(pages: Driven, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboards.pages.overview.FOLD_ABOVE", 20)
+    monkeypatch.setattr("dashboards.pages.overview.AT_FIRST", 0)
     block = pages.call("overview-limits.children")
     assert len(found(block, className="limit-link")) == 8
     (fold,) = found(block, className="fold")
     assert texts(fold) == "13 limits are ok, folded: show them"
     assert fold["props"]["href"] == "/?ok=shown"
+    monkeypatch.setattr("dashboards.pages.overview.AT_FIRST", 11)
+    block = pages.call("overview-limits.children")
+    assert len(found(block, className="limit-link")) == 11, "a screen is filled with what comes next"
+    assert texts(found(block, className="fold")[0]) == "10 more limits are ok, folded: show them"
+    monkeypatch.setattr("dashboards.pages.overview.AT_FIRST", 30)
+    assert not found(pages.call("overview-limits.children"), className="fold")
     assert len(found(pages.call("overview-limits.children", search="?ok=shown"), className="limit-link")) == 21
     assert len(found(pages.call("overview-limits.children", search="?state=ok"), className="limit-link")) == 13, (
         "asked for is shown"

@@ -17,6 +17,8 @@ from fastapi import FastAPI
 from dashboards import reads
 from dashboards.api.program import install_errors
 from dashboards.charts.frame import AT, SERIES, STATE, Column, Frame, long_rows, value_column
+from dashboards.charts.money import rows_address
+from dashboards.charts.readings import calls_address, signal_key
 from dashboards.charts.registry import CHARTS, behind
 from dashboards.cost_asked import question_of
 from dashboards.cost_books import books_of
@@ -151,14 +153,47 @@ def test_what_users_cost_is_not_told_without_the_finance_role(parts: Parts) -> N
 SIGNAL = "chart=signal&platform=scribe&signal={}"
 
 
-def test_a_signals_file_has_every_line(parts: Parts) -> None:
-    pack = parts.packs["scribe"]
-    from dashboards.charts.readings import signal_key
+@pytest.mark.parametrize(
+    ("title", "lines", "day"),
+    [
+        # Query times have a hole of 99 minutes, at whose end stands what is not known; a counter's first reading has none before it.
+        ("Query time", 1, 1342), ("Pool connections in use", 1, 1440), ("Replication lag", 2, 2880), ("Buffer cache hits", 1, 1440), ("Cache reads", 1, 1439),
+    ],
+)  # fmt: skip
+def test_a_signals_file_has_every_line(parts: Parts, title: str, lines: int, day: int) -> None:
+    own = next(each for each in parts.packs["scribe"].signals if each.title == title)
+    found = {}
+    for span in ("1h", "24h", "2026-11-20T11:00..2026-11-20T11:01", "2026-11-20T11:00..2026-11-20T11:05"):
+        _, frame = behind(parts, f"{SIGNAL.format(signal_key(own))}&range={span}", NOW)
+        assert frame.columns[2] == value_column("value", own.unit)
+        assert min(row[0] for row in frame.rows) >= parse("/", f"range={span}").span(NOW)[0]  # type: ignore[operator]
+        found[span] = len(frame.rows)
+    assert list(found.values()) == [60 * lines, day, lines, 5 * lines]
 
-    for each in pack.signals[:6]:
-        for span in ("1h", "24h", "90d"):
-            _, frame = behind(parts, f"{SIGNAL.format(signal_key(each))}&range={span}", NOW)
-            assert frame.columns[2] == value_column("value", each.unit)
+
+def test_a_rise_is_that_of_its_minute(parts: Parts) -> None:
+    own = next(each for each in parts.packs["scribe"].signals if each.title == "Cache reads")
+    said = "SELECT bucket, last_value FROM samples_1m JOIN series USING (series_id) WHERE name = 'cache_requests_total'"
+    total = {row["bucket"]: row["last_value"] for row in parts.store.select(said).to_pylist()}
+    at, minute = datetime(2026, 11, 20, 11, tzinfo=UTC), timedelta(minutes=1)
+    _, frame = behind(parts, f"{SIGNAL.format(signal_key(own))}&range=2026-11-20T11:00..2026-11-20T11:01", NOW)
+    assert [row[0] for row in frame.rows] == [at]
+    assert frame.rows[0][2] == pytest.approx((total[at] - total[at - minute]) / 60)
+
+
+DOUBLED = datetime(2026, 10, 25, tzinfo=UTC)
+"""In Berlin 02:00 of the day whose clock goes back an hour later."""
+
+
+@pytest.mark.parametrize("minutes", range(-90, 150, 15))
+@pytest.mark.parametrize("length", [1, 15, 60])
+def test_a_link_is_of_its_own_minutes_also_where_the_clock_shows_them_twice(minutes: int, length: int) -> None:
+    filters = parse("/platforms/scribe", "tz=Europe/Berlin")
+    span = (DOUBLED + timedelta(minutes=minutes), DOUBLED + timedelta(minutes=minutes + length))
+    for href in (calls_address(filters, "scribe", *span), rows_address(filters, "model", "flash", *span)):
+        assert href is not None
+        path, _, query = href.partition("?")
+        assert parse(path, query).span(NOW) == span
 
 
 def test_calls_by_minute(parts: Parts) -> None:

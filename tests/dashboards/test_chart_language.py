@@ -121,21 +121,24 @@ def test_every_chart_of_odd_values_is_plain_json(tones: Any, value: float) -> No
 
 
 @pytest.mark.parametrize(
-    "points",
+    ("points", "axis", "said"),
     [
-        [],
-        [(NOW, 1.0)],
-        [(NOW, None)],
-        [(edge, None) for edge in EDGES],
-        [(edge, 0.0) for edge in EDGES],
-        [(edge, -1.0) for edge in EDGES],
+        ([], (0.0, 1.08), ""), ([(NOW, 1.0)], (0.0, 1.08), f"a: newest 1{THIN}ms, always 1{THIN}ms. b: newest 1{THIN}ms, always 1{THIN}ms."),
+        ([(NOW, None)], (0.0, 1.08), ""), ([(edge, None) for edge in EDGES], (0.0, 1.08), ""),
+        ([(edge, 0.0) for edge in EDGES], (0.0, 1.0), f"a: newest 0{THIN}s, always 0{THIN}s. b: newest 0{THIN}s, always 0{THIN}s."),
+        ([(edge, -1.0) for edge in EDGES], (-1.08, 1.0), f"a: newest \u22121{THIN}ms, always \u22121{THIN}ms. b: newest \u22121{THIN}ms, always \u22121{THIN}ms."),
     ],
     ids=["none", "one", "one gap", "all gaps", "zeros", "negative"],
-)
-def test_odd_lines_are_drawn(points: Any) -> None:
+)  # fmt: skip
+def test_odd_lines_are_drawn(points: Any, axis: tuple[float, float], said: str) -> None:
     figure = line_chart([Line("a", points, "#000"), Line("b", points, "#111", partial=True)], SPAN, ZONE, LIGHT, unit="ms")
-    assert figure["layout"]["height"] == HEIGHT
-    assert summary(figure) is not None
+    drawn = [(x, y) for each in figure["data"] if each["name"] == "a" for x, y in zip(each["x"], each["y"], strict=True)]
+    assert drawn == [(f"{at:%Y-%m-%dT%H:%M:%S}", value) for at, value in points]
+    # The line that is still filling is drawn in two pieces, which share a point.
+    pieces = [each["x"] for each in figure["data"] if each["name"].startswith("b")]
+    assert [x for piece in pieces for x in piece[: None if piece is pieces[-1] else -1]] == [x for x, _ in drawn]
+    assert tuple(figure["layout"]["yaxis"]["range"]) == pytest.approx(axis)
+    assert summary(figure) == said
 
 
 def test_many_points_keep_their_peaks_lows_and_gaps() -> None:
@@ -168,7 +171,9 @@ def test_the_instant_is_told_with_its_zone_and_what_a_click_does() -> None:
     assert figure["layout"]["xaxis"]["unifiedhovertitle"]["text"].endswith(" Berlin")
     leads_to(figure, BERLIN, "calls", "/cost/rows", ends={EDGES[0]: EDGES[1]})
     assert figure["layout"]["xaxis"]["unifiedhovertitle"]["text"].endswith(" Berlin · click: calls")
-    assert figure["layout"]["meta"]["ends"] == {"2026-11-20T09:00:00": "2026-11-20T10:00:00"}
+    assert figure["layout"]["meta"]["ends"] == {"2026-11-20T08:00:00Z": "2026-11-20T09:00:00Z"}, (
+        "by the instant: a clock shows some twice"
+    )
 
 
 def test_a_step_that_is_not_over_is_dotted() -> None:

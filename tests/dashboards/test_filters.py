@@ -48,17 +48,20 @@ def test_another_page_keeps_the_shared_filters_only() -> None:
     assert filters.href(by=None, platform=None) == "/cost?range=7d&tz=Europe%2FBerlin"
 
 
-def test_the_default_range_is_not_written() -> None:
-    assert parse("/platforms/scribe", "range=7d").href(range="24h") == "/platforms/scribe"
-    assert parse("/cost", "range=7d").href(range="month") == "/cost"
+def test_a_default_range_is_written_where_it_was_asked_for() -> None:
+    assert parse("/platforms/scribe", "range=7d").href(range="24h") == "/platforms/scribe?range=24h"
+    assert parse("/cost", "range=7d").href(range=None) == "/cost"
+    assert parse("/", "").href("/cost", range="month") == "/cost", "a link to what a page shows anyway asks for nothing"
+    assert not parse("/", "range=rubbish").stated
 
 
 @pytest.mark.parametrize(
     ("path", "search", "to", "address"),
     [
-        ("/cost", "", "/", "/"), ("/cost", "range=24h", "/", "/"), ("/cost", "range=7d", "/", "/?range=7d"),
-        ("/", "", "/cost", "/cost"), ("/", "range=month", "/cost", "/cost"), ("/", "range=30d", "/cost/rows", "/cost/rows?range=30d"),
+        ("/cost", "", "/", "/"), ("/cost", "range=24h", "/", "/?range=24h"), ("/cost", "range=7d", "/", "/?range=7d"),
+        ("/", "", "/cost", "/cost"), ("/", "range=month", "/cost", "/cost?range=month"), ("/", "range=30d", "/cost/rows", "/cost/rows?range=30d"),
         ("/cost", "range=24h", "/cost/rows", "/cost/rows?range=24h"), ("/cost", "", "/export/cost.csv", "/export/cost.csv"),
+        ("/platforms/scribe", "range=24h", "/cost", "/cost?range=24h"), ("/platforms/scribe", "range=24h", "/platforms", "/platforms?range=24h"),
     ],
 )  # fmt: skip
 def test_cost_shows_the_month_and_other_pages_the_day(path: str, search: str, to: str, address: str) -> None:
@@ -218,6 +221,39 @@ def test_too_much_of_an_address_is_left_out_and_said(search: str, said: str) -> 
 def test_a_path_never_leads_to_another_server(path: str) -> None:
     assert parse(path, "range=7d").href().startswith("/")
     assert not parse(path, "range=7d").href().startswith(("//", "/\\"))
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("range=2026-11-19T14:05%2B05:00..2026-11-19T15:05%2B05:00", "19 Nov 2026, 09:05–10:05"),
+        ("range=2026-11-19T14:05%2B00:00..2026-11-19T15:05%2B00:00&tz=Europe/Berlin", "19 Nov 2026, 15:05–16:05"),
+        ("range=2026-11-19T23:30%2B00:00..2026-11-20T00:30%2B00:00&tz=Europe/Berlin", "20 Nov 2026, 00:30–01:30"),
+        ("range=2026-11-19T23:30%2B00:00..2026-11-20T00:30%2B00:00", "19 Nov 23:30–20 Nov 2026 00:30"),
+        ("range=2026-10-25T02:10%2B02:00..2026-10-25T02:50%2B01:00&tz=Europe/Berlin", "25 Oct 2026, 02:10 CEST–02:50 CET"),
+        ("range=2026-10-25T02:10%2B02:00..2026-10-25T02:50%2B01:00", "25 Oct 2026, 00:10–01:50"),
+        ("range=2026-11-19T14:05..2026-11-19T15:05&tz=Europe/Berlin", "19 Nov 2026, 14:05–15:05"),
+    ],
+)  # fmt: skip
+def test_a_range_is_told_on_the_clock_of_the_zone_beside_it(search: str, words: str) -> None:
+    assert parse("/cost", search).range_words == words
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Europe/Berlin", "Australia/Lord_Howe"])
+@pytest.mark.parametrize(
+    "span",
+    ["2026-11-19T14:05..2026-11-19T15:35", "2026-11-18..2026-11-19T06:00", "2026-10-25T02:10+02:00..2026-10-25T02:50+02:00"],
+)
+def test_minutes_stay_where_they_are_when_the_zone_is_changed(span: str, zone: str) -> None:
+    filters = parse("/cost", urlencode({"range": span, "tz": "Europe/Berlin"}))
+    again = parse("/cost", filters.href(tz=zone).partition("?")[2])
+    assert (again.zone.key, again.span(NOW)) == (zone, filters.span(NOW))
+
+
+@pytest.mark.parametrize("span", ["7d", "last-month", "2026-11-01..2026-11-14"])
+def test_days_and_months_are_those_of_the_zone_chosen(span: str) -> None:
+    filters = parse("/cost", f"range={span}&tz=Europe/Berlin")
+    assert parse("/cost", filters.href(tz="America/New_York").partition("?")[2]).range == span
 
 
 PIECES = st.one_of(

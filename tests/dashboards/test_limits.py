@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.urgency import by_urgency
-from dashboards import limit_words
+from dashboards import limit_words, wording
 from dashboards.components.headroom_bar import LIMIT_AT, pieces
+from dashboards.components.limit_sort import sort_values
 from dashboards.limit_rows import STALE_AFTER, LimitRow, kept, limit_rows, sorted_by
 from roomleft.limits import Kind, State
 from roomleft.timespan import Period, Window
@@ -25,6 +26,26 @@ LIMITS = [sample.limit for sample in SAMPLES]
 @pytest.fixture(scope="module")
 def rows() -> list[LimitRow]:
     return limit_rows([headroom_row(sample) for sample in SAMPLES], LIMITS, NOW)
+
+
+@pytest.mark.parametrize("by_chance", [True, False], ids=["chance", "pace"])
+def test_a_column_is_sorted_by_what_it_says(rows: list[LimitRow], by_chance: bool) -> None:
+    base = rows[0]
+
+    def row(state: State, chance: float | None, pace: float | None) -> LimitRow:
+        return replace(base, headroom=replace(base.headroom, state=state, p_breach=chance, burn_rate=pace))
+
+    every = [
+        row(State.EXHAUSTED, None, 1.2), row(State.TIGHT, 0.99, 0.4), row(State.OK, 0.02, 9.0), row(State.OK, None, 3.5), row(State.UNKNOWN, 0.7, 2.0),
+        row(State.OK, None, None),
+    ]  # fmt: skip
+    said = [limit_words.chance(each) if by_chance else limit_words.pace(each) for each in every]
+    values = [sort_values(each, by_chance=by_chance)["c-pace"] for each in every]
+    assert [value == "" for value in values] == [words == limit_words.DASH for words in said]
+    known = sorted((float(value), words) for value, words in zip(values, said, strict=True) if value)
+    assert [words for _, words in reversed(known)] == (
+        ["out", f"99{wording.THIN}%", f"2{wording.THIN}%"] if by_chance else ["9.0×", "3.5×", "1.2×", "0.4×"]
+    )
 
 
 def named(rows: list[LimitRow], limit_id: str) -> LimitRow:

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dashboards.app import page_of
 from dashboards.components.menus import menu
 from dashboards.filters import parse
 from dashboards.moved import MOVED, OF_A_PLATFORM, home_of
@@ -64,19 +63,6 @@ def lost(words: str, href: str, *, at: str) -> str:
     return f"{at}: {words[:40]!r} {href} loses {', '.join(gone)}" if gone else ""
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if not path.startswith("/on-call/")])
-def test_every_link_of_a_page_keeps_the_filters(pages: Driven, path: str) -> None:
-    inside = ids_in(page_of(parse(path, ""), pages.parts))
-    blocks = [
-        output
-        for output in pages.app.callback_map
-        if output.endswith(".children") and not output.startswith("..") and output.rpartition(".")[0] in inside
-    ]
-    assert blocks
-    followed = [(words, href) for output in blocks for words, href in links(plain(pages.call(output, path, ASKED)))]
-    assert [each for each in (lost(words, href, at=path) for words, href in followed if "export" not in href) if each] == []
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_around_a_page_keeps_the_filters(pages: Driven, path: str) -> None:
     filters, packs = parse(path, ASKED), pages.parts.packs
@@ -86,7 +72,9 @@ def test_every_link_around_a_page_keeps_the_filters(pages: Driven, path: str) ->
     ]  # fmt: skip
     assert [each for each in (lost(words, href, at=path) for words, href in links(plain(around))) if each] == []
     own = links(plain(controls(filters, packs, NOW)))
-    assert {("compare" in href) for _, href in own} >= {True}
+    gone = [each for each in own if "compare=previous" not in each[1] and not each[0].startswith(("Compare with ", "against "))]
+    assert gone == []
+    assert len(own) >= 2
     assert all("platform=" in href or words.startswith("All platforms") for words, href in own)
 
 
@@ -96,14 +84,14 @@ def test_every_link_around_a_page_keeps_the_filters(pages: Driven, path: str) ->
      *((f"/platforms/scribe/{word}", home) for word, home in OF_A_PLATFORM.items())],
 )  # fmt: skip
 def test_an_old_address_leads_to_the_new_one_with_its_query(pages: Driven, old: str, new: str) -> None:
-    answer = pages.client.get(f"{old}?range=7d&tz=Europe%2FBerlin&x=a%26b", follow_redirects=False)
+    asked = "range=2026-11-01T00:00..2026-11-08T12:30&tz=Europe%2FBerlin&compare=previous&environment=a&environment=b&x=a%26b&platform=shop"
+    answer = pages.client.get(f"{old}?{asked}", follow_redirects=False)
     assert answer.status_code == 307
     at = urlsplit(answer.headers["location"])
     assert at.path == new
     kept = parse_qs(at.query)
-    assert (kept["range"], kept["tz"], kept["x"]) == (["7d"], ["Europe/Berlin"], ["a&b"])
-    if old.startswith("/platforms/scribe/") and old != "/platforms/scribe/health":
-        assert kept["platform"] == ["scribe"]
+    own = old.startswith("/platforms/scribe/") and old != "/platforms/scribe/health"
+    assert kept == {**parse_qs(asked), "platform": ["scribe" if own else "shop"]}
     assert home_of(new) is None, "no chain of redirects"
     assert "Not found" not in texts(pages.call("page.children", new)), "the new home is a page"
 
@@ -137,7 +125,7 @@ def test_the_rows_lead_back_to_the_question_they_are_behind(pages: Driven) -> No
 
 def test_an_unknown_platform_is_said_with_a_way_on(pages: Driven) -> None:
     said = plain(notes(parse("/cost", "?platform=scrib&range=7d"), pages.parts.packs))
-    assert "There is no platform 'scrib' here (did you mean 'scribe'?)" in texts(said)
+    assert "Unknown platform 'scrib': did you mean 'scribe'?" in texts(said)
     assert ("All platforms", "/cost?range=7d") in links(said)
 
 

@@ -27,6 +27,7 @@ from dashboards.door.door import Door
 from dashboards.filters import parse
 from dashboards.pages import account, audit, people
 from roomleft.clock import FixedClock
+from roomleft.settings_sign_in import OidcProvider
 from tests.fixtures.state import state_url
 from warehouse.state import Audit, AuditEntry, Principal, Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
 from warehouse.state.open_sessions import OpenSessions
@@ -61,7 +62,11 @@ def house(tmp_path: Path, clock: FixedClock) -> Iterator[House]:
     db = StateDb.open(state_url(tmp_path), clock)
     Users(db).add("ada", Role.ADMIN)
     Users(db).add("bo", Role.VIEWER)
-    parts: Any = SimpleNamespace(state=db, clock=clock)
+    providers = (
+        OidcProvider("staff", "https://id.example", "roomleft", "", "Staff"),
+        OidcProvider("guests", "https://guests.example", "x", "", "Guests"),
+    )
+    parts: Any = SimpleNamespace(state=db, clock=clock, settings=SimpleNamespace(oidc=providers, public_url=""))
     app = FastAPI()
     install_errors(app)
     app.include_router(make_people_api(parts))
@@ -83,6 +88,22 @@ def test_a_person_is_added_changed_and_removed(house: House) -> None:
     whats = [entry.what for entry in Audit(house.db).recent(5)]
     assert whats == ["removed a user", "disabled a user", "changed a role", "issued a sign-in link", "added a user"]
     assert {entry.who for entry in Audit(house.db).recent(5)} == {"ada"}
+
+
+def test_somebody_is_announced_for_one_provider(house: House) -> None:
+    ada = house.browser("ada")
+    told = {"name": "cleo", "role": "admin", "email": "c@example.org"}
+    for source in ("oidc", "oidc:nobody"):
+        refused = ada.post("/api/v1/people", json={**told, "source": source})
+        assert refused.status_code == 422
+        assert "oidc:staff or oidc:guests" in refused.json()["error"]["hint"]
+    made = ada.post("/api/v1/people", json={**told, "source": "oidc:staff"})
+    assert (made.status_code, made.json()["source"], made.json()["link"]) == (201, "oidc", None)
+    arrive = {"name": "c", "email": "c@example.org", "email_verified": True, "role": None}
+    assert Users(house.db).arrive("oidc", "https://guests.example", "1", **arrive) is None  # type: ignore[arg-type]
+    came = Users(house.db).arrive("oidc", "https://id.example", "1", **arrive)  # type: ignore[arg-type]
+    assert came is not None
+    assert came.name == "cleo"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +139,20 @@ def test_an_own_password(house: House) -> None:
     assert statuses[0] == 422
     assert 429 in statuses, "an open session is no place to guess"
     assert Passwords(house.db).verify("bo", BETTER) is not None
+
+
+def test_a_new_password_that_will_not_do_is_no_guess_at_the_present_one(house: House) -> None:
+    bo = house.browser("bo")
+    bo.post("/api/v1/account/password", json={"new": GOOD})
+    statuses = [bo.post("/api/v1/account/password", json={"present": GOOD, "new": "short"}).status_code for _ in range(10)]
+    assert set(statuses) == {422}
+    assert bo.post("/api/v1/account/password", json={"present": GOOD, "new": BETTER}).status_code == 200
+
+
+def test_who_came_by_a_proxy_is_offered_no_way_out() -> None:
+    for session, offered in (("s_1", True), (None, False)):
+        with asked_by(Principal("x", Role.VIEWER.scopes, "word", Role.VIEWER, session)):
+            assert ("Sign out" in markup(account_menu())) is offered
 
 
 def test_own_sessions_and_nobody_elses(house: House) -> None:

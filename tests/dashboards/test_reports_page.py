@@ -14,12 +14,15 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dashboards import report_words
 from dashboards.archive_rows import POLICY, Post, shown_safely
+from dashboards.door.asking import asked_by
 from dashboards.filters import parse
 from dashboards.pages import reports
 from roomleft.errors import Refused
 from tests.dashboards.conftest import Driven, found, texts
 from tests.dashboards.forecast_world import World, forecast_world, report
 from tests.dashboards.sample_rows import NOW
+from tests.fixtures.asked import somebody
+from warehouse.state import Role
 
 REPORTS = "/reports"
 THIN = "\u202f"
@@ -56,6 +59,17 @@ def test_reports_say_who_gets_the_next_and_when_in_their_own_zone(shown: Driven)
         "nothing sent yet",
     ):
         assert part in body, part
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.FINANCE])
+def test_recipients_addresses_are_for_administrators(shown: Driven, role: Role) -> None:
+    with asked_by(somebody(role)):
+        drawn = json.dumps(
+            [shown.call(f"{each}.children", REPORTS) for each in ("reports-top", "reports-recipients", "reports-archive")],
+            ensure_ascii=False,
+        )
+    assert "f…@example.org" in drawn
+    assert "finance@example.org" not in drawn
 
 
 def test_the_archive_lists_the_newest_first_with_what_is_missing(shown: Driven) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Callable
 from typing import Any
 
 import brotli
 import pytest
 
+from dashboards.parts import Parts
 from dashboards.transfer import FOR_A_YEAR, Transfer
+from tests.dashboards.conftest import Driven
+from tests.dashboards.sample_rows import sample_parts
 
 BODY = b"window.rooms = 'left'; " * 200
 VERSIONED = "/_dash-component-suites/dash/dcc/graph.v4_4_1m1795250172.js"
@@ -84,3 +88,23 @@ def test_an_address_without_a_version_is_asked_after_again() -> None:
         return [(await get(transfer, path, "br", query))[0].get("cache-control") for path, query in asked]
 
     assert asyncio.run(run()) == [None, FOR_A_YEAR, None]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing/x.js", "dash/none.js", "dash/%2e%2e/x.py", "os/path.py", "dash/", "dash", "%00/x.js", "dash/" + "a" * 5000, "dash/deps/../x.js", "dash/\u202e.js"],
+)  # fmt: skip
+def test_a_file_that_dash_does_not_serve_is_not_found(pages: Driven, name: str) -> None:
+    answer = pages.client.get(f"/_dash-component-suites/{name}")
+    assert answer.status_code == 404
+    error = answer.json()["error"]
+    assert error["what"] == "there is no such file"
+    assert error["hint"] == "reload the page: it may be of an earlier version"
+    assert len(error["where"]) < 200
+
+
+def test_every_file_that_a_page_names_is_served_also_before_any_page_was(make_pages: Callable[[Parts], Driven]) -> None:
+    named = re.findall(r'"(/_dash-component-suites/[^"]+)"', make_pages(sample_parts(filled=False)).client.get("/").text)
+    assert len(named) > 5
+    fresh = make_pages(sample_parts(filled=False))
+    assert {fresh.client.get(each).status_code for each in named} == {200}

@@ -6,10 +6,11 @@ from html import escape
 from pathlib import Path
 
 import pytest
+from dash import html
 
 from dashboards import glossary, keys
 from dashboards.components.still import markup
-from dashboards.components.term import term
+from dashboards.components.term import glossed, term
 from dashboards.filters import parse
 from dashboards.pages import glossary as glossary_page
 from dashboards.places import PLACES
@@ -91,7 +92,46 @@ def test_a_term_in_a_sentence_can_be_reached_and_an_unknown_one_is_refused() -> 
 
 
 def test_the_glossary_page_has_every_term_once() -> None:
-    words = markup(glossary_page.layout())
+    words = markup(glossary_page.layout(parse("/glossary", "")))
     assert parse("/glossary", "").path == glossary_page.PATH
     for each in glossary.TERMS:
         assert words.count(f">{escape(each.means, quote=False)}") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "explained"),
+    [
+        ("Two error budgets are used up; one SLO is unknown.", ["error budgets", "SLO"]),
+        ("At least $5: 3 calls unpriced, 2 unpriced tokens", ["unpriced"]),
+        ("p50 and p95 of the day", ["p50"]),
+        ("Burn rate 2×, SLOs", ["Burn rate", "SLOs"]),
+        ("of 80\u202f% ranges", []),
+        ("slobber, packaged, repacks, p951", []),
+        ("<b>SLO</b>", ["SLO"]),
+    ],
+)
+def test_a_sentence_explains_each_word_where_it_first_comes(words: str, explained: list[str]) -> None:
+    made = glossed(words)
+    spans = [each for each in made if not isinstance(each, str)] if isinstance(made, list) else []
+    assert [each.children for each in spans] == explained
+    assert (
+        "".join(each if isinstance(each, str) else each.children for each in (made if isinstance(made, list) else [made]))
+        == words
+    )
+
+
+def test_the_sentences_of_a_list_explain_a_word_once() -> None:
+    link = html.A("SLO", href="/slos")
+    made = glossed(["An SLO. ", link, " Another SLO."])
+    assert [each.children for each in made if not isinstance(each, str)] == ["SLO", "SLO"]
+    assert made[3] is link
+    assert glossed(link) is link
+    assert glossed(None) is None
+
+
+def test_no_word_of_prose_means_two_terms_and_each_is_known_as_a_word_too() -> None:
+    seen: dict[str, str] = {}
+    for each in glossary.TERMS:
+        for word in each.prose:
+            assert seen.setdefault(glossary.spelled(word), each.name) == each.name
+            assert glossary.in_prose(word.upper()) == each.name

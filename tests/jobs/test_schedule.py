@@ -279,6 +279,16 @@ def test_the_timer_runs_jobs_and_stop_waits_for_them(sqlite_db: StateDb) -> None
     assert [(run.outcome, run.words) for run in JobRuns(sqlite_db).history("real")] == [(Outcome.OK, "worked")]
 
 
+def test_a_run_that_fails_because_its_server_stops_was_interrupted(sqlite_db: StateDb, clock: FixedClock) -> None:
+    def work(now: datetime) -> None:
+        schedule.stop(timeout_s=0)
+        raise StoreError("the warehouse is closed")
+
+    schedule = Schedule([Job("cut off", MINUTE, work)], sqlite_db, clock, executor=Handed())
+    schedule.run_now("cut off")
+    assert [run.outcome for run in JobRuns(sqlite_db).history("cut off")] == [Outcome.INTERRUPTED]
+
+
 def test_no_run_begins_after_stop(sqlite_db: StateDb, clock: FixedClock) -> None:
     calls: list[datetime] = []
     schedule = Schedule([Job("ended", MINUTE, calls.append)], sqlite_db, clock, executor=Handed())

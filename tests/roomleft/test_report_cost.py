@@ -89,7 +89,7 @@ def test_a_person_and_their_pseudonym_give_the_same_report(served: tuple[Parts, 
 def test_what_cannot_be_told_is_refused(served: tuple[Parts, TestClient, str], asked: dict[str, str], what: str) -> None:
     answer = served[1].get("/api/v1/reports/cost", params=asked)
     assert answer.status_code == 422
-    assert what in answer.json()["error"]["what"]
+    assert what in str(answer.json()["error"])
 
 
 def test_asking_for_a_stranger_makes_no_pseudonym(served: tuple[Parts, TestClient, str]) -> None:
@@ -218,7 +218,7 @@ def test_the_page_and_the_route_tell_the_same(served: tuple[Parts, TestClient, s
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        ("?platform=nobody", "There is no platform nobody."),
+        ("?platform=nobody", "Unknown platform 'nobody': platforms here: "),
         ("?period=month", "partial: 20 of 30 days"),
         ("?period=90d", "partial: 61 of 90 days"),
         ("?by=month", "There is no trend yet|Cost of an active user a month"),

@@ -55,7 +55,7 @@ def run(
     monkeypatch.setenv("ROOMLEFT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     if request.param == "through a server":
-        parts: Any = SimpleNamespace(state=db, clock=db.clock)
+        parts: Any = SimpleNamespace(state=db, clock=db.clock, settings=SimpleNamespace(oidc=(), public_url=""))
         app = FastAPI()
         install_errors(app)
         app.include_router(make_people_api(parts))
@@ -140,6 +140,7 @@ def test_a_password_is_read_from_standard_input_and_a_lost_one_is_reset(
         (("role", "ada", "king"), "king"),
         (("add", "Ada", "--role", "viewer"), "there is already a user"),
         (("add", "dora", "--role", "viewer", "--source", "carrier pigeon"), "carrier pigeon"),
+        (("add", "dora", "--role", "viewer", "--source", "oidc:staff"), "there is no provider 'staff'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -28,7 +28,7 @@ from tests.warehouse.facts import (
 )
 from tests.warehouse.rows import NOON, usage_event
 from warehouse.retention import retain
-from warehouse.rollup import SloCount, recount_slo, roll_up
+from warehouse.rollup import FILLING_WAIT, SloCount, recount_slo, roll_up
 from warehouse.store import Store, Transaction
 
 MINUTE, QUARTER, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
@@ -210,6 +210,35 @@ def test_the_newest_day_is_there_after_the_first_piece(store: Store) -> None:
     assert not roll_up(store, NOON, budget_s=0).finished
     buckets = store.select("SELECT bucket FROM usage_15m")["bucket"].to_pylist()
     assert [bucket == NOON for bucket in buckets] == [True]
+
+
+@pytest.mark.parametrize(
+    ("read_from", "days"),
+    [
+        # By steps of 24 days since 1970, which began 17 days and 41 days before.
+        ([20], 18), ([45], 30), ([45, 20], 18), ([20, None], 2), ([], 30), ([1], 2),
+    ],
+    ids=["back to day 20", "back to day 45", "the slower of two counts", "one read forwards", "none left", "yesterday is always shown"],
+)  # fmt: skip
+def test_of_a_history_that_is_being_read_what_is_whole_is_rolled_up(store: Store, read_from: list[int | None], days: int) -> None:
+    store_usage(store, [usage_event(f"e-{i}", NOON - i * DAY) for i in range(30)])
+
+    def note(tx: Transaction) -> None:
+        for number, ago in enumerate(read_from):
+            given = {"source": f"s{number}", "from": None if ago is None else NOON - ago * DAY, "now": NOON}
+            tx.execute(
+                "INSERT INTO cursors BY NAME SELECT $source AS source, 'usage' AS stream, 'c' AS position, $from::TIMESTAMPTZ AS read_from,"
+                " false AS caught_up, $now AS recorded_at",
+                given,
+            )
+
+    store.run(note)
+    done = roll_up(store, NOON)
+    assert (done.filling, done.buckets) == (bool(read_from), days)
+    assert store.select("SELECT count(*) AS n FROM usage_15m")["n"][0].as_py() == days
+    # What waits does not wait for ever.
+    roll_up(store, NOON + FILLING_WAIT + timedelta(seconds=1))
+    assert store.select("SELECT count(*) AS n FROM usage_15m")["n"][0].as_py() == 30
 
 
 def test_nothing_dirty_costs_no_transaction(store: Store) -> None:

@@ -109,7 +109,7 @@ class SignInLinkRow(Base):
 
 class SessionRow(Base):
     """A signed-in browser. The CSRF secret is derived from the session's own secret, so it is stored nowhere. With a `user_name` the scopes that
-    count are those of that person's role now. `session_id` is by which people list and end it; `how` is `password`, `link`, `oidc` or `proxy`."""
+    count are those of that person's role now. `session_id` is by which people list and end it; `how` is `password`, `link` or `oidc`."""
 
     __tablename__ = "sessions"
     hash: Mapped[str] = mapped_column(primary_key=True)

@@ -6,7 +6,7 @@ import builtins
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from roomleft.errors import InputError
 from warehouse.state.audit import record
@@ -78,12 +78,8 @@ class OpenSessions:
         """End every live session of one, all `but` the one of that id, and void their unused links; how many sessions ended."""
         now = self._db.clock.now()
         with self._db.write() as connection:
-            wanted = select(SessionRow.principal).where(
-                or_(SessionRow.principal == who, SessionRow.user_name == who), SessionRow.revoked_at.is_(None)
-            )
-            known = connection.execute(wanted.limit(1)).scalar_one_or_none()
-            ended = end_all(connection, who, now, but) if known is not None else 0
-            if ended:
-                record(connection, now, by, "ended all sessions", name=who, sessions=ended)
+            ended = end_all(connection, who, now, but)
+            if any(ended):
+                record(connection, now, by, "ended all sessions", name=who, sessions=ended.sessions, links=ended.links)
         self._db.access_turn += 1
-        return ended
+        return ended.sessions

@@ -8,14 +8,14 @@ from functools import cache
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from roomleft.errors import InputError
 from warehouse.state.audit import record
 from warehouse.state.database import StateDb
 from warehouse.state.models import UserRow
 from warehouse.state.names import key_of
-from warehouse.state.users import User, Users, end_all
+from warehouse.state.users import User, Users, end_all, person
 
 MEMORY_KIB = 64 * 1024
 HASHER = PasswordHasher(time_cost=3, memory_cost=MEMORY_KIB, parallelism=1, type=Type.ID)
@@ -98,9 +98,7 @@ class Passwords:
         kept = normalised(plain) if len(plain) <= LONGEST_BYTES else ""
         with self._db.read() as connection:
             found = connection.execute(
-                select(UserRow.name, UserRow.password_hash, UserRow.disabled_at, UserRow.source).where(
-                    UserRow.name_key == key_of(name[:LONGEST_BYTES])
-                )
+                person(name[:LONGEST_BYTES], UserRow.name, UserRow.password_hash, UserRow.disabled_at, UserRow.source)
             ).one_or_none()
         usable = found is not None and found.password_hash is not None and found.disabled_at is None and found.source == "local"
         stand_in = _stand_in(self._hasher)
@@ -126,7 +124,7 @@ class Passwords:
         now = self._db.clock.now()
         with self._db.write() as connection:
             connection.execute(update(UserRow).where(UserRow.name == user.name).values(password_hash=made, password_set_at=now))
-            ended = end_all(connection, user.name, now, but)
+            ended = end_all(connection, user.name, now, but).sessions
             record(connection, now, by, "set a password", name=user.name, sessions_ended=ended)
         self._db.access_turn += 1
         return ended

@@ -15,16 +15,15 @@ from roomleft.errors import InputError, StoreLocked
 from warehouse.state.audit import record
 from warehouse.state.database import StateDb
 from warehouse.state.models import SessionRow, SignInLinkRow, UserRow
-from warehouse.state.names import key_of
 from warehouse.state.principals import Principal, Role, Scope, hashed, new_secret, scopes_of, scopes_text
-from warehouse.state.users import SEEN_GRAIN, User, end_all
+from warehouse.state.users import SEEN_GRAIN, User, end_all, person
 
 LINK_LIFETIME = timedelta(days=1)
 SESSION_LIFETIME = timedelta(days=7)
 KEEP_ENDED = timedelta(days=30)
 """How long an expired link or session stays for the curious before it is removed."""
 AGENT_CHARACTERS = 200
-HOWS = ("password", "link", "oidc", "proxy")
+HOWS = ("password", "link", "oidc")
 """How a session came to be."""
 
 
@@ -125,8 +124,7 @@ class SignIn:
         """
         now = self.db.clock.now()
         with self.db.write() as connection:
-            wanted = select(UserRow.name, UserRow.source, UserRow.disabled_at).where(UserRow.name_key == key_of(name))
-            found = connection.execute(wanted).one_or_none()
+            found = connection.execute(person(name, UserRow.name, UserRow.source, UserRow.disabled_at)).one_or_none()
             if found is None:
                 raise InputError(f"there is no user {name[:100]!r}", "people", "`bin/roomleft user list` shows them")
             if found.disabled_at is not None:

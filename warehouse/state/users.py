@@ -5,9 +5,9 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from roomleft.errors import InputError
@@ -19,6 +19,8 @@ from warehouse.state.principals import Role
 
 SOURCES = ("local", "oidc", "proxy")
 """How a person comes: by a password or link of ours, by a provider of identities, or as a proxy in front of us says."""
+PROXY = "proxy"
+"""Who vouches where a proxy in front of the server does: there is one name for all of them."""
 FREE_NAMES = 100
 SEEN_GRAIN = timedelta(minutes=5)
 """`last_seen_at` moves at most this often: a live page must not turn every request into a write."""
@@ -29,7 +31,7 @@ class LastAdmin(InputError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is the last administrator who can sign in",
+            f"{name} is the last administrator",
             "people",
             "make somebody else an administrator first; on the command line --force does it all the same",
         )
@@ -77,25 +79,46 @@ class Users:
         self._db = db
 
     def add(
-        self, name: str, role: Role, by: str = "local", *, email: str = "", display_name: str = "", source: str = "local"
+        self,
+        name: str,
+        role: Role,
+        by: str = "local",
+        *,
+        email: str = "",
+        display_name: str = "",
+        source: str = "local",
+        issuer: str = "",
     ) -> User:
-        """A new person. InputError if the name cannot be one or is taken, in whatever case."""
+        """A new person. Of somebody announced with the source `oidc`, `issuer` is the only provider whose word for their address counts. InputError
+        if the name cannot be one or is taken, in whatever case."""
         kept = checked_name(name)
         if source not in SOURCES:
             raise InputError(f"nobody comes by {source[:40]!r}", "source", f"one of {', '.join(SOURCES)}")
-        values = {"email": checked_email(email), "display_name": checked_words(display_name, "display name"), "source": source}
+        if (source == "oidc") != bool(issuer):
+            raise InputError("a provider announces its own people alone", "issuer", "name the one who will vouch for this person")
+        values = {
+            "email": checked_email(email),
+            "display_name": checked_words(display_name, "display name"),
+            "source": source,
+            "issuer": PROXY if source == "proxy" else issuer or None,
+        }
         return self._insert(kept, role, by, values)
 
     def get(self, name: str) -> User | None:
         """The person of that name, in whatever case; None if there is none."""
         with self._db.read() as connection:
-            found = connection.execute(select(*_COLUMNS).where(UserRow.name_key == key_of(name))).one_or_none()
+            found = connection.execute(person(name, *_COLUMNS)).one_or_none()
         return _user(found) if found is not None else None
 
     def list(self) -> builtins.list[User]:
         """Everyone, by name."""
         with self._db.read() as connection:
             return [_user(row) for row in connection.execute(select(*_COLUMNS).order_by(UserRow.name_key))]
+
+    def any_password(self) -> bool:
+        """Whether anybody has one."""
+        with self._db.read() as connection:
+            return connection.execute(select(UserRow.name).where(UserRow.password_hash.is_not(None)).limit(1)).first() is not None
 
     def change(
         self,
@@ -119,7 +142,7 @@ class Users:
         if display_name is not None:
             values["display_name"] = checked_words(display_name, "display name")
         with self._db.write() as connection:
-            before = _locked(connection, name)
+            before = _known(connection, name)
             if role is not None:
                 values["role"] = role.value
             if disabled is not None and disabled != (before.disabled_at is not None):
@@ -170,14 +193,11 @@ class Users:
     ) -> User | None:
         """Who somebody else vouches for: known by `issuer` and `subject` alone, since names and addresses can be taken over.
 
-        Somebody new is made with `role`; without one they must have been added before, with this source and the verified `email`, else None. A
-        `role` given at a later arrival becomes theirs, but the last administrator keeps theirs. A name that is taken gets a number.
+        Somebody new is made with `role`; without one they must have been added before, for this issuer and with the verified `email`, else None. A
+        `role` given at any arrival becomes theirs, but the last administrator keeps theirs. A name that is taken gets a number.
         """
         by = f"{source} {issuer}" if source == "oidc" else source
-        with self._db.read() as connection:
-            found = connection.execute(
-                select(UserRow.name).where(UserRow.issuer == issuer, UserRow.subject == subject, UserRow.source == source)
-            ).scalar_one_or_none()
+        found = self._arrived(source, issuer, subject)
         if found is None and email and email_verified:
             found = self._claim(source, issuer, subject, email, by)
         if found is not None:
@@ -186,23 +206,38 @@ class Users:
             return None
         values = {"source": source, "issuer": issuer, "subject": subject} | _as_told(email, display_name)
         for number in range(FREE_NAMES):
+            called = checked_name(f"{name} ({number + 1})" if number else name)
+            if self.get(called) is not None:
+                continue
             try:
-                return self._insert(checked_name(f"{name} ({number + 1})" if number else name), role, by, values)
+                return self._insert(called, role, by, values)
             except InputError:
-                if self.get(name) is None:
-                    raise
+                # Their own other tab may have been quicker: then it is not the name that was taken.
+                if (made := self._arrived(source, issuer, subject)) is not None:
+                    return self._seen_again(made, by, role, email, display_name)
         raise InputError("no free name was found", "people", "add the person by hand, with their e-mail address")
 
+    def _arrived(self, source: str, issuer: str, subject: str) -> str | None:
+        """The name of who has come before."""
+        known = select(UserRow.name).where(UserRow.issuer == issuer, UserRow.subject == subject, UserRow.source == source)
+        with self._db.read() as connection:
+            return connection.execute(known).scalar_one_or_none()
+
     def _claim(self, source: str, issuer: str, subject: str, email: str, by: str) -> str | None:
-        """The name of the one person who was announced with this address and has never come yet."""
-        with self._db.write() as connection:
-            waiting = select(UserRow.name, UserRow.email).where(UserRow.source == source, UserRow.subject.is_(None))
-            fits = [name for name, told in connection.execute(waiting) if told and told.casefold() == email.casefold()]
-            if len(fits) != 1:
-                return None
-            connection.execute(update(UserRow).where(UserRow.name == fits[0]).values(issuer=issuer, subject=subject))
-            record(connection, self._db.clock.now(), by, "first arrival", name=fits[0])
-            return str(fits[0])
+        """The name of the one person who was announced for this issuer with this address and has never come yet."""
+        announced = (UserRow.source == source, UserRow.issuer == issuer, UserRow.subject.is_(None))
+        with self._db.read() as connection:
+            told = connection.execute(select(UserRow.name, UserRow.email).where(*announced)).all()
+        fits = [name for name, address in told if address and address.casefold() == email.casefold()]
+        if len(fits) == 1:
+            try:
+                with self._db.write() as connection:
+                    claim = update(UserRow).where(UserRow.name == fits[0], *announced).values(subject=subject)
+                    if connection.execute(claim).rowcount == 1:
+                        record(connection, self._db.clock.now(), by, "first arrival", name=fits[0])
+            except IntegrityError:
+                pass  # they have come meanwhile, by another tab
+        return self._arrived(source, issuer, subject) if fits else None
 
     def _seen_again(self, name: str, by: str, role: Role | None, email: str, display_name: str) -> User | None:
         told: dict[str, Any] = {key: value for key, value in _as_told(email, display_name).items() if value}
@@ -231,14 +266,28 @@ class Users:
             raise InputError(f"there is already a user {name!r}", "users", "choose another name") from error
 
 
-def end_all(connection: Connection, name: str, now: datetime, but: str | None = None) -> int:
-    """End a person's live sessions, all `but` the one of that id, and void their unused links; how many sessions ended."""
+class Ended(NamedTuple):
+    """How many live sessions and unused links are over now."""
+
+    sessions: int
+    links: int
+
+
+def person(name: str, *columns: Any) -> Select[Any]:
+    """Asks for `columns` of the person of that name: of the very one, else of who has it in other letters. Before names were told apart without
+    case two might differ in that alone."""
+    fits = or_(UserRow.name == name, UserRow.name_key == key_of(name))
+    return select(*columns).where(fits).order_by(UserRow.name != name).limit(1)
+
+
+def end_all(connection: Connection, name: str, now: datetime, but: str | None = None) -> Ended:
+    """End a person's live sessions, all `but` the one of that id, and void their unused links."""
     theirs = or_(SessionRow.user_name == name, SessionRow.principal == name)
     ending = update(SessionRow).where(theirs, SessionRow.revoked_at.is_(None), SessionRow.expires_at > now)
     ended = connection.execute((ending.where(SessionRow.session_id != but) if but else ending).values(revoked_at=now)).rowcount
     links = or_(SignInLinkRow.user_name == name, SignInLinkRow.principal == name)
-    connection.execute(delete(SignInLinkRow).where(links, SignInLinkRow.used_at.is_(None)))
-    return ended
+    unused = delete(SignInLinkRow).where(links, SignInLinkRow.used_at.is_(None))
+    return Ended(ended, connection.execute(unused).rowcount)
 
 
 def _user(row: Any) -> User:
@@ -247,12 +296,10 @@ def _user(row: Any) -> User:
 
 
 def _find(name: str) -> Any:
-    return select(UserRow.name, UserRow.role, UserRow.email, UserRow.display_name, UserRow.disabled_at).where(
-        UserRow.name_key == key_of(name)
-    )
+    return person(name, UserRow.name, UserRow.role, UserRow.email, UserRow.display_name, UserRow.disabled_at)
 
 
-def _locked(connection: Connection, name: str) -> Any:
+def _known(connection: Connection, name: str) -> Any:
     found = connection.execute(_find(name)).one_or_none()
     if found is None:
         raise InputError(f"there is no user {name[:100]!r}", "people", "`bin/roomleft user list` shows them")

@@ -112,7 +112,7 @@ def test_plain_readings_give_percentiles_by_rank() -> None:
     assert row.hops[0].percentiles == {"p50": 10.0, "p95": 19.0, "p99": 20.0}
     assert row.hops[1].percentiles == {}
     assert row.hops[1].share is None
-    lines, total = median_lines(path, rows)
+    lines, total = median_lines(path, rows, 60)
     assert len(lines[first.title]) == 20
     assert total == []
 

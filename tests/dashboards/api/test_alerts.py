@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from alerts.acknowledgements import Acknowledgements
+from dashboards import alert_rows
 from dashboards.api.alerts import number
 from dashboards.api.program import install_errors
+from dashboards.door.asking import asked_by
 from dashboards.on_call_routes import make_on_call
 from tests.dashboards.alert_world import AlertWorld, alert_world
 from tests.dashboards.sample_rows import NOW
+from tests.fixtures.asked import somebody
+from warehouse.state import Role
 
 RULE_KEYS = {
     "state", "name", "query", "duration", "keepFiringFor", "labels", "annotations", "alerts", "health", "evaluationTime", "lastEvaluation", "type",
@@ -126,6 +131,23 @@ def test_deliveries_as_json_and_csv(client: TestClient) -> None:
     sheet = list(csv.DictReader(io.StringIO(client.get("/export/deliveries.csv?outcome=retry").text)))
     assert [(row["status"], row["answer"], row["took_ms"]) for row in sheet] == [("451", "try again later", "41")]
     assert len(list(csv.DictReader(io.StringIO(client.get("/export/deliveries.csv").text)))) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("role", "whole"), [(Role.ADMIN, True), (Role.ONCALL, True), (Role.FINANCE, False), (Role.VIEWER, False)]
+)
+def test_addresses_in_what_a_mail_server_said_are_for_those_who_respond(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, role: Role, whole: bool
+) -> None:
+    read = alert_rows.deliveries
+    said = "bo@example.org: 550 unknown"
+    monkeypatch.setattr(
+        alert_rows, "deliveries", lambda *rest, **more: [replace(each, answer=said) for each in read(*rest, **more)]
+    )
+    with asked_by(somebody(role)):
+        rows, sheet = client.get("/api/v1/deliveries").json(), client.get("/export/deliveries.csv").text
+    assert {each["answer"] for each in rows} == {said if whole else "b…@example.org: 550 unknown"}
+    assert (said in sheet) is whole
 
 
 def test_deliveries_of_an_episode_are_its_notices_attempts(client: TestClient, world: AlertWorld) -> None:

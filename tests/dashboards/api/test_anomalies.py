@@ -235,7 +235,7 @@ def test_the_overview_tells_of_the_newest_that_nobody_expected() -> None:
     assert line is not None
     assert line.href == "/cost?range=7d"
     words = str(line.children[1])
-    assert words.startswith("Unusual: shop: AI cost 3.0 times what was expected, today 07:00, for 60\u202fmin · +$6")
+    assert words.startswith("Unusual: shop: AI cost 3.0 times what was expected, today 07:00 · +$6 in 60 min: ")
     assert words.endswith("and 1 more")
     expected = dataclasses.replace(newer, known_as="launch: sale")
     one = unusual_line([older, expected], {}, NOW, filters)

@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from dashboards.addresses import hidden
 from dashboards.api.program import install_errors
 from dashboards.api.recipients import make_recipient_api
 from dashboards.api.report_archive import make_report_archive_api
+from dashboards.door.asking import asked_by
 from dashboards.parts import Parts
 from dashboards.reports.weekly_made import weekly_report
 from roomleft.clock import FixedClock
 from tests.dashboards.reports.weekly_sample import NOW, week
 from tests.dashboards.sample_rows import sample_packs
+from tests.fixtures.asked import somebody
 from tests.fixtures.state import state_url
-from warehouse.state import Audit, StateDb
+from warehouse.state import Audit, Role, StateDb
 from warehouse.state.archive import Archive, Report
 from warehouse.state.mailings import Mailings
 from warehouse.state.recipients import Recipient, Recipients
@@ -135,6 +138,35 @@ def test_what_is_wrong_is_refused_with_the_reason(served: Served, body: dict[str
     assert word in answer.json()["error"]["what"]
     assert answer.json()["error"]["hint"]
     assert Recipients(served.state).live() == []
+
+
+@pytest.mark.parametrize(
+    ("role", "address"), [(Role.ADMIN, "finance@example.org"), (Role.FINANCE, "f…@example.org"), (Role.VIEWER, "f…@example.org")]
+)
+def test_addresses_of_a_reports_copies_are_for_administrators(served: Served, role: Role, address: str) -> None:
+    Archive(served.state).keep(weekly_report(week(), KEY))
+    Mailings(served.state).put(KEY, "finance@example.org", NOW, NOW)
+    with asked_by(somebody(role)):
+        (row,) = served.client.get("/api/v1/reports").json()
+        whole = served.client.get(f"/api/v1/reports/{KEY}").json()
+    assert [each["mailings"][0]["address"] for each in (row, whole)] == [address] * 2
+
+
+ADDRESSES = {
+    "one": ("ada@example.org", "a…@example.org"),
+    "in an answer": (
+        "550 <ada.l@x.example>: unknown; bo@x.example: 450 later",
+        "550 <a…@x.example>: unknown; b…@x.example: 450 later",
+    ),
+    "in a document": ({"to": ["ada@x.example", 7], "at": None}, {"to": ["a…@x.example", 7], "at": None}),
+    "none": ("12 @ 14:00, a @b", "12 @ 14:00, a @b"),
+    "hidden already": ("a…@example.org", "a…@example.org"),
+}
+
+
+@pytest.mark.parametrize(("told", "kept"), ADDRESSES.values(), ids=ADDRESSES)
+def test_what_is_left_of_an_address(told: Any, kept: Any) -> None:
+    assert hidden(told) == kept
 
 
 def test_the_archive_gives_what_was_made(served: Served) -> None:

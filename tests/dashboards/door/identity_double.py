@@ -108,7 +108,7 @@ def provider_double() -> Iterator[Double]:
         def do_GET(self) -> None:
             double.asked.append(self.path)
             if self.path == "/.well-known/openid-configuration":
-                self._say(200, double.metadata())
+                self._say(200, double.metadata(), b"<p>" if "nonsense" in double.lies else None)
             elif self.path == "/keys":
                 self._say(200, {"keys": [key.as_dict(private=False) for key in double.keys]})
             elif self.path == "/userinfo":
@@ -122,8 +122,8 @@ def provider_double() -> Iterator[Double]:
             form = {name: values[0] for name, values in parse_qs(body).items()}
             self._say(*double.token(form, self.headers.get("authorization", "")))
 
-        def _say(self, status: int, document: dict[str, Any]) -> None:
-            text = json.dumps(document).encode()
+        def _say(self, status: int, document: dict[str, Any], text: bytes | None = None) -> None:
+            text = text or json.dumps(document).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(text)))

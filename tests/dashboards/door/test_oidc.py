@@ -17,10 +17,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dashboards.door import oidc_provider
 from dashboards.door.door import Door
-from dashboards.door.memory import FAILURES
+from dashboards.door.memory import FAILURES, WINDOW_S
 from dashboards.door.oidc import Oidc
-from dashboards.door.oidc_provider import Provider
+from dashboards.door.oidc_provider import DOWN_FOR_S, Provider
+from dashboards.door.oidc_routes import BEGINS
 from roomleft.clock import FixedClock
 from roomleft.settings_sign_in import OidcProvider
 from tests.dashboards.door.identity_double import CLIENT, SECRET, Double, provider_double
@@ -314,6 +316,39 @@ def test_who_keeps_failing_must_wait(make: Callable[..., House]) -> None:
     browser = house.browser()
     statuses = [browser.get(f"{OFF}/callback?state=x&code=y").status_code for _ in range(FAILURES + 1)]
     assert statuses == [403] * FAILURES + [429]
+
+
+def test_setting_off_is_cheap_and_not_without_end(make: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> None:
+    house = make()
+    house.back(house.browser())
+    monkeypatch.setattr(oidc_provider, "AsyncOAuth2Client", lambda *_, **__: pytest.fail("no client is needed to set off"))
+    statuses = [house.browser().get(OFF).status_code for _ in range(BEGINS)]
+    assert statuses == [303] * (BEGINS - 1) + [429]
+    house.monotonic_s += WINDOW_S
+    assert house.browser().get(OFF).status_code == 303
+
+
+@pytest.mark.parametrize("lie", ["issuer", "nonsense"])
+def test_a_provider_that_is_down_is_not_asked_by_everybody_in_turn(
+    make: Callable[..., House], db: StateDb, double: Double, lie: str
+) -> None:
+    double.lies = {lie}
+    house = make()
+    for _ in range(3):
+        assert house.browser().get(OFF).status_code == 503
+    assert len(double.asked) == 1
+    assert [entry for entry in Audit(db).recent() if entry.what == "sign-in failed"] == [], "nobody failed but the provider"
+    double.lies = set()
+    house.monotonic_s += DOWN_FOR_S
+    assert house.browser().get(OFF).status_code == 303
+
+
+def test_a_refusal_says_what_helps_and_the_audit_where_it_came_from(make: Callable[..., House], db: StateDb) -> None:
+    house = make(default_role="")
+    assert "ask an administrator to add you" in house.sign_in(house.browser()).text
+    house = make(default_role="", role_claim="groups", roles=(("books", "finance"),))
+    assert "ask for one of the groups" in house.sign_in(house.browser()).text
+    assert {each.detail["address"] for each in Audit(db).recent() if each.what == "sign-in failed"} == {"testclient"}
 
 
 def test_other_methods_and_addresses_do_nothing(make: Callable[..., House]) -> None:

@@ -22,6 +22,7 @@ from roomleft.settings import load_settings
 from roomleft.settings_sign_in import TrustedProxies
 from tests.fixtures.state import state_url
 from warehouse.state import Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
+from warehouse.state.users import SEEN_GRAIN
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
     warnings.simplefilter("ignore")
@@ -78,8 +79,38 @@ def test_who_a_trusted_proxy_names_is_there_with_the_role_of_their_groups(make: 
     user = Users(db).get("ada")
     assert user is not None
     assert (user.source, user.email) == ("proxy", "ada@example.org")
-    assert client.get("/x", headers={"X-Forwarded-User": "ada"}).json()["role"] == "viewer"
     assert not any("forwarded" in name for name in found["headers"])
+
+
+def test_a_role_goes_up_and_down_with_the_groups_as_often_as_they_change(make: Callable[..., TestClient], db: StateDb) -> None:
+    client = make()
+    for groups, role in (
+        ("", "viewer"),
+        ("books", "finance"),
+        ("", "viewer"),
+        ("sre", "oncall"),
+        ("books", "finance"),
+        ("", "viewer"),
+    ):
+        headers = {"X-Forwarded-User": "ada", "X-Forwarded-Groups": groups}
+        assert client.get("/x", headers=headers).json()["role"] == role
+        assert client.get("/x", headers=headers).json()["role"] == role
+
+
+def test_when_somebody_was_last_seen_moves_on(make: Callable[..., TestClient], db: StateDb, clock: FixedClock) -> None:
+    client = make()
+    for _ in range(3):
+        client.get("/x", headers={"X-Forwarded-User": "ada"})
+        clock.advance(SEEN_GRAIN)
+    ada = Users(db).get("ada")
+    assert ada is not None
+    assert ada.last_seen_at == clock.now() - SEEN_GRAIN
+
+
+def test_who_came_by_a_proxy_is_offered_no_way_out(make: Callable[..., TestClient]) -> None:
+    page = make().get("/sign-in", headers={"X-Forwarded-User": "ada"}).text
+    assert "signed in as ada" in page
+    assert "/sign-out" not in page, "there is no session to end here"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +164,17 @@ def test_a_deed_by_a_proxys_word_needs_the_pages_word_too(make: Callable[..., Te
     assert client.post("/api/v1/credits", headers={**headers, "X-CSRFToken": word}).status_code == 200
     other = {"X-Forwarded-User": "bob", "X-Forwarded-Groups": "books", "X-CSRFToken": word}
     assert client.post("/api/v1/credits", headers=other).status_code == 403
+
+
+def test_a_page_that_came_in_the_clear_does_nothing_where_tls_is_spoken(make: Callable[..., TestClient]) -> None:
+    client, headers = make(), {"X-Forwarded-User": "ada", "X-Forwarded-Groups": "books"}
+    client.get("/x", headers=headers)
+    word = {"X-CSRFToken": client.cookies["_csrf_token"], "X-Forwarded-Proto": "https"}
+    statuses = {
+        scheme: client.post("/api/v1/credits", headers={**headers, **word, "Origin": f"{scheme}://127.0.0.1:8470"}).status_code
+        for scheme in ("http", "https")
+    }
+    assert statuses == {"http": 403, "https": 200}
 
 
 def test_a_session_of_somebody_else_in_the_same_browser_does_not_count(make: Callable[..., TestClient], db: StateDb) -> None:

@@ -22,6 +22,7 @@ from dashboards.door.entrance import Entrance
 from dashboards.door.memory import FAILURES, WINDOW_S
 from dashboards.door.throttle import FREE, LONGEST_PAUSE_S, Growing, known_browser, known_word
 from roomleft.clock import FixedClock
+from roomleft.errors import StoreLocked
 from tests.fixtures.state import state_url
 from warehouse.state import Audit, Role, Sessions, SignIn, StateDb, Tokens, Users
 from warehouse.state.open_sessions import OpenSessions
@@ -87,7 +88,7 @@ def test_where_each_role_lands(house: House, role: str, lands: str) -> None:
 
 def test_nobody_learns_why(house: House) -> None:
     house.users.change("viewer person", disabled=True)
-    house.users.add("elsewhere", Role.VIEWER, source="oidc")
+    house.users.add("elsewhere", Role.VIEWER, source="oidc", issuer="https://id.example")
     house.users.add("without", Role.VIEWER)
     tries = [
         ("nobody at all", GOOD),
@@ -95,13 +96,13 @@ def test_nobody_learns_why(house: House) -> None:
         ("elsewhere", GOOD),
         ("without", GOOD),
         ("oncall person", "wrong wrong wrong"),
-        ("", ""),
         ("oncall person", ""),
     ]
-    answers = [house.try_in(name, password, f"10.0.1.{number}") for number, (name, password) in enumerate(tries) if name]
+    answers = [house.try_in(name, password, f"10.0.1.{number}") for number, (name, password) in enumerate(tries)]
     assert {answer.status_code for answer in answers} == {403}
-    texts = {answer.text.replace(f'value="{name}"', "") for answer, (name, _) in zip(answers, tries, strict=False)}
-    assert len(texts) == 2, "the same words; only the last sent no password field"
+    texts = {answer.text.replace(f'value="{name}"', "") for answer, (name, _) in zip(answers, tries, strict=True)}
+    assert len(texts) == 1
+    assert house.try_in("", "").status_code == 403
     assert all("set-cookie" not in answer.headers for answer in answers)
 
 
@@ -197,8 +198,35 @@ def test_a_known_browser_is_so_for_one_name_and_one_installation() -> None:
 
 def test_too_many_at_once_are_told_to_come_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_waiting", 1000)
-    answer = house.try_in("viewer person", GOOD)
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+    for _ in range(FREE + FAILURES):
+        answer = house.try_in("viewer person", GOOD)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+    monkeypatch.setattr(hashing, "_waiting", 0)
+    assert house.try_in("viewer person", GOOD).status_code == 303, "what was never looked at is no wrong try"
+
+
+def test_a_flood_of_strangers_leaves_places_to_who_was_here_before(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = house.client()
+    house.try_in("viewer person", GOOD, client=mine)
+    monkeypatch.setattr(hashing, "_waiting", hashing.WAITING + hashing.AT_ONCE)
+    assert house.try_in("viewer person", GOOD).status_code == 429
+    assert house.try_in("viewer person", GOOD, client=mine).status_code == 303
+    monkeypatch.setattr(hashing, "_waiting", hashing.WAITING + hashing.AT_ONCE + hashing.KEPT_FREE)
+    assert house.try_in("viewer person", GOOD, client=mine).status_code == 429
+
+
+def test_a_link_does_not_press_itself_for_somebody_who_is_signed_in(house: House) -> None:
+    """Otherwise whoever sends one could have others act in their name."""
+    client, link = house.client(), house.sign_in.issue_for("admin person")
+    assert "requestSubmit" in client.get(f"/sign-in?link={link}").text
+    house.try_in("viewer person", GOOD, client=client)
+    page = client.get(f"/sign-in?link={link}&next=/cost").text
+    assert "requestSubmit" not in page
+    assert "You are signed in as viewer person already" in page
+    assert 'href="/cost"' in page
+    assert client.get("/x").json()["name"] == "viewer person"
+    assert client.post("/sign-in", data={"link": link}).status_code == 303, "who wants to may"
+    assert client.get("/x").json()["name"] == "admin person"
 
 
 def test_the_page_of_somebody_elses_site_signs_nobody_in(house: House) -> None:
@@ -214,7 +242,7 @@ def test_what_the_audit_says_of_it(house: House) -> None:
     for _ in range(3):
         house.try_in("viewer person", "wrong wrong", "10.0.0.5")
     house.try_in("hunter2 hunter2", "viewer person", "10.0.0.6")
-    house.entrance.failures.tell()
+    house.entrance.close()
     told = [
         (entry.who, entry.what, entry.detail.get("tries"), entry.detail.get("address")) for entry in Audit(house.db).recent(4)
     ][::-1]
@@ -235,6 +263,25 @@ def test_a_flood_does_not_fill_the_audit(house: House) -> None:
     entries = Audit(house.db).recent(10_000)
     assert len(entries) - before <= failing.KINDS + 2
     assert sum(int(str(entry.detail["tries"])) for entry in entries if entry.what == "sign-in failed") == 3 * failing.KINDS
+
+
+def test_failures_of_a_person_stand_under_their_name_in_any_flood(house: House) -> None:
+    for number in range(2 * failing.KINDS):
+        house.entrance.failures.failed(None, "password", f"10.0.{number}.1")
+    for number in range(2 * failing.KINDS):
+        house.entrance.failures.failed("ada", "password", f"10.1.{number}.1")
+    house.entrance.failures.tell()
+    entries = [entry for entry in Audit(house.db).recent(10_000) if entry.what == "sign-in failed" and entry.who == "ada"]
+    assert len(entries) <= failing.KINDS + 2
+    assert sum(int(str(entry.detail["tries"])) for entry in entries) == 2 * failing.KINDS
+
+
+def test_what_cannot_be_noted_keeps_nobody_waiting(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise StoreLocked("somebody else writes", "state", "try again")
+
+    monkeypatch.setattr(house.entrance.failures, "failed", locked)
+    assert house.try_in("viewer person", "wrong wrong wrong").status_code == 403
 
 
 def test_a_revoked_session_is_over_at_once(house: House) -> None:

@@ -17,11 +17,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from dashboards.door.door import Door
+from dashboards.door.door import UNSURE_TURNS, Door
 from dashboards.door.watching import SIGNED_OUT
 from roomleft.clock import FixedClock
+from roomleft.errors import StoreLocked
 from tests.fixtures.state import state_url
-from warehouse.state import Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
+from warehouse.state import Principal, Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
 
 LIMIT_S = 15.0
 ended: list[str] = []
@@ -111,6 +112,34 @@ def test_a_revoked_token_is_pushed_nothing_either(address: str, db: StateDb) -> 
         connection.recv(timeout=LIMIT_S)
         Tokens(db).revoke("wall")
         assert closing_code(connection) == SIGNED_OUT
+
+
+@pytest.mark.parametrize("lasts", [3, 10_000])
+def test_a_locked_database_ends_no_connection_at_once_but_does_not_keep_it_for_ever(
+    address: str, db: StateDb, monkeypatch: pytest.MonkeyPatch, lasts: int
+) -> None:
+    secret = SignIn(db).start(Users(db).add("ada", Role.FINANCE), "password")
+    with opened(address, {"Cookie": f"roomleft_session_{address.rpartition(':')[2]}={secret}"}) as connection:
+        connection.recv(timeout=LIMIT_S)
+        verify, asked = Sessions.verify, [0]
+
+        def locked(self: Sessions, secret: str) -> Principal | None:
+            asked[0] += 1
+            if asked[0] <= lasts:
+                raise StoreLocked("somebody else writes", "state", "try again")
+            return verify(self, secret)
+
+        monkeypatch.setattr(Sessions, "verify", locked)
+        db.access_turn += 1  # what is remembered does not count
+        if lasts > UNSURE_TURNS:
+            assert closing_code(connection) == SIGNED_OUT
+            assert asked[0] == UNSURE_TURNS
+            return
+        deadline = time.monotonic() + LIMIT_S
+        while asked[0] <= lasts and time.monotonic() < deadline:
+            connection.recv(timeout=LIMIT_S)
+        assert asked[0] > lasts
+        assert int(connection.recv(timeout=LIMIT_S)) > 1
 
 
 def test_who_may_stay_stays(address: str, db: StateDb) -> None:

@@ -19,9 +19,10 @@ from sqlalchemy import bindparam, create_engine, insert, select, text
 
 from roomleft.clock import FixedClock
 from roomleft.errors import DiskFull, InputError, SchemaTooNew, StoreCorrupt, StoreError, StoreLocked
-from warehouse.state import Audit, StateDb, Users
+from warehouse.state import Audit, Sessions, SignIn, StateDb, Users
 from warehouse.state.database import MIGRATIONS
 from warehouse.state.models import Base, UserRow, UtcDateTime
+from warehouse.state.open_sessions import OpenSessions
 from warehouse.state.principals import Role
 
 ROOT = Path(__file__).parents[3]
@@ -202,7 +203,8 @@ def test_only_the_owner_may_read_the_file(tmp_path: Path, clock: FixedClock) -> 
 
 
 AS_OF_5 = (
-    "INSERT INTO users (name, role, created_at) VALUES ('Ada', 'admin', :before), ('ada', 'viewer', :at), ('Ünal', 'oncall', :at)",
+    "INSERT INTO users (name, role, created_at) VALUES ('Ada', 'admin', :before), ('ada', 'reader', :at), ('Ünal', 'on_call', :at)",
+    "INSERT INTO users (name, role, created_at) VALUES ('bo', 'sre', :at), ('cy', 'finance', :at), ('dee', 'unheard of', :at)",
     "INSERT INTO sessions (hash, principal, scopes, created_at, expires_at) VALUES ('h1', 'owner', 'admin', :before, :after)",
     "INSERT INTO sessions (hash, principal, scopes, created_at, expires_at) VALUES ('h2', 'owner', 'read', :before, :after)",
     "INSERT INTO sign_in_links (hash, principal, scopes, created_at, expires_at) VALUES ('l1', 'owner', 'admin', :before, :after)",
@@ -231,6 +233,9 @@ def test_people_and_sessions_of_the_revision_before_are_kept(url: str, clock: Fi
             "Ada": (Role.ADMIN, "local", False, None),
             "ada": (Role.VIEWER, "local", False, None),
             "Ünal": (Role.ONCALL, "local", False, None),
+            "bo": (Role.ONCALL, "local", False, None),
+            "cy": (Role.FINANCE, "local", False, None),
+            "dee": (Role.VIEWER, "local", False, None),
         }
         assert {each.created_at for each in people} == {before, at}
         with db.read() as connection:
@@ -240,7 +245,12 @@ def test_people_and_sessions_of_the_revision_before_are_kept(url: str, clock: Fi
         assert [(row[0], row[2], row[3]) for row in sessions] == [("h1", "link", None), ("h2", "link", None)]
         assert len({row[1] for row in sessions}) == 2
         assert all(row[1].startswith("s_") and len(row[1]) == 18 for row in sessions)
-        assert Users(db).get("ADA") == next(each for each in people if each.name == "Ada")
+        assert [getattr(Users(db).get(name), "name", None) for name in ("ADA", "Ada", "ada")] == ["Ada", "Ada", "ada"]
+        assert Users(db).change("ada", role=Role.ONCALL).name == "ada", "the other is left alone"
+        assert Sessions(db).verify(SignIn(db).redeem(SignIn(db).issue_for("ada")) or "") is not None
+        assert [each.who for each in OpenSessions(db).list()].count("ada") == 1
+        assert Users(db).remove("ada")
+        assert {each.name for each in Users(db).list()} == {"Ada", "Ünal", "bo", "cy", "dee"}
         with pytest.raises(InputError):
             Users(db).add("ÜNAL", Role.VIEWER)
         with db.read() as connection:

@@ -102,7 +102,7 @@ def test_only_argon2id_is_stored(db: StateDb, passwords: Passwords) -> None:
 def test_as_much_work_whoever_asks(db: StateDb, passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not how long it took, which a busy machine decides, but what was done: one hash of the same parameters each time."""
     Users(db).add("bo", Role.VIEWER)
-    Users(db).add("cleo", Role.VIEWER, source="oidc")
+    Users(db).add("cleo", Role.VIEWER, source="oidc", issuer="https://id.example")
     passwords.verify("nobody", GOOD)
     checked = []
     verify = QUICK.verify
@@ -143,7 +143,7 @@ def test_a_new_password_ends_the_other_sessions(db: StateDb, passwords: Password
 
 
 def test_who_signs_in_elsewhere_has_none_here(db: StateDb) -> None:
-    Users(db).add("ada", Role.VIEWER, source="oidc")
+    Users(db).add("ada", Role.VIEWER, source="oidc", issuer="https://id.example")
     with pytest.raises(InputError, match="not kept here"):
         Passwords(db, QUICK).set("ada", GOOD)
 

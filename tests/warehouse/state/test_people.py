@@ -126,7 +126,7 @@ def test_a_link_of_nobody_keeps_its_own_scopes(db: StateDb) -> None:
 def test_for_whom_there_is_no_link(db: StateDb, how: str) -> None:
     users = Users(db)
     if how != "unknown":
-        users.add("ada", Role.VIEWER, source="oidc" if how == "elsewhere" else "local")
+        users.add("ada", Role.VIEWER, source="proxy" if how == "elsewhere" else "local")
     if how == "disabled":
         users.change("ada", disabled=True)
     with pytest.raises(InputError):
@@ -208,13 +208,50 @@ def test_who_is_vouched_for_is_known_by_issuer_and_subject(db: StateDb) -> None:
 @pytest.mark.parametrize(("verified", "known"), [(True, True), (False, False)])
 def test_somebody_announced_by_address_is_known_once_the_address_is_verified(db: StateDb, *, verified: bool, known: bool) -> None:
     users = Users(db)
-    users.add("ada", Role.FINANCE, email="Ada@example.org", source="oidc")
+    users.add("ada", Role.FINANCE, email="Ada@example.org", source="oidc", issuer="https://id.example")
     found = users.arrive(
         "oidc", "https://id.example", "17", name="x", email="ada@EXAMPLE.org", email_verified=verified, role=None
     )
     assert (found is not None and found.name == "ada") is known
     thief = users.arrive("oidc", "https://id.example", "666", name="x", email="ada@example.org", email_verified=True, role=None)
     assert (thief is not None) is not known, "it is claimed once"
+
+
+def test_who_is_announced_for_one_provider_is_claimed_from_no_other(db: StateDb) -> None:
+    users, told = Users(db), {"name": "ada", "email": "ada@example.org", "email_verified": True}
+    users.add("ada", Role.ADMIN, email="ada@example.org", source="oidc", issuer="https://id.example")
+    other = users.arrive("oidc", "https://contractors.example", "666", **told, role=Role.VIEWER)  # type: ignore[arg-type]
+    assert other is not None
+    assert (other.name, other.role) == ("ada (2)", Role.VIEWER)
+    found = users.arrive("oidc", "https://id.example", "17", **told, role=None)  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.name, found.role) == ("ada", Role.ADMIN)
+
+
+@pytest.mark.parametrize("source", ["oidc", "carrier pigeon"])
+def test_nobody_is_announced_who_could_be_claimed_from_anywhere(db: StateDb, source: str) -> None:
+    with pytest.raises(InputError):
+        Users(db).add("ada", Role.ADMIN, email="ada@example.org", source=source)
+    assert Users(db).list() == []
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_who_arrives_for_the_first_time_in_many_tabs_is_one_person(open_db: Callable[[], StateDb], *, announced: bool) -> None:
+    several = [Users(open_db()) for _ in range(4)]
+    if announced:
+        several[0].add("ada", Role.VIEWER, email="ada@example.org", source="oidc", issuer="https://id.example")
+    gate = threading.Barrier(len(several))
+
+    def arrive(users: Users) -> str:
+        gate.wait(10)
+        found = users.arrive(
+            "oidc", "https://id.example", "17", name="ada", email="ada@example.org", email_verified=True, role=Role.VIEWER
+        )
+        return found.name if found is not None else ""
+
+    with ThreadPoolExecutor(len(several)) as pool:
+        assert set(pool.map(arrive, several)) == {"ada"}
+    assert [user.name for user in several[0].list()] == ["ada"]
 
 
 def test_a_local_person_is_claimed_by_nobody(db: StateDb) -> None:
@@ -282,6 +319,17 @@ def test_sessions_are_listed_and_ended_one_by_one(db: StateDb, clock: FixedClock
     sign_in.issue()
     with db.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM sessions")).scalar_one() == 0
+
+
+def test_the_links_of_who_never_came_are_voided_too(db: StateDb) -> None:
+    Users(db).add("ada", Role.ADMIN)
+    link = SignIn(db).issue_for("ada")
+    assert OpenSessions(db).end_all("ada", by="bo") == 0
+    assert SignIn(db).redeem(link) is None
+    newest = Audit(db).recent(1)[0]
+    assert (newest.who, newest.what, newest.detail) == ("bo", "ended all sessions", {"name": "ada", "sessions": 0, "links": 1})
+    assert OpenSessions(db).end_all("ada", by="bo") == 0
+    assert Audit(db).recent(1)[0].id == newest.id, "nothing happened"
 
 
 def test_a_reset_forgets_the_password_and_ends_everything(db: StateDb) -> None:

@@ -16,6 +16,10 @@ branch_labels = None
 depends_on = None
 
 
+RENAMED = (("oncall", "sre"), ("oncall", "on_call"), ("viewer", "reader"))
+"""Roles now, and what they were called."""
+
+
 def upgrade() -> None:
     """Widen users, sessions and links; what is there keeps working."""
     connection = op.get_bind()
@@ -28,6 +32,10 @@ def upgrade() -> None:
             users.add_column(sa.Column(name, sa.Text(), nullable=True))
         for name in ("password_set_at", "disabled_at", "last_seen_at"):
             users.add_column(sa.Column(name, UtcDateTime(), nullable=True))
+    for role, before in RENAMED:
+        connection.execute(sa.text("UPDATE users SET role = :role WHERE role = :before"), {"role": role, "before": before})
+    # What was no role then is given the least now, so that it may be read at all.
+    connection.execute(sa.text("UPDATE users SET role = 'viewer' WHERE role NOT IN ('viewer', 'oncall', 'finance', 'admin')"))
     taken: set[str] = set()
     for (name,) in connection.execute(sa.text("SELECT name FROM users ORDER BY created_at, name")).all():
         key = key_of(name)
