@@ -19,12 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics.mixture import fitted
-
 Floats = npt.NDArray[np.float64]
 
 MONTH_DAYS = Decimal("30.4375")
-STARTS = 6
 MOST = 5
 """The largest number of parts that is tried."""
 FEWEST_USERS = 150
@@ -138,17 +135,22 @@ def kinds(values: Floats, seed: int) -> npt.NDArray[np.int64]:
 
 @lru_cache(maxsize=32)
 def _kinds(packed: bytes, seed: int) -> npt.NDArray[np.int64]:
+    from sklearn.mixture import GaussianMixture  # slow to import: a server must not wait for it
+
     rng = np.random.default_rng(seed)
     # Amounts that are one price, a millionth apart by rounding, are one amount.
     values: Floats = np.frombuffer(packed, dtype=np.float64).round(6).astype(np.float64)
-    sample = values if len(values) <= MOST_FITTED else rng.choice(values, MOST_FITTED, replace=False)
+    fitted = values if len(values) <= MOST_FITTED else rng.choice(values, MOST_FITTED, replace=False)
+    column = fitted.reshape(-1, 1)
     # A floor under the width: users who all cost the same are a spike, whose likelihood has no bound.
-    floor = max(1e-6, 1e-4 * float(sample.var()))
-    most = min(MOST, len(np.unique(sample)))
-    mixtures = [fitted(sample, parts, rng, starts=STARTS, floor=floor) for parts in range(1, 1 + most)]
-    best = min(mixtures, key=lambda mixture: mixture.bic(sample))
-    hump = humps(best.weights, best.means, np.sqrt(best.variances))
-    belongs = best.shares(values)
+    floor = max(1e-6, 1e-4 * float(fitted.var()))
+    mixtures = [
+        GaussianMixture(parts, n_init=6, max_iter=1000, init_params="k-means++", random_state=seed, reg_covar=floor).fit(column)
+        for parts in range(1, 1 + min(MOST, len(np.unique(fitted))))
+    ]
+    best = min(mixtures, key=lambda mixture: float(mixture.bic(column)))
+    hump = humps(best.weights_, best.means_[:, 0], np.sqrt(best.covariances_[:, 0, 0]))
+    belongs = best.predict_proba(values.reshape(-1, 1))
     together = np.stack([belongs[:, hump == number].sum(axis=1) for number in range(int(hump.max()) + 1)], axis=1)
     found: npt.NDArray[np.int64] = together.argmax(axis=1)
     return found

@@ -362,15 +362,18 @@
 
   // ---- a link that names a chart: bring it into view once it is drawn ----
   function pointAt() {
-    var name = decodeURIComponent(location.hash.slice(1)), left = false, until = Date.now() + 20000, times_shown = 0;
+    var name = decodeURIComponent(location.hash.slice(1)), left = false, until = Date.now() + 180000, awaited = Date.now(), times_shown = 0;
     if (!name || /[^\w.@:#/ -]/.test(name)) return;
     var leave = function () { left = true; };
     ["wheel", "touchstart", "keydown"].forEach(function (kind) { addEventListener(kind, leave, { once: true, passive: true }); });
     (function look() {
       var frame = frameOf(name), place = frame || name.indexOf("term-") === 0 ? null : document.getElementById(name);
       if (place && !left) { place.scrollIntoView({ block: "start" }); return; }
-      if (!left && !times_shown && Date.now() > until) toast("The chart that this link names is not here: its filters fit nothing now, or it needs a role that you do not have (an administrator gives roles)");
-      if (left || Date.now() > until || times_shown > 3) return;
+      // On a slow server the page may be long in coming: only once it stands is a chart missing.
+      if (frame || !document.getElementById("page") || document.querySelector("#page .skeleton")) awaited = Date.now();
+      var gone = !times_shown && Date.now() - awaited > 8000;
+      if (!left && gone) toast("The chart that this link names is not here: its filters fit nothing now, or it needs a role that you do not have (an administrator gives roles)");
+      if (left || gone || Date.now() > until || times_shown > 3) return;
       if (frame && frame.querySelector(".main-svg")) {
         // What stands above may still grow: once more a little later.
         (frame.closest(".card") || frame).scrollIntoView({ block: "center" });

@@ -4,7 +4,7 @@
   var THIN = "\u202f";
   var TICK_MS = 5000, PATIENCE_MS = 30000, SELDOM_MS = 60000, UNHEARD_S = 12;
   var ticks = 0, asking = 0, asked = 0; // rounds so far, answers awaited, when the last round began
-  var hold = TICK_MS; // how long what is still missing waits for the next round
+  var hold = TICK_MS, askedAll = 0; // how long what is still missing waits for the next round of all, and when the last began
   var contact = null; // {server: epoch s, at: performance ms, speed}
 
   // `instead`: the address takes the place of the one before, to which Back then does not lead.
@@ -115,19 +115,19 @@
   }
 
   function tick() {
-    var since = performance.now() - asked;
+    var now = performance.now(), since = now - asked;
     // What is still a grey field was never drawn: a round that was given up, or came just as Dash drew, drops the answer. Most blocks
     // skip most rounds, so then a round comes that none skips. That is owed to somebody who paused, too.
     var empty = asking > 0 || document.querySelector("#page .skeleton");
     if (!empty) hold = TICK_MS;
-    if (document.hidden || !laidOut() || since < (empty ? hold : TICK_MS) || (asking > 0 && since < PATIENCE_MS)) return;
-    var every = window.refresh.every();
-    if (!empty && (every === 0 || since < every)) return;
-    asked = performance.now();
+    if (document.hidden || !laidOut() || since < TICK_MS || (asking > 0 && since < Math.max(PATIENCE_MS, hold))) return;
+    var every = window.refresh.every(), all = empty && now - askedAll >= hold;
+    if (!all && (every === 0 || since < every)) return;
+    asked = now;
     // A server that has too much to do is not asked for everything over and over.
-    if (empty) hold = Math.min(SELDOM_MS, 2 * hold);
+    if (all) { askedAll = now; hold = Math.min(SELDOM_MS, 2 * hold); }
     // Blocks that are drawn in one round of six count on rounds of five seconds.
-    ticks = empty || every >= 6 * TICK_MS ? (Math.floor(ticks / 6) + 1) * 6 : ticks + 1;
+    ticks = all || every >= 6 * TICK_MS ? (Math.floor(ticks / 6) + 1) * 6 : ticks + 1;
     window.dash_clientside.set_props("tick", { data: ticks });
   }
 
@@ -331,7 +331,7 @@
   setInterval(function () { count(); tick(); name(); }, 1000);
   document.addEventListener("visibilitychange", tick);
   // Another page's fields are missing for reasons of their own.
-  window.addEventListener("_dashprivate_pushstate", function () { hold = TICK_MS; });
+  window.addEventListener("_dashprivate_pushstate", function () { hold = TICK_MS; askedAll = performance.now(); });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside);
   window.dash_clientside.roomleft = Object.assign({}, window.dash_clientside.roomleft, {

@@ -143,7 +143,7 @@ def _split(own: MonthCost, shown: Decimal) -> str:
     return f"{usd(ai)} AI + {usd(infrastructure)} infrastructure"
 
 
-def _none(filters: Filters, others: bool) -> html.Div:
+def _nothing_listed(filters: Filters, others: bool) -> html.Div:
     """Where the list would be: no budget at all, or none that passes the chips."""
     if not others and filters.platform is None:
         words = "There is no budget or quota yet. A pack names them: they appear here as soon as a platform is connected."
@@ -171,7 +171,7 @@ def page(found: Budgets, month: Month, pages: Pages, filters: Filters, now: date
         *misfits,
         *([month_card(month, filters, now)] if month.platforms else []),
         _chips(found.rows, filters),
-        budget_list(rows, filters, now) if rows else _none(filters, bool(found.rows)),
+        budget_list(rows, filters, now) if rows else _nothing_listed(filters, bool(found.rows)),
         headroom_bar.key() if rows else None,
         *_coming(found, filters, now),
         *_contracts(found, filters, now),
@@ -274,11 +274,11 @@ def register(app: Dash, pages: Pages) -> None:
                 return (
                     credit_panel(drawn, filters, now)
                     if drawn
-                    else _none(f"There is no credit {credit[:100]}: it may have been taken back.", filters)
+                    else _gone(f"There is no credit {credit[:100]}: it may have been taken back.", filters)
                 )
             each = next((one for one in found.rows if one.row.key == key), None)
             if each is None:
-                return _none(f"There is no budget {key[:100]}: it may have ended, or be of another platform.", filters)
+                return _gone(f"There is no budget {key[:100]}: it may have ended, or be of another platform.", filters)
             pack = parts.packs[each.row.limit.platform]
             past = await pages.read(("periods", each.row.limit), lambda: past_periods(parts.store, pack, each.row.limit, now))
             return budget_panel(each, past, pack, filters, now)
@@ -286,5 +286,5 @@ def register(app: Dash, pages: Pages) -> None:
         return await pages.guard(make)
 
 
-def _none(words: str, filters: Filters) -> html.Div:
+def _gone(words: str, filters: Filters) -> html.Div:
     return states.empty(words, [link("All budgets", filters.href(budget=None, credit=None, platform=None), "button")])

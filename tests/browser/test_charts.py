@@ -140,15 +140,16 @@ def test_one_instant_is_shown_on_every_chart(site: str, open_window: OpenWindow)
     window = open_window()
     page = visit(window, site + COST, "#cost-chart .bars path:visible")
     points = [(NOW - timedelta(hours=hours), float(hours)) for hours in range(168, -1, -1)]
-    put(page, line_chart([Line("a <b>name</b>", points, LIGHT.accent)], (points[0][0], NOW), UTC_ZONE, LIGHT, unit="ms"), "tried")
+    lines = [Line(name, points, LIGHT.accent) for name in ("a <b>name</b>", "another")]
+    put(page, line_chart(lines, (points[0][0], NOW), UTC_ZONE, LIGHT, unit="ms"), "tried")
     box = page.locator("#cost-chart .nsewdrag").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] - 20)
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 22)
     page.wait_for_function("[...document.querySelectorAll('.chart-cross')].filter(e => e.style.display === 'block').length === 2")
-    words = page.locator("[data-chart=tried] .chart-cross-words").inner_text()
-    assert words.startswith("a <b>name</b> ")
-    assert words.endswith("ms")
+    words = page.locator("[data-chart=tried] .chart-cross-words").inner_text().split("\n")
+    assert [each.endswith("\u202fms") for each in words] == [True, True]
+    assert words[0].startswith("a <b>name</b> "), "a line that stands alone needs no name"
     page.mouse.move(box["x"] - 200, box["y"])
     page.wait_for_function("![...document.querySelectorAll('.chart-cross')].some(e => e.style.display === 'block')")
     assert window.errors == []

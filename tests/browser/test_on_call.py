@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from alerts.acknowledgements import Acknowledgements
 from alerts.silences import Silences
@@ -15,6 +19,7 @@ from dashboards.api.acknowledge import make_acknowledge_api
 from dashboards.api.program import install_errors
 from dashboards.api.silences import make_silence_api
 from dashboards.on_call_routes import make_on_call
+from tests.browser.bare import bare
 from tests.browser.serving import serving
 from tests.dashboards.alert_world import AlertWorld, alert_world
 from tests.dashboards.sample_rows import NOW
@@ -169,3 +174,27 @@ def test_more_opens_the_other_pages_on_a_phone(site: str, open_window: OpenWindo
 
 def _accept(ask: Dialog) -> None:
     ask.accept()
+
+
+def test_what_was_expected_is_sent_and_a_refusal_is_said_in_the_form(open_window: OpenWindow) -> None:
+    page = open_window().page
+    told = html.escape(json.dumps({"id": "a/1", "name": "More calls than usual"}))
+    bare(page, "/", f'<div id="page"><button data-anomaly="{told}">Mark as expected</button></div>', "deeds.js", "f-unusual.js", "roomleft.js", "time.js")  # fmt: skip
+    sent: list[Any] = []
+
+    def answer(route: Route) -> None:
+        sent.append((urlsplit(route.request.url).path, route.request.post_data_json))
+        refused = {"error": {"what": "that lies too far ahead", "hint": "choose less"}}
+        route.fulfill(status=400 if len(sent) == 1 else 200, json=refused if len(sent) == 1 else {})
+
+    page.route("**/api/v1/**", answer)
+    page.get_by_role("button", name="Mark as expected").click()
+    form = page.get_by_role("dialog", name="Mark as expected")
+    form.get_by_label("Note").fill(" a launch ")
+    form.locator("[name=lasts]").select_option("7d")
+    form.get_by_role("button", name="It was expected").click()
+    expect(form.locator(".says.bad")).to_have_text("that lies too far ahead – choose less")
+    form.get_by_role("button", name="It was expected").click()
+    expect(page.locator("#toast")).to_have_text("Remembered as expected")
+    expect(form).to_have_count(0)
+    assert sent == [("/api/v1/anomalies/a%2F1/expected", {"kind": "launch", "note": "a launch", "for": "7d"})] * 2

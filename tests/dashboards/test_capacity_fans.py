@@ -5,19 +5,28 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from analytics.forecasting.futures import Futures
 from analytics.forecasting.limit import outlook
 from dashboards.fan_rows import limit_fan, series_fan
+from dashboards.figures.chart import stamp
 from dashboards.figures.fan_chart import Fan, Upright, fan_chart
+from dashboards.filters import parse
 from dashboards.limit_rows import LimitRow, never_measured
+from dashboards.meter_address import behind_meter, leads_to_rows
 from dashboards.theme import LIGHT
 from roomleft.limits import Direction, Kind, Limit, Reading
 from roomleft.outlook import Shape
+from roomleft.packs import Pack
+from roomleft.packs_meters import Meter
 from roomleft.timespan import Period, Window, midnight
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -160,3 +169,44 @@ def test_a_series_is_drawn_at_the_middle_of_its_days() -> None:
     fan = series_fan([(first - timedelta(hours=12), 2.5)], points, "usd", flow=True)
     assert list(fan.ahead) == [(first + timedelta(hours=12), 1.0, 2.0, 3.0)]
     assert fan.amount is None
+
+
+PACK = """
+    ai: {kind: cost, unit: usd, where: {model: [m-1, m-2]}}
+    servers: {kind: infrastructure_cost, unit: usd}
+    share: {kind: ratio, part: ai, whole: servers, unit: percent}
+    memory: {kind: gauge, series: memory_bytes, component: web, unit: bytes}
+"""
+
+
+@pytest.mark.parametrize(
+    ("meter", "what", "href"),
+    [
+        ("ai", "the calls", "/cost/rows?platform=shop&model=m-1&model=m-2&kind=ai"),
+        ("servers", "the items", "/cost/rows?platform=shop&kind=infrastructure"),
+        ("share", "the calls", "/cost/rows?platform=shop&model=m-1&model=m-2&kind=ai"),
+        ("memory", "the readings", "/platforms/shop/live?component=web"),
+        ("none", "", ""),
+    ],
+)
+def test_a_point_leads_to_the_rows_that_its_meter_counts(meter: str, what: str, href: str) -> None:
+    meters = TypeAdapter(dict[str, Meter]).validate_python(yaml.safe_load(PACK))
+    pack = cast(Pack, SimpleNamespace(slug="shop", meters=meters))
+    found = behind_meter(pack, meter, parse("/capacity", "?range=7d&fan=shop.x&state=ok"))
+    assert (found.what, found.href) == (what, href)
+
+
+def test_a_day_that_was_leads_to_that_day_and_one_to_come_to_the_table() -> None:
+    own = limit(Window(Period.MONTH, BERLIN))
+    meters = TypeAdapter(dict[str, Meter]).validate_python({own.meter_id: {"kind": "cost", "unit": "usd"}})
+    pack = cast(Pack, SimpleNamespace(slug=own.platform, meters=meters))
+    ends = midnight(datetime(2026, 11, 19).date(), BERLIN)
+    past = [(ends, 10.0), (ends + timedelta(days=1, hours=12), 12.0)]
+    figure = fan_chart(Fan(past, [(NOW, 1.0, 2.0, 3.0)], "usd", 20.0), NOW, BERLIN, LIGHT)
+    leads_to_rows(figure, row(own, 12.0), past, pack, parse("/capacity", ""), NOW)
+    meta = figure["layout"]["meta"]
+    day_before = ends - timedelta(days=1)
+    assert meta["starts"][stamp(ends)] == stamp(day_before), "a sum at a day's end is of that day"
+    assert meta["ends"][stamp(ends)] == stamp(ends)
+    assert meta["ends"][stamp(past[1][0])] == stamp(NOW), "today ends now"
+    assert meta["last"] == stamp(NOW)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dashboards.figures.chart import CONFIG, HEIGHT, LABEL_GAP, Line, Mark, spread
 from dashboards.figures.cost_chart import OTHER, cost_chart, groups
+from dashboards.figures.earlier import earlier_cost
 from dashboards.figures.hops_chart import hops_chart
 from dashboards.figures.series import coloured, line_chart
 from dashboards.figures.spark_svg import spark_svg
@@ -217,3 +218,14 @@ def test_minutes_without_a_call_are_zero_calls_and_no_latency() -> None:
     )
     assert [each["requests"] for each in filled] == [0, 0, 3, 0, 0, 3]
     assert filled[0]["p50_ms"] is None
+
+
+def test_the_end_of_a_period_cut_short_is_no_fall() -> None:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    edges, past = ([start + timedelta(days=n) for n in range(3)] for start in (now, now - timedelta(days=30)))
+    sums = dict(zip(past, (Decimal(9), Decimal(9), Decimal(2)), strict=True))
+    whole = [value for _, value in earlier_cost(past, edges, sums, past[-1] + timedelta(days=1))]
+    assert whole == [9.0, 9.0, 2.0]
+    points = earlier_cost(past, edges, sums, past[-1] + timedelta(hours=6))
+    assert [value for _, value in points] == [9.0, 9.0, None, 2.0]
+    assert [at for at, _ in points] == sorted(at for at, _ in points)
