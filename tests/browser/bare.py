@@ -35,7 +35,7 @@ def bare(
         scripts.append(
             f"<script>Plotly.newPlot('chart', {json.dumps(figure['data'])}, {json.dumps(figure['layout'])}, {json.dumps(figure['config'])})</script>"
         )
-    whole = f"<!doctype html><html><head>{sheets}</head><body>{body}{LIVE}{''.join(scripts)}</body></html>"
+    whole = f"<!doctype html><html><head><meta charset=utf-8>{sheets}</head><body>{body}{LIVE}{''.join(scripts)}</body></html>"
 
     def answer(route: Route) -> None:
         if route.request.url.endswith("plotly.min.js"):
