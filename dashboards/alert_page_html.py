@@ -15,6 +15,7 @@ import yaml
 from dashboards import alert_page_chart, alert_words, wording
 from dashboards.alert_rows import Delivery
 from dashboards.alert_words import AlertLine
+from dashboards.door.asking import asking
 from dashboards.door.deeds import needs
 from dashboards.pages.on_call_deliveries import OUTCOMES
 from dashboards.plain_pages import NAV, glyph, plain_page
@@ -150,9 +151,10 @@ def _acts(page: AlertPage) -> str:
     if lacking := needs(Scope.RESPOND):
         return f'<div class="acts" id="act"><span class="dim">{lacking}: to acknowledge or silence</span>{runbook}</div>'
     base = f"/alerts/{quote(alert.episode, safe='')}"
-    taken = line.taken is not None
-    words = "Take over" if taken else "Acknowledge"
+    words = "Acknowledge" if line.taken is None else "Take over"
     first = f'<button class="first" formaction="{base}/acknowledge">{words}</button>' if line.fires else ""
+    if line.taken is not None and line.taken.who == asking().name:
+        first = '<span class="dim">You have it</span>'
     silence = f'<button formaction="{base}/silence">Silence 1 h</button>'
     return (
         f'<form id="act" method="post" action="{base}/acknowledge"><input type="hidden" name="_csrf_token" value="{escape(page.csrf, quote=True)}">'

@@ -19,6 +19,7 @@ from dashboards.block import Pages
 from dashboards.components.marks import badge, link
 from dashboards.components.still import still
 from dashboards.door.asking import asking
+from dashboards.door.deeds import as_allowed, needs
 from dashboards.filters import parse
 from dashboards.parts import Parts
 from dashboards.shell import Id as Shell
@@ -26,7 +27,7 @@ from roomleft.datadir import RunningServer, running
 from roomleft.demo import STAND_IN_FILE
 from roomleft.errors import InputError, RoomleftError
 from roomleft.packs import Pack
-from warehouse.state import Audit
+from warehouse.state import Audit, Scope
 
 ROUTE = "/api/v1/demo/faults"
 
@@ -136,14 +137,15 @@ def fault_row(slug: str, pack: Pack, fault: Mapping[str, Any], href: str) -> htm
 
 
 def tray_body(found: Mapping[str, Sequence[Mapping[str, Any]]], packs: Mapping[str, Pack], shown: str) -> list[Any]:
-    """The faults by platform: that of the page open, what is on always seen."""
+    """The faults by platform: that of the page open, what is on always seen. Whoever may not switch them sees them grey, and why."""
     groups = []
     for slug, faults in found.items():
         on = sum(each["on"] for each in faults)
         rows = [fault_row(slug, packs[slug], each, f"/platforms/{slug}") for each in faults]
         head = html.Summary([packs[slug].title, badge(f"{on} on", "warn") if on else None])
         groups.append(html.Details([head, *rows], className="fault-group", open=slug == shown or on > 0))
-    return groups
+    lacking = needs(Scope.ADMIN)
+    return as_allowed([*([html.P(f"{lacking} to switch them.", className="small dim")] if lacking else []), *groups])
 
 
 def register(app: Dash, pages: Pages) -> None:

@@ -23,6 +23,7 @@ from dashboards.charts.money import bar_ends, series_address
 from dashboards.components import states
 from dashboards.components.chart_card import behind, graph
 from dashboards.components.marks import age, badge, link
+from dashboards.components.still import still
 from dashboards.cost_asked import Answered, kept, span_words, unmet_of, wrong_of
 from dashboards.cost_tables import WORDS, Line, Statement, label_of, statement
 from dashboards.figures.chart import leads_to
@@ -150,7 +151,7 @@ def chart_rows(told: Costs) -> list[dict[str, Any]]:
     ]
 
 
-def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime, tone: Tones) -> html.Div:
+def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime, tone: Tones) -> html.Section:
     """One line a group; every column adds up to its foot, and AI and infrastructure to the cost."""
     tint = colours(list(groups(chart_rows(told))), tone)
     names = [WORDS[name] for name in told.by]
@@ -173,7 +174,8 @@ def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime,
     head = html.Tr([html.Th(name, className="" if n < text else "num", scope="col") for n, name in enumerate(heads)])
     title = f"By {' and '.join(names)}"
     note = f"{wording.plural(len(lines.lines), 'group')}; click a cost for the rows behind it"
-    return html.Div(
+    # A thousand users are twelve thousand cells.
+    return still(
         [
             html.Div([html.H2(title), html.Span(note, className="dim note-beside")], className="card-head table-head"),
             html.Div(
@@ -181,7 +183,7 @@ def groups_table(told: Costs, lines: Statement, filters: Filters, now: datetime,
                 className="table-scroll",
             ),
         ],
-        className="card flush",
+        "card flush",
     )
 
 

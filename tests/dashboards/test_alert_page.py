@@ -170,6 +170,7 @@ def test_acknowledging_by_the_form_leads_back_and_shows_who(site: Site) -> None:
     said = words(site.page("slow", "?said=acknowledged"))
     assert "You have it" in said
     assert "ana has it" in said
+    assert "Take over" not in said
 
 
 def test_silencing_by_the_form_holds_this_alert_alone_for_an_hour(site: Site) -> None:

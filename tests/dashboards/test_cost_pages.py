@@ -136,12 +136,8 @@ def test_a_restated_figure_says_so() -> None:
 
 def test_a_total_leads_to_its_price_in_two_clicks(pages: Driven) -> None:
     table = pages.call("cost-groups.children", "/cost", "?range=24h&by=model&platform=scribe&kind=ai")
-    (href,) = (
-        cell["props"]["children"]["props"]["href"]
-        for row in found(table, className="strong")
-        for cell in [row]
-        if isinstance(cell["props"]["children"], dict) and "model=flash&" in cell["props"]["children"]["props"]["href"] + "&"
-    )
+    links = [each["props"].get("href", "") for cell in found(table, className="strong") for each in found(cell)]
+    (href,) = (each for each in links if "model=flash&" in f"{each}&")
     where = parse_qs(urlsplit(href).query)
     assert urlsplit(href).path == "/cost/rows"
     assert (where["model"], where["platform"], where["kind"], where["range"]) == (["flash"], ["scribe"], ["ai"], ["24h"])

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from dashboards.api.program import install_errors
+from dashboards.door.asking import asked_by
 from dashboards.fault_tray import make_fault_routes, tray_body
 from dashboards.parts import Parts
 from roomleft import demo
@@ -22,9 +23,9 @@ from roomleft.clock import Clock
 from roomleft.packs import load_packs
 from roomleft.settings import ROOT
 from tests.dashboards.sample_rows import sample_parts
-from tests.fixtures.asked import OWNER
+from tests.fixtures.asked import OWNER, somebody
 from tests.fixtures.state import state_url
-from warehouse.state import Audit, StateDb
+from warehouse.state import Audit, Role, StateDb
 
 PACKS = ROOT / "packs"
 
@@ -101,3 +102,12 @@ def test_the_tray_opens_the_page_s_platform_and_counts_what_is_on(parts: Parts) 
     assert '"aria-checked": "true"' in said
     (group,) = tray_body({"scribe": faults[1:]}, parts.packs, "")
     assert group.open is False
+
+
+def test_who_may_not_switch_faults_sees_them_grey_and_why(parts: Parts) -> None:
+    faults = [{"name": "broken", "on": False, "description": "Every route answers 500", "shows_on": []}]
+    with asked_by(somebody(Role.ONCALL)):
+        note, group = tray_body({"scribe": faults}, parts.packs, "")
+    assert note.children == "Needs the admin role to switch them."
+    said = json.dumps(group.to_plotly_json(), default=lambda each: each.to_plotly_json())
+    assert '"disabled": true' in said
