@@ -25,7 +25,7 @@ h1{font-size:20px;line-height:26px;font-weight:600;margin:4px 0 4px;letter-spaci
 h2{font-size:14px;line-height:20px;font-weight:600;margin:22px 0 6px}
 h3{font-size:14px;line-height:20px;margin:14px 0 4px}
 p{margin:0 0 8px}
-a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
+a{color:var(--accent);text-decoration:none}a:hover,p a{text-decoration:underline}
 .dim{color:var(--dim)}.small{font-size:12px;line-height:18px}.strong{font-weight:600}
 .num,dd,td{font-variant-numeric:tabular-nums}
 .card{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:10px 14px}

@@ -67,7 +67,8 @@ def test_a_total_is_two_clicks_from_its_price(site: str, open_window: OpenWindow
     drawer = page.locator(".cost-drawer")
     expect(drawer.locator(".arithmetic tbody tr")).to_contain_text("1,200")
     expect(drawer.locator(".arithmetic tfoot")).to_contain_text("$0.003000000")
-    assert drawer.get_by_role("link", name="test: test").get_attribute("href") == "/prices?price=gemini%2Fflash%2Fout"
+    price = "/prices?range=24h&platform=scribe&price=gemini%2Fflash%2Fout"
+    assert drawer.get_by_role("link", name="test: test").get_attribute("href") == price
     page.get_by_role("link", name="Close").click()
     expect(drawer).to_have_count(0)
     page.get_by_role("link", name="Back to the Explorer").click()

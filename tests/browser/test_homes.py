@@ -81,7 +81,13 @@ def test_a_home_fits_a_phone_in_the_dark_and_shows_every_target(
     assert page.locator("#health-components [data-component]").count() == len(pack.components)
     sound(window)
     page = visit(window, f"{address}/platforms/{slug}/limits")
-    shown = page.locator("#platform-targets [data-target]").evaluate_all("each => each.map(one => one.dataset.target)")
+    shown: list[str] = []
+    onward = page.locator("#platform-targets .table-pager").get_by_role("button", name="Next")
+    while True:
+        shown += page.locator("#platform-targets [data-target]").evaluate_all("each => each.map(one => one.dataset.target)")
+        if not onward.count() or onward.is_disabled():
+            break
+        onward.click()
     assert sorted(shown) == sorted([spec.id for spec in pack.limits] + [target.id for target in pack.targets])
     assert page.locator("#platform-limits .limit-row").count() == len(pack.limits) + 1
     sound(window)

@@ -24,7 +24,7 @@ from dashboards.api.program import install_errors
 from dashboards.reports.capacity_read import read_capacity
 from dashboards.reports.weekly_read import read_weekly
 from roomleft.limits import Kind
-from roomleft.money import usd
+from roomleft.money import CENT, usd
 from roomleft.outlook import Outlook
 from tests.dashboards import test_report_walk
 from tests.dashboards.conftest import Driven, found, texts
@@ -156,9 +156,13 @@ def test_the_month_of_the_mail_is_the_api_s_overview_s_and_budgets(walked: Walke
     with_state = dataclasses.replace(walked.parts, state=StateDb.open(f"sqlite:///{tmp_path / 'state.db'}", walked.parts.clock))
     budgets = Driven(with_state).call("budgets-list.children", "/budgets")
     with_state.state.close()
-    card = plain(texts(found(budgets, **{"data-block": "month"})[0]))
-    for row in (told, *told["platforms"]):
-        for words in (row["title"], row["so_far"], row["likely"].removeprefix("likely "), row["last"], row["chance"]):
+    card = " ".join(plain(texts(found(budgets, **{"data-block": "month"})[0])).split())
+    assert given.month is not None
+    assert "last month: October" in card
+    for row, own in zip((told, *told["platforms"]), (given.month.total, *given.month.platforms), strict=True):
+        last = f"{usd(own.last_usd.quantize(CENT))}{'' if own.last_whole else ' partial'}"
+        so_far = usd(own.cost_usd.quantize(CENT))
+        for words in (row["title"], so_far, row["likely"].removeprefix("likely "), last, row["chance"]):
             assert plain(words) in card, (row["title"], words)
 
 

@@ -136,7 +136,8 @@ def test_each_file_comes_over_http(world: tuple[Parts, TestClient], ending: str,
 def test_an_unknown_platform_is_refused(world: tuple[Parts, TestClient], path: str) -> None:
     answered = world[1].get(path, params={"platform": "scrib"})
     assert answered.status_code == 422
-    assert "did you mean 'scribe'" in answered.json()["error"]["what"]
+    said = answered.json()["error"]
+    assert (said["what"], said["hint"]) == ("unknown platform 'scrib'", "did you mean 'scribe'?")
 
 
 def test_a_part_that_cannot_be_read_is_named_and_the_rest_goes(
