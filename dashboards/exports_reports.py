@@ -15,7 +15,7 @@ from analytics.reports.user_cost_read import cost_report
 from collectors.records.fields import shown
 from dashboards import report_cost
 from dashboards.api.answers import dumps
-from dashboards.api.economics import packs_asked
+from dashboards.asked_packs import packs_asked
 from dashboards.door.asking import may_see_users
 from dashboards.filters import parse
 from dashboards.parts import Parts

@@ -47,7 +47,7 @@ def make_budget_api(parts: Parts) -> APIRouter:
     @router.get(ROUTE, summary="Every budget, quota and credit with what was decided about it", tags=["read"])
     async def listed(platform: str | None = None) -> Response:
         now = parts.clock.now()
-        _known(parts, platform)
+        known_platform(platform, parts.packs)
         found = await asyncio.to_thread(budgets, parts, now, platform)
         return answer(
             {
@@ -61,7 +61,7 @@ def make_budget_api(parts: Parts) -> APIRouter:
 
     @router.get(f"{ROUTE}.yaml", summary="What was decided about limits, as YAML for the packs", tags=["read"])
     async def as_yaml(platform: str | None = None) -> Response:
-        _known(parts, platform)
+        known_platform(platform, parts.packs)
         standing = await asyncio.to_thread(Terms(parts.state).standing, credits.KIND)
         text = budgets_yaml(written_packs(parts), dict(parts.packs), credits_of(standing), parts.clock.now(), platform)
         return Response(text, media_type="application/yaml", headers={"cache-control": "no-store"})
@@ -129,7 +129,3 @@ def _deeds(router: APIRouter, parts: Parts) -> None:
     @router.delete("/api/v1/decisions/{decision}", summary="Take a decision back (finance)", tags=["decide"])
     async def taken_back(decision: int, request: Request) -> Response:
         return answer(term_answer(await asyncio.to_thread(take_back, parts, decision, who_asks(request))))
-
-
-def _known(parts: Parts, platform: str | None) -> None:
-    known_platform(platform, parts.packs)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from analytics.reports.capacity import content
 from dashboards.api.answers import answer
+from dashboards.asked_packs import asked_pack
 from dashboards.parts import Parts
 from dashboards.reports.capacity_made import capacity_page
 from dashboards.reports.capacity_read import read_capacity
@@ -16,7 +17,6 @@ from dashboards.reports.capacity_text import capacity_text
 from dashboards.reports.capacity_xlsx import capacity_xlsx
 from dashboards.reports.weekly_made import XLSX
 from roomleft.packs import Pack
-from roomleft.platform_names import unknown_platform
 
 ROUTE = "/api/v1/reports/capacity"
 
@@ -68,14 +68,6 @@ def capacity_content(parts: Parts, pack: Pack) -> dict[str, Any]:
         others=set(parts.packs) - {pack.slug},
     )
     return content(pack, given, now)
-
-
-def asked_pack(parts: Parts, platform: str) -> Pack:
-    """The pack of a platform. Raises InputError where there is none."""
-    packs = dict(parts.packs)
-    if platform not in packs:
-        raise unknown_platform(platform, packs)
-    return packs[platform]
 
 
 def _named(platform: str, ending: str, how: str) -> dict[str, str]:

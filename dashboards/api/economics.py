@@ -13,12 +13,12 @@ from analytics.economics_read import Told, told
 from analytics.reports.user_cost_read import cost_report
 from collectors.records.fields import shown
 from dashboards.api.answers import answer
+from dashboards.asked_packs import packs_asked
 from dashboards.cost_books import books_of
 from dashboards.door.asking import may_see_users
 from dashboards.parts import Parts
 from roomleft.errors import InputError, UsersHidden
 from roomleft.packs import Pack
-from roomleft.platform_names import unknown_platform
 from roomleft.timespan import parse_span
 from warehouse.state.pseudonyms import Pseudonyms
 
@@ -57,16 +57,6 @@ def make_economics_api(parts: Parts) -> APIRouter:
 def read_economics(parts: Parts, pack: Pack, now: datetime, period: str, by: str, *, kinds: bool = True) -> Told:
     """One platform's unit economics, from the warehouse; without personas unless `kinds`. Raises InputError, StoreError."""
     return told(parts.store, pack, now, period, by, served=books_of(parts).served, kinds=kinds)
-
-
-def packs_asked(parts: Parts, platform: str | None) -> list[Pack]:
-    """The platform a question names, or all in force. Raises InputError for one that is unknown."""
-    packs = dict(parts.packs)  # a reload meanwhile changes those in force
-    if platform is None:
-        return list(packs.values())
-    if platform not in packs:
-        raise unknown_platform(platform, packs)
-    return [packs[platform]]
 
 
 def _span(period: str | None) -> timedelta | None:

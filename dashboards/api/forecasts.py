@@ -13,6 +13,7 @@ from analytics.forecasting.targets import plan_of
 from analytics.forecasting.track_record import track_record
 from collectors.records.fields import nearest, shown
 from dashboards.api.answers import answer
+from dashboards.asked_packs import packs_asked
 from dashboards.forecast_rows import ForecastRow, forecasts, points
 from dashboards.forecast_words import future_words
 from dashboards.parts import Parts
@@ -20,7 +21,7 @@ from dashboards.wording import THIN
 from roomleft.errors import InputError
 from roomleft.outlook import NO_DATE_WORDS
 from roomleft.packs import Pack
-from roomleft.platform_names import unknown_platform
+from roomleft.platform_names import known_platform
 from roomleft.timespan import parse_instant
 
 JOB = "forecast"
@@ -58,27 +59,17 @@ def make_forecast_api(parts: Parts) -> APIRouter:
 
     @router.get(ROUTE, summary="What is forecast, and why something is not", description=ABOUT, tags=["read"])
     async def forecast(platform: str | None = None, target: str | None = None, points: bool = False) -> Response:
-        packs = _asked(parts, platform)
+        packs = {pack.slug: pack for pack in packs_asked(parts, platform)}
         return answer(await asyncio.to_thread(read_forecasts, parts, packs, platform, target, points))
 
     @router.get(RECORD, summary="How what was forecast came out", description=ABOUT_RECORD, tags=["read"])
     async def record(platform: str | None = None, since: str | None = None) -> Response:
-        _asked(parts, platform)
+        known_platform(platform, parts.packs)
         begin = parse_instant(since) if since else None
         asked = None if platform is None else [platform]
         return answer((await asyncio.to_thread(lambda: track_record(parts.store, platforms=asked, since=begin))).as_dict())
 
     return router
-
-
-def _asked(parts: Parts, platform: str | None) -> dict[str, Pack]:
-    """The packs in force, or the one named. Raises InputError."""
-    packs = dict(parts.packs)
-    if platform is None:
-        return packs
-    if platform not in packs:
-        raise unknown_platform(platform, packs)
-    return {platform: packs[platform]}
 
 
 def read_forecasts(

@@ -87,7 +87,7 @@ def make_reprice_api(parts: Parts) -> APIRouter:
     @router.post("/api/v1/closed-periods", summary="Close the books of a span (finance)", tags=["self"])
     async def close(body: CloseBody, request: Request) -> Response:
         if body.platform:
-            _known(parts, body.platform)
+            known_platform(body.platform, parts.packs, "platform")
         since, until, who = parse_instant(body.since), parse_instant(body.until), who_asks(request)
         made = await asyncio.to_thread(lambda: periods.close(since, until, who=who, platform=body.platform, note=body.note))
         return answer({"id": made}, 201)
@@ -127,9 +127,5 @@ def told(done: Repriced) -> dict[str, Any]:
 
 def _asked(parts: Parts, body: SpanBody) -> Asked:
     if body.platform:
-        _known(parts, body.platform)
+        known_platform(body.platform, parts.packs, "platform")
     return Asked(parse_instant(body.since), parse_instant(body.until), body.platform, body.provider, body.model).checked()
-
-
-def _known(parts: Parts, platform: str) -> None:
-    known_platform(platform, parts.packs, "platform")

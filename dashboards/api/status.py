@@ -32,12 +32,12 @@ def make_status_api(parts: Parts) -> APIRouter:
 
     @router.get(ROUTE, summary="The links that publish status pages, without their secrets (admin)", tags=["read"])
     async def listed(platform: str | None = None) -> Response:
-        _known(parts, platform)
+        known_platform(platform, parts.packs, "platform")
         return answer([asdict(each) for each in await asyncio.to_thread(links.of, platform)])
 
     @router.post(ROUTE, summary="Publish a platform's status page by a new link (admin)", tags=["decide"])
     async def made(body: LinkBody, request: Request) -> Response:
-        _known(parts, body.platform)
+        known_platform(body.platform, parts.packs, "platform")
         secret = await asyncio.to_thread(lambda: links.add(body.platform, who=who_asks(request), note=body.note))
         base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
         return answer({"platform": body.platform, "url": f"{base}/s/{secret}", "prefix": secret[:PREFIX]})
@@ -48,7 +48,3 @@ def make_status_api(parts: Parts) -> APIRouter:
         return answer({"platform": platform, "prefix": prefix})
 
     return router
-
-
-def _known(parts: Parts, platform: str | None) -> None:
-    known_platform(platform, parts.packs, "platform")

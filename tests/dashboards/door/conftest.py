@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from roomleft.clock import FixedClock
+from tests.dashboards.door.house import House
 from tests.fixtures.state import state_url
 from warehouse.state import StateDb
-
-with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
-    warnings.simplefilter("ignore")
-
-from tests.dashboards.door.house import House
 
 
 @pytest.fixture

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import pytest
 
 from dashboards.door.memory import FAILURES, VERIFIED_FOR_S, WINDOW_S
 from roomleft.clock import FixedClock
-from warehouse.state import Scope
-
-with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
-    warnings.simplefilter("ignore")
-
 from tests.dashboards.door.house import COOKIE, House
+from warehouse.state import Scope
 
 # Route × proof. The columns: nobody, an unknown token, a token of each scope, a reader's and an administrator's session.
 COLUMNS = ("nobody", "unknown", "ingest", "read", "admin", "session read", "session admin")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,12 +15,8 @@ import pytest
 from dashboards.door.memory import WINDOW_S
 from dashboards.door.rules import local_path
 from roomleft.clock import FixedClock
-from warehouse.state import Role, Scope, SignIn, StateDb, Users
-
-with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
-    warnings.simplefilter("ignore")
-
 from tests.dashboards.door.house import COOKIE, HERE, HTML, House
+from warehouse.state import Role, Scope, SignIn, StateDb, Users
 
 
 @pytest.mark.parametrize(

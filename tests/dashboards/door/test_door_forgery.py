@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import pytest
 
 from dashboards.door.rules import LOOPBACK_HOSTS, hosts_for
-from warehouse.state import StateDb
-
-with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
-    warnings.simplefilter("ignore")
-
 from tests.dashboards.door.house import COOKIE, HERE, House
+from warehouse.state import StateDb
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import warnings
 
 import httpx
 import pytest
@@ -13,13 +12,8 @@ from starlette.websockets import WebSocketDisconnect
 from websockets import InvalidStatus, Origin
 from websockets.sync.client import connect
 
-from warehouse.state import Scope, StateDb
-
-with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
-    warnings.simplefilter("ignore")
-    from starlette.testclient import TestClient
-
 from tests.dashboards.door.house import HERE, House, TestClient
+from warehouse.state import Scope, StateDb
 
 
 def websocket(client: TestClient, headers: dict[str, str], path: str = "/_dash-ws-callback") -> str | int:

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,7 +25,6 @@ from dashboards.door.oidc_routes import BEGINS
 from roomleft.clock import FixedClock
 from roomleft.settings_sign_in import OidcProvider
 from tests.dashboards.door.identity_double import CLIENT, SECRET, Double, provider_double
-from tests.fixtures.state import state_url
 from warehouse.state import Audit, Role, Sessions, SignIn, StateDb, Tokens, Users
 
 with warnings.catch_warnings():  # Starlette would rather have httpx2, which nothing else here needs
@@ -41,13 +39,6 @@ OFF = "/sign-in/oidc/staff"
 def double() -> Iterator[Double]:
     with provider_double() as found:
         yield found
-
-
-@pytest.fixture
-def db(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
-    found = StateDb.open(state_url(tmp_path), clock)
-    yield found
-    found.close()
 
 
 class House:

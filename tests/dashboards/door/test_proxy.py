@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from roomleft.clock import FixedClock
 from roomleft.errors import SettingsError
 from roomleft.settings import load_settings
 from roomleft.settings_sign_in import TrustedProxies
-from tests.fixtures.state import state_url
 from warehouse.state import Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
 from warehouse.state.users import SEEN_GRAIN
 
@@ -47,13 +45,6 @@ async def told(request: Request) -> JSONResponse:
             "headers": sorted(request.headers.keys()),
         }
     )
-
-
-@pytest.fixture
-def db(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
-    found = StateDb.open(state_url(tmp_path), clock)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -21,7 +20,6 @@ from dashboards.door.door import UNSURE_TURNS, Door
 from dashboards.door.watching import SIGNED_OUT
 from roomleft.clock import FixedClock
 from roomleft.errors import StoreLocked
-from tests.fixtures.state import state_url
 from warehouse.state import Principal, Role, Scope, Sessions, SignIn, StateDb, Tokens, Users
 
 LIMIT_S = 15.0
@@ -41,13 +39,6 @@ async def pushing(opened: WebSocket) -> None:
         await heard
     except WebSocketDisconnect:
         ended.append("told")
-
-
-@pytest.fixture
-def db(tmp_path: Path, clock: FixedClock) -> Iterator[StateDb]:
-    found = StateDb.open(state_url(tmp_path), clock)
-    yield found
-    found.close()
 
 
 @pytest.fixture
